@@ -1,0 +1,1 @@
+"""Reelgate: one request in, one finished video out."""

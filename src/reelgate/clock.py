@@ -1,0 +1,30 @@
+"""Time, handed in so that a test can move it."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Wall time for show, monotonic time for measuring; seconds."""
+
+    def now(self) -> float:
+        """Unix time. It may jump; nothing waits by it."""
+        ...
+
+    def monotonic(self) -> float:
+        """Time that only grows; its zero means nothing."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now(self) -> float:
+        """Unix time in seconds."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Seconds since some fixed moment."""
+        return time.monotonic()

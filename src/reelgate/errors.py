@@ -1,0 +1,355 @@
+"""Every way a request or a job can end badly, in one tree.
+
+::
+
+    ReelgateError
+    ├── InvalidRequest              422  invalid_request
+    │   └── MalformedRequest        400  invalid_request
+    ├── InvalidApiKey               401  invalid_api_key
+    ├── VideoNotFound               404  video_not_found
+    ├── ModelNotFound               404  model_not_found
+    ├── RouteNotFound               404  not_found
+    ├── MethodNotAllowed            405  method_not_allowed
+    ├── VideoNotReady               409  video_not_ready
+    ├── VideoExpired                410  video_expired
+    ├── RequestTooLarge             413  request_too_large
+    ├── UnsupportedMedia            415  unsupported_media
+    ├── RangeNotSatisfiable         416  range_not_satisfiable
+    ├── IdempotencyMismatch         422  idempotency_mismatch
+    ├── IdempotencyInFlight         409  idempotency_in_flight
+    ├── InternalError               500  internal_error
+    ├── Overloaded                  503  overloaded
+    ├── ShuttingDown                503  shutting_down
+    ├── StorageFailed               507  storage_failed
+    ├── Cancelled                   409  cancelled
+    ├── SubmissionUnknown           502  submission_unknown
+    └── UpstreamError               502  upstream_failed
+        ├── RateLimited             429  rate_limited              refused, waiting helps
+        ├── UpstreamUnavailable     502  upstream_failed           refused, waiting helps
+        ├── UpstreamFault           502  upstream_failed           perhaps accepted, waiting helps
+        ├── AnswerLost              504  upstream_timeout          perhaps accepted, waiting helps
+        ├── UpstreamTimeout         504  upstream_timeout          accepted, never became ready
+        ├── UpstreamBadResponse     502  upstream_bad_response     perhaps accepted
+        ├── UpstreamUnauthorized    502  upstream_unauthorized     refused
+        ├── InsufficientCredits     402  insufficient_credits      refused
+        └── ModerationBlocked       403  moderation_blocked        refused
+
+A class's docstring is its default message. Each class knows its public code, its HTTP status and
+whether waiting helps; an upstream error also knows whether the upstream surely refused the
+request, because only then may a submit be sent again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from inspect import cleandoc
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One field that cannot be accepted: which, what it held and what would be allowed."""
+
+    param: str
+    message: str
+    value: Any = None
+    allowed: tuple[Any, ...] | None = None
+
+
+class ReelgateError(Exception):
+    """Something went wrong."""
+
+    code: ClassVar[str] = "internal_error"
+    status: ClassVar[int] = 500
+    kind: ClassVar[str] = "server_error"
+    """The ``error.type`` that OpenAI's clients know."""
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        param: str | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        self.message = message or cleandoc(type(self).__doc__ or "")
+        self.param = param
+        self.retry_after_s = retry_after_s
+        super().__init__(self.message)
+
+
+class InvalidRequest(ReelgateError):
+    """The request holds a value that is not allowed."""
+
+    code = "invalid_request"
+    status = 422
+    kind = "invalid_request_error"
+
+    def __init__(self, message: str | None = None, *, problems: tuple[Problem, ...] = ()) -> None:
+        sentence = message or "; ".join(problem.message for problem in problems) or None
+        super().__init__(sentence, param=problems[0].param if problems else None)
+        self.problems = problems
+
+
+class MalformedRequest(InvalidRequest):
+    """The request cannot be read."""
+
+    status = 400
+
+
+class InvalidApiKey(ReelgateError):
+    """The API key is missing or wrong: send `Authorization: Bearer rg_...`."""
+
+    code = "invalid_api_key"
+    status = 401
+    kind = "authentication_error"
+
+
+class VideoNotFound(ReelgateError):
+    """There is no such video."""
+
+    code = "video_not_found"
+    status = 404
+    kind = "invalid_request_error"
+
+
+class ModelNotFound(ReelgateError):
+    """There is no such model."""
+
+    code = "model_not_found"
+    status = 404
+    kind = "invalid_request_error"
+
+
+class RouteNotFound(ReelgateError):
+    """There is nothing at this address; /docs lists what there is."""
+
+    code = "not_found"
+    status = 404
+    kind = "invalid_request_error"
+
+
+class MethodNotAllowed(ReelgateError):
+    """This address does not take this method; /docs lists what it takes."""
+
+    code = "method_not_allowed"
+    status = 405
+    kind = "invalid_request_error"
+
+
+class VideoNotReady(ReelgateError):
+    """The video is not finished yet; ask again when its status is `completed`."""
+
+    code = "video_not_ready"
+    status = 409
+    kind = "invalid_request_error"
+
+
+class VideoExpired(ReelgateError):
+    """The video's file is no longer kept."""
+
+    code = "video_expired"
+    status = 410
+    kind = "invalid_request_error"
+
+
+class RequestTooLarge(ReelgateError):
+    """The request's body is too large."""
+
+    code = "request_too_large"
+    status = 413
+    kind = "invalid_request_error"
+
+
+class UnsupportedMedia(ReelgateError):
+    """The request's content type is not one this address reads."""
+
+    code = "unsupported_media"
+    status = 415
+    kind = "invalid_request_error"
+
+
+class RangeNotSatisfiable(ReelgateError):
+    """The range lies beyond the end of the file."""
+
+    code = "range_not_satisfiable"
+    status = 416
+    kind = "invalid_request_error"
+
+    def __init__(self, message: str | None = None, *, size_bytes: int | None = None) -> None:
+        super().__init__(message)
+        self.size_bytes = size_bytes
+
+
+class IdempotencyMismatch(ReelgateError):
+    """This Idempotency-Key was used before with another request."""
+
+    code = "idempotency_mismatch"
+    status = 422
+    kind = "invalid_request_error"
+
+
+class IdempotencyInFlight(ReelgateError):
+    """The first request with this Idempotency-Key has not been answered yet."""
+
+    code = "idempotency_in_flight"
+    status = 409
+    kind = "invalid_request_error"
+
+
+class InternalError(ReelgateError):
+    """The gateway made a mistake; its log tells more under this request's id."""
+
+
+class Overloaded(ReelgateError):
+    """The gateway has as much work as it can take; try again later."""
+
+    code = "overloaded"
+    status = 503
+
+
+class ShuttingDown(ReelgateError):
+    """The gateway is stopping; the job goes on when it is back, so ask again."""
+
+    code = "shutting_down"
+    status = 503
+
+
+class StorageFailed(ReelgateError):
+    """The finished video could not be stored."""
+
+    code = "storage_failed"
+    status = 507
+
+
+class Cancelled(ReelgateError):
+    """The video was cancelled."""
+
+    code = "cancelled"
+    status = 409
+    kind = "invalid_request_error"
+
+
+class SubmissionUnknown(ReelgateError):
+    """The gateway cannot tell whether the upstream accepted the job, so it did not send it again.
+
+    Look in the provider's own gallery before you ask for the same video once more: it may have
+    been made and paid for.
+    """
+
+    code = "submission_unknown"
+    status = 502
+
+
+class UpstreamError(ReelgateError):
+    """The upstream refused or failed the job."""
+
+    code = "upstream_failed"
+    status = 502
+    temporary: ClassVar[bool] = False
+    """Does waiting help?"""
+    surely_refused: ClassVar[bool] = True
+    """Is it certain that the upstream did not act on the request that this error answers?"""
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        param: str | None = None,
+        retry_after_s: float | None = None,
+        upstream: str | None = None,
+    ) -> None:
+        super().__init__(message, param=param, retry_after_s=retry_after_s)
+        self.upstream = upstream
+        """A short, redacted excerpt of what the upstream said: for the log, never for a caller."""
+
+
+class RateLimited(UpstreamError):
+    """Too many requests; slow down."""
+
+    code = "rate_limited"
+    status = 429
+    kind = "rate_limit_error"
+    temporary = True
+
+
+class UpstreamUnavailable(UpstreamError):
+    """The upstream could not be reached or said that it is not available for now."""
+
+    temporary = True
+
+
+class UpstreamFault(UpstreamError):
+    """The upstream answered with a fault of its own."""
+
+    temporary = True
+    surely_refused = False
+
+
+class AnswerLost(UpstreamError):
+    """The request was sent, but the connection broke or timed out before the answer."""
+
+    code = "upstream_timeout"
+    status = 504
+    temporary = True
+    surely_refused = False
+
+
+class UpstreamTimeout(UpstreamError):
+    """The upstream did not finish the video in time."""
+
+    code = "upstream_timeout"
+    status = 504
+
+
+class UpstreamBadResponse(UpstreamError):
+    """The upstream's answer makes no sense."""
+
+    code = "upstream_bad_response"
+    surely_refused = False
+
+
+class UpstreamUnauthorized(UpstreamError):
+    """The gateway's own credentials for the upstream are no longer accepted."""
+
+    code = "upstream_unauthorized"
+
+
+class InsufficientCredits(UpstreamError):
+    """The upstream account has no credits left."""
+
+    code = "insufficient_credits"
+    status = 402
+    kind = "insufficient_quota"
+
+
+class ModerationBlocked(UpstreamError):
+    """The upstream's moderation refused the prompt."""
+
+    code = "moderation_blocked"
+    status = 403
+    kind = "invalid_request_error"
+
+
+JOB_ERRORS: dict[str, type[ReelgateError]] = {
+    error.code: error
+    for error in (
+        UpstreamError,
+        RateLimited,
+        UpstreamTimeout,
+        UpstreamBadResponse,
+        UpstreamUnauthorized,
+        InsufficientCredits,
+        ModerationBlocked,
+        SubmissionUnknown,
+        StorageFailed,
+        Cancelled,
+        VideoExpired,
+        InternalError,
+    )
+}
+"""What a failed job's stored code means to a caller who waits for it."""
+
+
+def job_error(code: str, message: str, *, retry_after_s: float | None = None) -> ReelgateError:
+    """The error that answers a caller whose job failed with this code."""
+    return JOB_ERRORS.get(code, UpstreamError)(message, retry_after_s=retry_after_s)

@@ -1,0 +1,72 @@
+"""Whether and when to try again: decisions only, carried out by the worker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reelgate.errors import SubmissionUnknown, UpstreamBadResponse, UpstreamError
+from reelgate.video import Failure
+
+BASE_S = 1.0
+CAP_S = 30.0
+LONGEST_RETRY_AFTER_S = 600.0
+"""An upstream that asks for more patience than this is reported instead of waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendAgain:
+    """The submit was surely refused and waiting helps: send it again after `delay_s`."""
+
+    delay_s: float
+
+
+def backoff_s(failures: int, draw: float) -> float:
+    """Exponential backoff with half its span in jitter, in seconds.
+
+    `failures` counts from 1; `draw` is uniform on 0-1, handed in so that the decision stays pure.
+    Half fixed and half random ("equal jitter") spreads a crowd and still never hammers. See
+    https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/.
+    """
+    span = min(CAP_S, BASE_S * 2.0 ** min(failures - 1, 30))
+    return span / 2 + span / 2 * draw
+
+
+def pause_s(error: UpstreamError, failures: int, draw: float) -> float:
+    """How long to leave the upstream alone after an error: its own word, or a backoff.
+
+    A little jitter comes on top of `Retry-After`, or all who were told so come back at once.
+    """
+    if error.retry_after_s is None:
+        return backoff_s(failures, draw)
+    return error.retry_after_s + min(1.0, 0.1 * error.retry_after_s) * draw
+
+
+def after_failed_submit(
+    error: UpstreamError, *, attempts: int, limit: int, draw: float
+) -> SendAgain | Failure:
+    """What follows a submit that failed: `attempts` were made, `limit` are allowed.
+
+    Only a submit that the upstream surely refused is ever sent again.
+    """
+    if not error.surely_refused:
+        return unknown_outcome(error)
+    patient = (error.retry_after_s or 0.0) <= LONGEST_RETRY_AFTER_S
+    if error.temporary and patient and attempts < limit:
+        return SendAgain(pause_s(error, attempts, draw))
+    return failure_of(error)
+
+
+def unknown_outcome(error: UpstreamError) -> Failure:
+    """The failure of a submit that may have been accepted."""
+    if isinstance(error, UpstreamBadResponse):
+        return failure_of(error)
+    return Failure(SubmissionUnknown.code, f"{error.message} {SubmissionUnknown()}")
+
+
+def failure_of(error: UpstreamError) -> Failure:
+    """An error as the reason a job failed for.
+
+    Where waiting helps and nothing was paid, the caller is told when to come back.
+    """
+    helps = error.temporary and error.surely_refused
+    return Failure(error.code, error.message, (error.retry_after_s or CAP_S) if helps else None)

@@ -1,0 +1,213 @@
+"""Every setting, read once from the environment and `.env`, and passed on from there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from platformdirs import user_data_path
+from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class Settings(BaseSettings):
+    """The gateway's settings; times in seconds, sizes in bytes.
+
+    Raises:
+        pydantic.ValidationError: a value cannot be used; the error names the variable.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="REELGATE_", env_file=".env", extra="ignore", frozen=True, populate_by_name=True
+    )
+
+    # The upstream account
+    imagine_token: SecretStr = Field(
+        SecretStr(""),
+        alias="IMAGINE_TOKEN",
+        description="imagine.art's bearer token. Without it the gateway runs on its sandbox.",
+    )
+    imagine_org_id: str = Field(
+        "",
+        alias="IMAGINE_ORG_ID",
+        description="The organisation that pays. Empty: the token's own user.",
+    )
+    imagine_parent_id: str = Field(
+        "",
+        alias="IMAGINE_PARENT_ID",
+        description="The folder that videos are put in. Empty: the workspace's root.",
+    )
+    imagine_api_url: str = Field(
+        "https://imagine.vyro.ai/v1", alias="IMAGINE_API_URL", description="The web API."
+    )
+    imagine_asset_url: str = Field(
+        "https://asset.imagine.art/processed",
+        alias="IMAGINE_ASSET_URL",
+        description="Where finished videos are served.",
+    )
+    imagine_auth_url: str = Field(
+        "https://auth.vyro.ai/apis/v1", alias="IMAGINE_AUTH_URL", description="Sign-in."
+    )
+    imagine_team_url: str = Field(
+        "https://teams-imagine.vyro.ai/v1",
+        alias="IMAGINE_TEAM_URL",
+        description="Organisations and folders.",
+    )
+    imagine_mcp_url: str = Field(
+        "https://mcp.imagine.art/", alias="IMAGINE_MCP_URL", description="OAuth metadata."
+    )
+    imagine_key_api_url: str = Field(
+        "https://api.vyro.ai/v2", alias="IMAGINE_KEY_API_URL", description="The key-based API."
+    )
+
+    # Where the gateway listens
+    host: str = Field("127.0.0.1", description="The address to listen on.")
+    port: int = Field(
+        8000,
+        ge=0,
+        le=65535,
+        validation_alias=AliasChoices("REELGATE_PORT", "PORT"),
+        description="The port to listen on; `PORT`, as hosting platforms set it, counts too.",
+    )
+    public_url: str = Field(
+        "",
+        description="The address clients reach the gateway at. Empty: what the request says.",
+    )
+    allow_open: bool = Field(
+        default=False,
+        description="Listen on an address other than loopback although no API key exists.",
+    )
+    cors_origins: str = Field(
+        "*", description="Origins that browsers may call from, separated by commas."
+    )
+    max_body_bytes: int = Field(1_000_000, ge=1000, description="The largest JSON body taken.")
+    max_upload_bytes: int = Field(
+        50_000_000, ge=1000, description="The largest form taken, with the picture in it."
+    )
+    heartbeat_s: float = Field(
+        0.0,
+        ge=0,
+        description="Send a blank this often while a blocking caller waits, so that proxies keep "
+        "the connection. 0: off.",
+    )
+
+    # Where things are kept
+    data_dir: Path = Field(
+        default_factory=lambda: user_data_path("reelgate"),
+        description="The folder for the database, the videos and the sandbox.",
+    )
+    database_url: str = Field(
+        "",
+        description="`sqlite:///path` or `postgresql://...`. Empty: SQLite in the data folder.",
+    )
+    storage_url: str = Field(
+        "",
+        description="A folder, `s3://`, `gs://` or `az://`. Empty: a folder in the data folder.",
+    )
+
+    keep: Literal["on", "off"] = Field(
+        "on", description="`off`: files stay upstream and are streamed through."
+    )
+    redirect_content: bool = Field(
+        default=False,
+        description="Answer a download with a redirect to a presigned address, where the storage "
+        "has such.",
+    )
+
+    # What can be asked for
+    default_model: str = Field(
+        "imagine-text-to-video", description="The model of a video request that names none."
+    )
+    aliases: str = Field(
+        "sora-2=seedance-2.0,sora-2-pro=seedance-2.0",
+        description="Other names for models, so that old code runs unchanged. Empty: none.",
+    )
+
+    # The life of a job
+    wait_limit_s: float = Field(
+        300.0, gt=0, description="A blocking caller is answered `PROCESSING` after this long."
+    )
+    job_timeout_s: float = Field(
+        3600.0, gt=0, description="A job the upstream has not finished after this long fails."
+    )
+    submit_attempts: int = Field(
+        8, ge=1, description="How often a submit that was surely refused is sent in all."
+    )
+    adopt_window_s: float = Field(
+        86400.0, ge=0, description="How long an abandoned job waits for its caller to ask again."
+    )
+    shutdown_grace_s: float = Field(
+        5.0, ge=0, description="How long callers may still wait when the gateway is told to stop."
+    )
+
+    # The sandbox
+    sandbox: Literal["auto", "off"] = Field(
+        "auto",
+        description="`auto`: a sandbox stands in when there is no token. `off`: refuse to start.",
+    )
+    sandbox_speed: float = Field(
+        20.0, gt=0, description="How many times faster than imagine.art the sandbox is."
+    )
+    sandbox_url: str = Field(
+        "",
+        description="A sandbox that runs already, so that several gateways or a restarted one share"
+        " it. Empty: the gateway starts its own.",
+    )
+
+    # The log
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least serious thing that is logged."
+    )
+    log_format: Literal["console", "json"] = Field("console", description="For people or machines.")
+
+    @field_validator(
+        "imagine_api_url",
+        "imagine_asset_url",
+        "imagine_auth_url",
+        "imagine_team_url",
+        "imagine_mcp_url",
+        "imagine_key_api_url",
+        "public_url",
+        "sandbox_url",
+    )
+    @classmethod
+    def _is_http_url(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in {"http", "https"} or not parts.hostname):
+            message = f"{value!r} is not an http:// or https:// address"
+            raise ValueError(message)
+        return value.rstrip("/")
+
+    @property
+    def uses_sandbox(self) -> bool:
+        """Whether the built-in sandbox stands in for imagine.art."""
+        return not self.imagine_token.get_secret_value().strip()
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach the gateway."""
+        return self.host in LOOPBACK
+
+    @property
+    def database(self) -> str:
+        """The database's URL, with its default filled in."""
+        return self.database_url or f"sqlite:///{self.data_dir.absolute()}/reelgate.sqlite"
+
+    @property
+    def storage(self) -> str:
+        """The storage's URL, with its default filled in."""
+        return self.storage_url or str(self.data_dir.absolute() / "videos")
+
+    @property
+    def model_aliases(self) -> dict[str, str]:
+        """The aliases as a table."""
+        pairs = (pair.partition("=") for pair in self.aliases.split(",") if pair.strip())
+        return {alias.strip(): model.strip() for alias, _, model in pairs}
+
+    @property
+    def origins(self) -> list[str]:
+        """The CORS origins as a list."""
+        return [origin.strip() for origin in self.cors_origins.split(",") if origin.strip()]

@@ -1,0 +1,5 @@
+"""Which Reelgate this is."""
+
+from importlib.metadata import version
+
+VERSION = version("reelgate")
