@@ -1,0 +1,167 @@
+"""Answers, and the ways in which a fault spoils them on the wire."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, assert_never
+
+from aiohttp import web
+
+from reelgate.sandbox.faults import Effect, Operation, Strike
+
+JSON_TYPE = "application/json"
+HTML_PAGE = b"<!doctype html><html><head><title>imagine</title></head><body>Sign in</body></html>"
+SLOW_STEP_S = 0.05
+PARENT_REJECTED = "user does not have access to parent asset"
+
+HTTP_BAD_REQUEST = 400
+HTTP_FORBIDDEN = 403
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is to be sent: a body in memory, or a file that is streamed with ranges."""
+
+    body: bytes | Path
+    status: int = 200
+    content_type: str = JSON_TYPE
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def bytes(self) -> bytes:
+        """Return the whole body."""
+        return self.body.read_bytes() if isinstance(self.body, Path) else self.body
+
+
+Work = Callable[[], Answer]
+"""Carries the operation out and returns its honest answer."""
+
+
+def json_answer(value: object, status: int = 200) -> Answer:
+    """Return a JSON answer."""
+    return Answer(json.dumps(value).encode(), status)
+
+
+def error_answer(status: int, message: str, headers: dict[str, str] | None = None) -> Answer:
+    """Return the provider's kind of JSON error."""
+    body = {"status": "error", "code": status, "error": message, "message": message}
+    return replace(json_answer(body, status), headers=headers or {})
+
+
+async def send(request: web.Request, answer: Answer) -> web.StreamResponse:
+    """Make the response for an answer that nothing spoils."""
+    if isinstance(answer.body, Path):
+        return web.FileResponse(
+            answer.body, headers={**answer.headers, "Content-Type": answer.content_type}
+        )
+    body = answer.body
+    if request.method == "HEAD":
+        length = {"Content-Length": str(len(body))}
+        return web.Response(
+            status=answer.status,
+            content_type=answer.content_type,
+            headers={**answer.headers, **length},
+        )
+    return web.Response(
+        body=body,
+        status=answer.status,
+        content_type=answer.content_type,
+        headers=answer.headers,
+    )
+
+
+async def send_struck(request: web.Request, strike: Strike, work: Work) -> web.StreamResponse:
+    """Answer a request that a fault strikes; `work` is called where the fault says it is done."""
+    match strike.fault.effect:
+        case Effect.ERROR | Effect.HTML | Effect.NO_ID | Effect.NO_BATCH | Effect.ARRAY:
+            return await send(request, _replacement(strike, work))
+        case Effect.RESET_BEFORE:
+            return _reset(request)
+        case Effect.RESET_AFTER:
+            work()
+            return _reset(request)
+        case Effect.CUT_OFF:
+            return await _cut_off(request, work())
+        case Effect.LATE:
+            answer = work()
+            await asyncio.sleep(strike.parameters["after"] or 0)
+            return await send(request, answer)
+        case Effect.SLOW_BYTES:
+            return await _trickle(request, work(), strike.parameters["rate"] or 1)
+        case Effect.NEVER | Effect.FAIL | Effect.READY | Effect.NOT_READY_403:
+            raise ValueError(f"{strike} shapes a job, not an answer")
+        case unreachable:
+            assert_never(unreachable)
+
+
+def _replacement(strike: Strike, work: Work) -> Answer:
+    """Return the whole answer that a fault puts in place of the honest one."""
+    if strike.fault.effect is Effect.HTML:
+        return Answer(HTML_PAGE, content_type="text/html")
+    if strike.fault.effect is not Effect.ERROR:
+        return _rewrite(work(), strike.fault.effect)
+    if strike.parameters.get("accepted"):
+        work()
+    return _error(strike)
+
+
+def _error(strike: Strike) -> Answer:
+    parent = strike.operation is Operation.SUBMIT and strike.fault.status == HTTP_FORBIDDEN
+    message = PARENT_REJECTED if parent else strike.fault.meaning.split(",", maxsplit=1)[0]
+    retry_after = strike.parameters.get("retry-after")
+    headers = {} if retry_after is None else {"Retry-After": f"{retry_after:g}"}
+    return error_answer(strike.fault.status, message, headers)
+
+
+def _rewrite(answer: Answer, effect: Effect) -> Answer:
+    """Drop a field from a successful answer or wrap it in an array; leave an error alone."""
+    if answer.status >= HTTP_BAD_REQUEST:
+        return answer
+    value: dict[str, Any] = json.loads(answer.bytes())
+    dropped = {Effect.NO_ID: "id", Effect.NO_BATCH: "batchId"}.get(effect)
+    kept = {key: part for key, part in value.items() if key != dropped}
+    return json_answer([kept] if effect is Effect.ARRAY else kept, answer.status)
+
+
+async def _start(request: web.Request, answer: Answer, size_bytes: int) -> web.StreamResponse:
+    response = web.StreamResponse(status=answer.status, headers=answer.headers)
+    response.content_type = answer.content_type
+    response.content_length = size_bytes
+    await response.prepare(request)
+    return response
+
+
+async def _cut_off(request: web.Request, answer: Answer) -> web.StreamResponse:
+    body = await asyncio.to_thread(answer.bytes)
+    response = await _start(request, answer, len(body))
+    if request.method != "HEAD":
+        await response.write(body[: len(body) // 2])
+        if request.transport is not None:
+            request.transport.close()
+    return response
+
+
+async def _trickle(request: web.Request, answer: Answer, rate_bytes_s: float) -> web.StreamResponse:
+    body = await asyncio.to_thread(answer.bytes)
+    response = await _start(request, answer, len(body))
+    step = max(1, int(rate_bytes_s * SLOW_STEP_S))
+    for start in range(0, len(body) if request.method != "HEAD" else 0, step):
+        await response.write(body[start : start + step])
+        await asyncio.sleep(SLOW_STEP_S)
+    return response
+
+
+def _reset(request: web.Request) -> web.StreamResponse:
+    """Send a TCP reset: without lingering, an abort would be an orderly end of the stream."""
+    transport = request.transport
+    if transport is not None:
+        connection: socket.socket = transport.get_extra_info("socket")
+        with socket.fromfd(connection.fileno(), connection.family, connection.type) as same:
+            same.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        transport.abort()
+    return web.Response()

@@ -1,0 +1,206 @@
+"""Accepted jobs: what becomes of them when, and how they survive a restart."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, TextIO
+
+from reelgate.sandbox.clip import Clip
+from reelgate.sandbox.faults import Effect, Strike, parse_strike
+from reelgate.sandbox.timeline import draw_ready_after_s
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from reelgate.sandbox.options import SandboxOptions
+
+QUEUED_SHARE = 0.1
+"""The share of a job's time in which the status endpoint says `queued`."""
+
+
+class JobState(StrEnum):
+    """What the status endpoint says."""
+
+    QUEUED = "queued"
+    """Waiting for its turn."""
+    GENERATING = "generating"
+    """In work."""
+    FINISHED = "finished"
+    """The clip can be had."""
+    FAILED = "failed"
+    """There will be no clip."""
+
+
+class WallClock:
+    """Unix seconds that never jump: the wall clock is read once, a monotonic clock counts on."""
+
+    def __init__(self) -> None:
+        self._offset_s = time.time() - time.monotonic()
+
+    def now(self) -> float:
+        """Return Unix seconds."""
+        return self._offset_s + time.monotonic()
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One accepted submit; times are Unix seconds so that a restart does not move them."""
+
+    id: str
+    batch_id: str
+    placeholder_uuid: str
+    clip: Clip
+    variation: str
+    org_id: str
+    parent_id: str
+    cost: int
+    accepted_at: float
+    ready_at: float | None
+    fails_at: float | None
+    strikes: tuple[Strike, ...] = ()
+
+    def state_at(self, now: float, *, rendered: bool) -> JobState:
+        """Decide the state: ready needs both its time and its file."""
+        if self.fails_at is not None and now >= self.fails_at:
+            return JobState.FAILED
+        if rendered and self.is_due(now):
+            return JobState.FINISHED
+        if self.ready_at is not None:
+            queued_until = self.accepted_at + QUEUED_SHARE * (self.ready_at - self.accepted_at)
+            return JobState.QUEUED if now < queued_until else JobState.GENERATING
+        return JobState.GENERATING
+
+    def is_due(self, now: float) -> bool:
+        """Whether the job's time has come."""
+        return self.ready_at is not None and now >= self.ready_at
+
+    def has(self, effect: Effect) -> bool:
+        """Whether a fault with this effect was asked for."""
+        return any(strike.fault.effect is effect for strike in self.strikes)
+
+    @property
+    def will_finish(self) -> bool:
+        """Whether there will ever be a clip to render."""
+        return self.ready_at is not None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain data: for the control endpoint and for the journal."""
+        return {
+            "id": self.id,
+            "batch_id": self.batch_id,
+            "placeholder_uuid": self.placeholder_uuid,
+            "prompt": self.clip.prompt,
+            "clip": self.clip.as_json(),
+            "variation": self.variation,
+            "org_id": self.org_id,
+            "parent_id": self.parent_id,
+            "cost": self.cost,
+            "accepted_at": self.accepted_at,
+            "ready_at": self.ready_at,
+            "fails_at": self.fails_at,
+            "faults": [str(strike) for strike in self.strikes],
+        }
+
+
+def job_from_json(data: dict[str, Any]) -> Job:
+    """Read back what `Job.as_json` wrote."""
+    fields = {key: value for key, value in data.items() if key not in {"prompt", "clip", "faults"}}
+    strikes = tuple(parse_strike(text) for text in data["faults"])
+    return Job(clip=Clip(**data["clip"]), strikes=strikes, **fields)
+
+
+class JobBook:
+    """All accepted jobs by id; with a journal they are there again after a restart."""
+
+    def __init__(self, journal: Path | None) -> None:
+        self._jobs: dict[str, Job] = {}
+        self._prompts: Counter[str] = Counter()
+        self._file: TextIO | None = None
+        if journal is not None:
+            for job in _read(journal):
+                self._remember(job)
+            self._file = journal.open("a", encoding="utf-8")
+
+    def __iter__(self) -> Iterator[Job]:
+        return iter(tuple(self._jobs.values()))
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    def get(self, job_id: str) -> Job | None:
+        """Return the job, or None if there is none."""
+        return self._jobs.get(job_id)
+
+    def count(self, prompt: str) -> int:
+        """Return how many jobs were accepted for a prompt."""
+        return self._prompts[prompt]
+
+    def add(self, job: Job) -> None:
+        """Remember a job.
+
+        The journal line is handed to the operating system before the caller hears of the job: it
+        survives the death of this process, though not that of the machine.
+        """
+        if self._file is not None:
+            self._file.write(json.dumps(job.as_json()) + "\n")
+            self._file.flush()
+        self._remember(job)
+
+    def close(self) -> None:
+        """Close the journal."""
+        if self._file is not None:
+            self._file.close()
+
+    def _remember(self, job: Job) -> None:
+        self._jobs[job.id] = job
+        self._prompts[job.clip.prompt] += 1
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When a job gets ready or fails, as Unix seconds; None means never."""
+
+    ready_at: float | None
+    fails_at: float | None
+
+
+def plan(
+    clip: Clip, strikes: Iterable[Strike], options: SandboxOptions, *, now: float, nth: int
+) -> Schedule:
+    """Draw a job's ready time, or take it from the faults that shape it.
+
+    `nth` counts the jobs accepted for the same prompt before, so that each draws its own time. The
+    seconds of a fault's `after` are real ones: the speed does not divide them.
+    """
+    after = {strike.fault.effect: strike.parameters.get("after") for strike in strikes}
+    if Effect.FAIL in after:
+        return Schedule(None, now + (after[Effect.FAIL] or 0.0))
+    if Effect.NEVER in after:
+        return Schedule(None, None)
+    if Effect.READY in after:
+        return Schedule(now + (after[Effect.READY] or 0.0), None)
+    drawn_s = draw_ready_after_s(
+        clip.duration_s,
+        clip.short_side_px,
+        speed=options.speed,
+        seed=options.seed,
+        key=f"{nth}:{clip.prompt}",
+    )
+    return Schedule(now + drawn_s, None)
+
+
+def _read(journal: Path) -> Iterator[Job]:
+    """Read a journal; a last line torn by a crash was never answered for and is dropped."""
+    if not journal.exists():
+        return
+    text = journal.read_text(encoding="utf-8")
+    whole, newline, torn = text.rpartition("\n")
+    if torn:
+        journal.write_text(whole + newline, encoding="utf-8")
+    for line in whole.splitlines():
+        yield job_from_json(json.loads(line))

@@ -1,0 +1,224 @@
+"""From HTTP to the provider's operations: bearer, parts, faults, record, answer."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from reelgate.sandbox.answers import Answer, error_answer, send, send_struck
+from reelgate.sandbox.faults import (
+    Effect,
+    Operation,
+    Strike,
+    UnknownFaultError,
+    find_directives,
+)
+from reelgate.sandbox.forms import BadFormError, Part, read_parts, texts
+from reelgate.sandbox.provider import Done, Provider
+from reelgate.sandbox.recorder import Outcome, RequestSeen
+from reelgate.sandbox.submission import BadSubmissionError, read_submission
+
+if TYPE_CHECKING:
+    from reelgate.sandbox.jobs import Job
+
+BODY_EFFECTS = frozenset({Effect.CUT_OFF, Effect.SLOW_BYTES})
+RESETS = frozenset({Effect.RESET_BEFORE, Effect.RESET_AFTER})
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a request comes to: how to carry it out, and the fault that strikes its answer."""
+
+    perform: Callable[[], Done]
+    strike: Strike | None
+
+
+class RefusedError(Exception):
+    """A request that the provider refuses before it does anything."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.answer = error_answer(status, message)
+
+
+Read = Callable[[web.Request, RequestSeen], Awaitable[Plan]]
+
+
+@dataclass(frozen=True, slots=True)
+class Routes:
+    """The provider's endpoints as aiohttp handlers; each host of its is a path under one base."""
+
+    provider: Provider
+
+    def table(self) -> list[web.RouteDef]:
+        """Return the routes; the last one takes whatever no earlier one took."""
+        handler = self._handler
+        return [
+            web.post("/v1/video/upload", handler(Operation.SUBMIT, self._submit)),
+            web.get("/v1/assets/{id}/status", handler(Operation.STATUS, self._status)),
+            web.get("/processed/{id}", handler(Operation.ASSET, self._asset)),
+            web.post("/auth/auth/other/refresh/web", handler(Operation.REFRESH, self._refresh)),
+            web.get("/v1/credit", handler(Operation.CREDIT, self._credit)),
+            web.get("/team/org", handler(Operation.ORG, self._organisations)),
+            web.get("/team/org/asset/", handler(Operation.FOLDERS, self._folders)),
+            web.post("/v1/assets/upload", handler(Operation.UPLOAD, self._upload)),
+            web.route("*", "/{path:.*}", handler(Operation.OTHER, self._other)),
+        ]
+
+    def _handler(
+        self, operation: Operation, read: Read
+    ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        """Wrap an operation: on record from its arrival; refusals become answers."""
+
+        async def handler(request: web.Request) -> web.StreamResponse:
+            seen = self._record(request, operation)
+            try:
+                plan = await read(request, seen)
+            except RefusedError as refusal:
+                plan = Plan(partial(Done, refusal.answer, Outcome.REFUSED), None)
+            return await self._answer(request, seen, plan)
+
+        return handler
+
+    def _record(self, request: web.Request, operation: Operation) -> RequestSeen:
+        return self.provider.recorder.open(
+            RequestSeen(
+                at=self.provider.clock.now(),
+                method=request.method,
+                path=request.path,
+                operation=operation,
+                user_agent=request.headers.get("User-Agent", ""),
+            )
+        )
+
+    async def _answer(
+        self, request: web.Request, seen: RequestSeen, plan: Plan
+    ) -> web.StreamResponse:
+        """Carry out an operation, or let the strike decide what is left of it."""
+        work = partial(self._work, seen, plan.perform)
+        if plan.strike is None:
+            return await send(request, work())
+        seen.fault = str(plan.strike)
+        response = await send_struck(request, plan.strike, work)
+        self.provider.recorder.settle(seen, Outcome.REFUSED)
+        seen.status = None if plan.strike.fault.effect in RESETS else response.status
+        return response
+
+    def _work(self, seen: RequestSeen, perform: Callable[[], Done]) -> Answer:
+        done = perform()
+        seen.id = done.id or seen.id
+        seen.status = done.answer.status
+        if done.outcome is Outcome.REFUSED:
+            seen.message = done.answer.bytes().decode()
+        self.provider.recorder.settle(seen, done.outcome)
+        return done.answer
+
+    async def _submit(self, request: web.Request, seen: RequestSeen) -> Plan:
+        try:
+            parts = texts(await _parts(request))
+        except BadFormError as exc:
+            raise RefusedError(400, str(exc)) from exc
+        seen.prompt = next(iter(parts.get("prompt", ())), None)
+        self._need_bearer(request)
+        try:
+            submission = read_submission(parts)
+            directives = find_directives(submission.clip.prompt)
+        except (BadSubmissionError, UnknownFaultError) as exc:
+            raise RefusedError(400, str(exc)) from exc
+        strike = self.provider.desk.take(Operation.SUBMIT, submission.clip.prompt, directives)
+        return Plan(partial(self.provider.submit, submission, directives), strike)
+
+    async def _status(self, request: web.Request, seen: RequestSeen) -> Plan:
+        self._need_bearer(request)
+        job = self._job(request, seen)
+        url = f"{_asset_base(request)}/{seen.id}"
+        strike = self.provider.desk.take(Operation.STATUS, seen.id or "", _strikes(job))
+        return Plan(partial(self.provider.status, job, url), strike)
+
+    async def _asset(self, request: web.Request, seen: RequestSeen) -> Plan:
+        job = self._job(request, seen)
+        done = await self.provider.asset(request.match_info["id"])
+        has_body = request.method == "GET" and done.outcome is Outcome.READY
+        skip = frozenset[Effect]() if has_body else BODY_EFFECTS
+        strike = self.provider.desk.take(Operation.ASSET, seen.id or "", _strikes(job), skip=skip)
+        return Plan(lambda: done, strike)
+
+    async def _refresh(self, request: web.Request, _seen: RequestSeen) -> Plan:
+        authorization = request.headers.get("Authorization")
+        return self._plan(Operation.REFRESH, partial(self.provider.refresh, authorization))
+
+    async def _credit(self, request: web.Request, _seen: RequestSeen) -> Plan:
+        self._need_bearer(request)
+        _need_query(request, "org_id")
+        return self._plan(Operation.CREDIT, self.provider.credit)
+
+    async def _organisations(self, request: web.Request, _seen: RequestSeen) -> Plan:
+        self._need_bearer(request)
+        return self._plan(Operation.ORG, self.provider.organisations)
+
+    async def _folders(self, request: web.Request, _seen: RequestSeen) -> Plan:
+        self._need_bearer(request)
+        _need_query(request, "org_id", "is_personal")
+        return self._plan(Operation.FOLDERS, self.provider.folders)
+
+    async def _upload(self, request: web.Request, _seen: RequestSeen) -> Plan:
+        self._need_bearer(request)
+        try:
+            parts = {part.name: part for part in await _parts(request)}
+        except BadFormError as exc:
+            raise RefusedError(400, str(exc)) from exc
+        missing = [name for name in ("ref_service", "title", "org_id", "file") if name not in parts]
+        if missing or not parts["file"].is_file:
+            raise RefusedError(400, f"missing: {', '.join(missing or ['file'])}")
+        file = parts["file"]
+        upload = partial(self.provider.upload, file.body, file.content_type, _asset_base(request))
+        return self._plan(Operation.UPLOAD, upload)
+
+    async def _other(self, _request: web.Request, _seen: RequestSeen) -> Plan:
+        unknown = Done(error_answer(404, "no such path"), Outcome.UNKNOWN)
+        return self._plan(Operation.OTHER, lambda: unknown)
+
+    def _plan(self, operation: Operation, perform: Callable[[], Done]) -> Plan:
+        """Plan an operation that no prompt belongs to: only armed faults strike it."""
+        return Plan(perform, self.provider.desk.take(operation, "", ()))
+
+    def _job(self, request: web.Request, seen: RequestSeen) -> Job | None:
+        job = self.provider.jobs.get(request.match_info["id"])
+        seen.id = job.id if job else None
+        return job
+
+    def _need_bearer(self, request: web.Request) -> None:
+        if not self.provider.account.accepts(request.headers.get("Authorization")):
+            raise RefusedError(401, "the bearer token is missing or dead")
+
+
+async def _parts(request: web.Request) -> list[Part]:
+    """Read a form.
+
+    Raises:
+        BadFormError: If it is none.
+        RefusedError: If it is too large.
+    """
+    try:
+        body = await request.read()
+    except web.HTTPRequestEntityTooLarge as exc:
+        raise RefusedError(413, "the body is too large") from exc
+    return read_parts(request.headers.get("Content-Type", ""), body)
+
+
+def _strikes(job: Job | None) -> tuple[Strike, ...]:
+    return job.strikes if job else ()
+
+
+def _asset_base(request: web.Request) -> str:
+    return f"{request.scheme}://{request.host}/processed"
+
+
+def _need_query(request: web.Request, *names: str) -> None:
+    missing = [name for name in names if not request.query.get(name)]
+    if missing:
+        raise RefusedError(400, f"missing: {', '.join(missing)}")

@@ -1,0 +1,305 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import aiohttp
+import pytest
+from sandbox_caller import Caller, calling, until
+
+from reelgate.sandbox.faults import FAULTS, TABLE, UnknownFaultError, find_directives, parse_strike
+
+ERRORS = tuple(fault.name for fault in TABLE if fault.status >= 400)
+Check = Callable[[Caller], Awaitable[None]]
+
+
+async def submit_raw(caller: Caller, prompt: str) -> tuple[int, str, str]:
+    async with caller.post_submit(prompt) as response:
+        return response.status, response.content_type, await response.text()
+
+
+def accepted(caller: Caller) -> int:
+    return len(caller.sandbox.jobs)
+
+
+@pytest.mark.parametrize("name", ERRORS)
+async def test_an_error_answers_with_its_status_and_accepts_nothing(name: str) -> None:
+    async with calling() as caller:
+        status, kind, text = await submit_raw(caller, f"a cat [[{name}]]")
+        assert (status, kind) == (int(name), "application/json")
+        assert json.loads(text)["message"]
+        assert accepted(caller) == 0
+
+
+@pytest.mark.parametrize("name", ERRORS)
+async def test_an_error_can_come_although_the_job_was_accepted(name: str) -> None:
+    async with calling() as caller:
+        status, _, _ = await submit_raw(caller, f"a cat [[{name} accepted=1]]")
+        assert (status, accepted(caller)) == (int(name), 1)
+
+
+async def test_429_says_when_to_come_back_only_if_told_so() -> None:
+    async with calling() as caller:
+        async with caller.post_submit("a [[429 retry-after=2]]") as response:
+            assert response.headers["Retry-After"] == "2"
+        async with caller.post_submit("a [[429]]") as response:
+            assert "Retry-After" not in response.headers
+
+
+async def test_times_counts_for_each_prompt_by_itself() -> None:
+    async with calling() as caller:
+        for prompt in ("a [[429 times=2]]", "b [[429 times=2]]"):
+            statuses = [(await submit_raw(caller, prompt))[0] for _ in range(4)]
+            assert statuses == [429, 429, 200, 200]
+
+
+async def test_a_rejected_parent_says_so() -> None:
+    async with calling() as caller:
+        _, _, text = await submit_raw(caller, "a [[403]]")
+        assert json.loads(text)["message"] == "user does not have access to parent asset"
+
+
+async def html(caller: Caller) -> None:
+    assert (await submit_raw(caller, "a [[html]]"))[:2] == (200, "text/html")
+    assert accepted(caller) == 0
+
+
+async def reset_before(caller: Caller) -> None:
+    with pytest.raises(aiohttp.ClientConnectionError):
+        await submit_raw(caller, "a [[reset-before]]")
+    assert accepted(caller) == 0
+    (seen,) = (await caller.record(operation="submit"))["data"]
+    assert (seen["outcome"], seen["status"]) == ("refused", None)
+
+
+async def reset_after(caller: Caller) -> None:
+    with pytest.raises(aiohttp.ClientConnectionError):
+        await submit_raw(caller, "a [[reset-after]]")
+    assert accepted(caller) == 1
+    (seen,) = (await caller.record(operation="submit"))["data"]
+    assert (seen["outcome"], seen["status"]) == ("accepted", None)
+
+
+async def cut_off(caller: Caller) -> None:
+    with pytest.raises(aiohttp.ClientPayloadError):
+        await submit_raw(caller, "a [[cut-off]]")
+    assert accepted(caller) == 1
+
+
+async def late(caller: Caller) -> None:
+    impatient = aiohttp.ClientTimeout(total=0.2)
+    async with aiohttp.ClientSession(headers=caller.session.headers, timeout=impatient) as session:
+        with pytest.raises(TimeoutError):
+            await submit_raw(Caller(caller.sandbox, session), "a [[late after=20]]")
+    assert accepted(caller) == 1
+    assert (await submit_raw(caller, "a [[late after=0.01]]"))[0] == 200
+
+
+async def slow_bytes(caller: Caller) -> None:
+    job_id = await caller.ready(await caller.submit("a [[slow-bytes rate=1000]]"))
+    async with caller.session.get(f"{caller.url}/processed/{job_id}") as response:
+        first = await response.content.readany()
+        assert 0 < len(first) < int(response.headers["Content-Length"])
+
+
+async def no_id(caller: Caller) -> None:
+    answer = json.loads((await submit_raw(caller, "a [[no-id]]"))[2])
+    assert set(answer) == {"batchId", "cost", "status"}
+    assert accepted(caller) == 1
+
+
+async def no_batch(caller: Caller) -> None:
+    answer = json.loads((await submit_raw(caller, "a [[no-batch]]"))[2])
+    assert set(answer) == {"id", "cost", "status"}
+
+
+async def array(caller: Caller) -> None:
+    (answer,) = json.loads((await submit_raw(caller, "a [[array]]"))[2])
+    assert set(answer) == {"batchId", "id", "cost", "status"}
+
+
+async def never(caller: Caller) -> None:
+    never_id = await caller.submit("a [[never]]")
+    await caller.ready(await caller.submit("b"))
+    assert await caller.head(never_id) == 404
+    assert (await caller.status(never_id))["status"] == "generating"
+
+
+async def fail(caller: Caller) -> None:
+    job_id = await caller.submit("a [[fail after=0.3]]")
+    assert (await caller.status(job_id))["status"] == "generating"
+
+    async def failed() -> bool:
+        return bool((await caller.status(job_id))["status"] == "failed")
+
+    await until(failed)
+    assert await caller.head(job_id) == 404
+
+
+async def ready(caller: Caller) -> None:
+    await caller.submit("a [[ready after=1.5]]")
+    (job,) = caller.sandbox.jobs
+    assert job.ready_at == pytest.approx(job.accepted_at + 1.5)
+
+
+async def not_ready_403(caller: Caller) -> None:
+    job_id = await caller.submit("a [[not-ready-403]] [[ready after=0.3]]")
+    assert await caller.head(job_id) == 403
+    await caller.ready(job_id)
+
+
+CHECKS: dict[str, Check] = {
+    "html": html,
+    "reset-before": reset_before,
+    "reset-after": reset_after,
+    "cut-off": cut_off,
+    "late": late,
+    "slow-bytes": slow_bytes,
+    "no-id": no_id,
+    "no-batch": no_batch,
+    "array": array,
+    "never": never,
+    "fail": fail,
+    "ready": ready,
+    "not-ready-403": not_ready_403,
+}
+
+
+@pytest.mark.parametrize("name", CHECKS)
+async def test_a_fault_does_what_the_table_says(name: str) -> None:
+    async with calling() as caller:
+        await CHECKS[name](caller)
+
+
+def test_every_fault_of_the_table_is_tried_here() -> None:
+    assert set(FAULTS) == {*ERRORS, *CHECKS}
+
+
+async def test_looks_can_be_struck_too() -> None:
+    async with calling() as caller:
+        job_id = await caller.submit("a [[status-503 times=2]] [[asset-html times=1]]")
+        statuses = [(await caller.status(job_id))["code"] for _ in range(3)]
+        assert statuses == [503, 503, 200]
+        async with caller.session.get(f"{caller.url}/processed/{job_id}") as response:
+            assert (response.status, response.content_type) == (200, "text/html")
+        await caller.ready(job_id)
+
+
+async def test_a_download_can_end_in_the_middle_while_heads_stay_honest() -> None:
+    async with calling() as caller:
+        job_id = await caller.ready(await caller.submit("a [[asset-cut-off times=1]]"))
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await caller.fetch(job_id)
+        assert (await caller.fetch(job_id))[4:8] == b"ftyp"
+
+
+async def test_an_armed_fault_strikes_any_prompt_as_often_as_told() -> None:
+    async with calling() as caller:
+        assert await caller.arm("503", operation="submit", times=2, **{"retry-after": 1}) == 201
+        statuses = [(await submit_raw(caller, f"prompt {n}"))[0] for n in range(3)]
+        assert statuses == [503, 503, 200]
+
+
+@pytest.mark.parametrize(
+    ("operation", "method", "path"),
+    [
+        ("refresh", "POST", "/auth/auth/other/refresh/web"),
+        ("credit", "GET", "/v1/credit?org_id=o"),
+        ("org", "GET", "/team/org"),
+        ("folders", "GET", "/team/org/asset/?org_id=o&is_personal=true"),
+    ],
+)
+async def test_every_operation_can_be_struck(operation: str, method: str, path: str) -> None:
+    async with calling() as caller:
+        await caller.arm("500", operation=operation, times=1)
+        for expected in (500, 200):
+            async with caller.session.request(method, caller.url + path) as response:
+                assert response.status == expected
+
+
+async def test_an_armed_fault_shapes_the_next_job() -> None:
+    async with calling() as caller:
+        await caller.arm("never", times=1)
+        await caller.submit("a")
+        await caller.submit("b")
+        assert [job.ready_at is None for job in caller.sandbox.jobs] == [True, False]
+
+
+async def test_disarming_ends_all_armed_faults() -> None:
+    async with calling() as caller:
+        await caller.arm("500")
+        url = f"{caller.url}/_sandbox/faults"
+        async with caller.session.get(url) as response:
+            state = await response.json()
+        assert [armed["fault"] for armed in state["armed"]] == ["500"]
+        assert {row["fault"] for row in state["faults"]} == set(FAULTS)
+        async with caller.session.delete(url) as response:
+            assert response.status == 204
+        assert (await submit_raw(caller, "a"))[0] == 200
+
+
+async def test_credits_and_token_are_set_by_control() -> None:
+    async with calling() as caller:
+        url = f"{caller.url}/_sandbox/account"
+        async with caller.session.put(url, json={"credits": 0}) as response:
+            assert await response.json() == {"credits": 0}
+        assert (await submit_raw(caller, "a"))[0] == 402
+        async with caller.session.put(url, json={"token": "new"}) as response:
+            assert response.status == 200
+        assert (await submit_raw(caller, "a"))[0] == 401
+        for wrong in ({"name": "x"}, {"credits": "many"}, {"token": 5}):
+            async with caller.session.put(url, json=wrong) as response:
+                assert response.status == 400
+
+
+@pytest.mark.parametrize(
+    "directive",
+    [
+        "418",
+        "wat",
+        "",
+        "429 soon",
+        "429 after=1",
+        "fail after=soon",
+        "status-no-id",
+        "never times=-1",
+    ],
+)
+async def test_an_unknown_directive_is_refused_with_a_reason(directive: str) -> None:
+    async with calling() as caller:
+        status, _, text = await submit_raw(caller, f"a [[{directive}]]")
+        assert status == 400
+        assert json.loads(text)["message"]
+        assert accepted(caller) == 0
+
+
+async def test_the_control_endpoint_refuses_what_is_not_in_the_table() -> None:
+    async with calling() as caller:
+        assert await caller.arm("wat") == 400
+        assert await caller.arm("no-id", operation="status") == 400
+        async with caller.session.post(f"{caller.url}/_sandbox/faults", data=b"[") as response:
+            assert response.status == 400
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["429 retry-after=2 times=3", "status-503 accepted=0", "asset-cut-off", "fail after=0.5"],
+)
+def test_a_directive_reads_back_as_written(text: str) -> None:
+    strike = parse_strike(text)
+    assert parse_strike(str(strike)) == strike
+
+
+def test_a_prompt_without_directives_has_none() -> None:
+    assert find_directives("a [cat] in [ [ brackets") == ()
+    with pytest.raises(UnknownFaultError, match="unknown fault"):
+        find_directives("a [[cat]]")
+
+
+def test_the_documentation_has_every_fault_with_its_parameters() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("| `")]
+    for fault in TABLE:
+        (row,) = [line for line in rows if f"`{fault.name}`" in line.split("|")[1]]
+        assert all(f"`{parameter}=" in row for parameter in fault.defaults), fault.name
