@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pacing_strategies import elapsed_s, laws, never_falls, priors, seen
+from pacing_worlds import drawn, uniform
+
+from reelgate.pacing import UNPUBLISHED, Law, Prior, Seen
+
+PUBLISHED = Prior(60, 90)
+
+
+@given(laws(), st.lists(elapsed_s, min_size=2))
+def test_progress_stays_from_0_to_99_and_never_falls(law: Law, times: list[float]) -> None:
+    shown = [law.progress(time) for time in sorted(times)]
+    assert never_falls(shown)
+    assert 0 <= shown[0] <= shown[-1] <= 99
+
+
+@given(laws(), elapsed_s)
+def test_the_time_left_is_finite_and_never_negative(law: Law, elapsed: float) -> None:
+    assert 0 <= law.eta_s(elapsed) < math.inf
+
+
+@given(laws(), elapsed_s)
+def test_the_hazard_is_finite_and_never_negative(law: Law, elapsed: float) -> None:
+    assert 0 <= law.hazard(elapsed) < math.inf
+
+
+@given(laws())
+def test_there_is_always_a_chance_that_a_job_is_still_running(law: Law) -> None:
+    assert never_falls([-chance for chance in law.alive])
+    assert law.alive[0] == pytest.approx(1)
+    assert law.alive[-1] > 0
+
+
+@given(laws(), st.lists(elapsed_s, min_size=2))
+def test_integrated_attention_never_falls(law: Law, times: list[float]) -> None:
+    values = [law.attention_by(time) for time in sorted(times)]
+    assert all(later >= earlier - 1e-9 for earlier, later in pairwise(values))
+
+
+@given(laws(), st.floats(0, 20))
+def test_when_is_the_inverse_of_the_integrated_attention(law: Law, attention: float) -> None:
+    reached = law.when_s(attention)
+    if reached < 1e9:
+        assert law.attention_by(reached) == pytest.approx(attention, rel=1e-6, abs=1e-6)
+
+
+def test_attention_is_the_slope_of_its_integral() -> None:
+    law = Law.learn(drawn(uniform(60, 90), 30), PUBLISHED)
+    steps = [at / 1000 for at in range(120_000)]
+    summed = sum(law.attention(time + 0.0005) * 0.001 for time in steps)
+    assert summed == pytest.approx(law.attention_by(120), rel=1e-3)
+
+
+def test_a_law_without_jobs_is_its_prior() -> None:
+    law = Law.learn([], PUBLISHED)
+    assert law.mean_s == pytest.approx(75, abs=1)
+    assert law.hazard(75) == pytest.approx(1 / 15, rel=0.05)
+    assert law.eta_s(0) == pytest.approx(75, abs=1)
+
+
+def test_the_time_left_of_a_uniform_kind_is_half_of_what_remains_of_its_range() -> None:
+    law = Law.learn(drawn(uniform(60, 90), 200), PUBLISHED)
+    assert law.eta_s(30) == pytest.approx(45, abs=2)
+    assert law.eta_s(70) == pytest.approx(10, abs=1)
+
+
+def test_past_everything_seen_the_time_left_grows_with_the_time_overdue() -> None:
+    law = Law.learn([75.0] * 50, PUBLISHED)
+    assert law.eta_s(200) == pytest.approx(law.eta_s(100) + 100)
+
+
+@given(priors())
+def test_the_prior_counts_as_much_as_one_job_of_all(prior: Prior) -> None:
+    law = Law.learn([prior.high_s * 10] * 9, prior)
+    assert 1 - chance_alive(law, prior.high_s) == pytest.approx(
+        0.1 * (1 - prior.outside / 2), rel=0.01
+    )
+
+
+def test_identical_durations_are_no_spike() -> None:
+    law = Law.learn([75.0] * 200, PUBLISHED)
+    assert law.hazard(75) < 10
+    assert law.eta_s(0) == pytest.approx(75, abs=1)
+
+
+def test_two_humps_stay_two_humps() -> None:
+    fast, slow = drawn(uniform(40, 50), 70), drawn(uniform(140, 170), 30)
+    law = Law.learn([*fast, *slow], UNPUBLISHED)
+    assert law.hazard(95) < law.hazard(45) / 20
+    assert law.hazard(95) < law.hazard(155) / 20
+
+
+def test_younger_jobs_count_more_than_older_ones() -> None:
+    older, younger = drawn(uniform(60, 70), 100), drawn(uniform(160, 170), 100)
+    assert Law.learn([*older, *younger], UNPUBLISHED).mean_s > 135
+    assert Law.learn([*younger, *older], UNPUBLISHED).mean_s < 95
+
+
+def test_a_job_known_to_lie_between_two_looks_is_spread_between_them() -> None:
+    law = Law.learn([Seen(0, 60)] * 30, UNPUBLISHED)
+    assert law.hazard(15) > 0.01
+
+
+def test_jobs_that_were_never_ready_make_the_rest_less_sure() -> None:
+    done = drawn(uniform(60, 90), 50)
+    sure = Law.learn(done, PUBLISHED)
+    unsure = Law.learn([*done, *[Seen(300, math.inf)] * 10], PUBLISHED)
+    assert unsure.hazard(88) < sure.hazard(88)
+
+
+@given(st.lists(seen().filter(lambda job: not job.finished), min_size=1, max_size=20))
+def test_a_history_of_jobs_that_never_ended_still_makes_a_law(endless: list[Seen]) -> None:
+    law = Law.learn(endless, PUBLISHED)
+    assert law.attention(75) > 0
+
+
+def test_a_reported_half_means_about_as_long_again() -> None:
+    law = Law.told(60, 0.5)
+    assert 50 < law.eta_s(60) < 90
+    assert law.when_s(law.attention_by(60) + 0.3) < 200
+
+
+@pytest.mark.parametrize(("elapsed", "share"), [(0, 0.5), (10, 0), (10, 1), (10, math.nan)])
+def test_a_report_that_says_nothing_is_refused(elapsed: float, share: float) -> None:
+    with pytest.raises(ValueError, match="a report needs"):
+        Law.told(elapsed, share)
+
+
+@pytest.mark.parametrize("ends", [(5, 5), (9, 3), (-1, 3), (0, math.inf), (math.nan, 3)])
+def test_a_prior_without_a_range_is_refused(ends: tuple[float, float]) -> None:
+    with pytest.raises(ValueError, match="low_s < high_s"):
+        Prior(*ends)
+
+
+@pytest.mark.parametrize("outside", [0, 1, math.nan])
+def test_a_prior_that_allows_no_surprise_or_nothing_else_is_refused(outside: float) -> None:
+    with pytest.raises(ValueError, match="outside share"):
+        Prior(60, 90, outside=outside)
+
+
+@pytest.mark.parametrize("ends", [(-1, 3), (4, 3), (math.inf, math.inf), (math.nan, 3)])
+def test_an_impossible_sighting_is_refused(ends: tuple[float, float]) -> None:
+    with pytest.raises(ValueError, match="a job was seen"):
+        Seen(*ends)
+
+
+def chance_alive(law: Law, time: float) -> float:
+    return law.alive[law.times_s.index(time)]

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pacing_strategies import elapsed_s, laws, paces
+from pacing_worlds import drawn, looks_until, paced_cost, uniform
+
+from reelgate.pacing import (
+    UNPUBLISHED,
+    Law,
+    Pace,
+    Prior,
+    default_pace,
+    next_look_s,
+    pace_within_budget,
+    price_for_delay,
+    price_for_looks,
+)
+
+deadlines_s = st.floats(1, 600)
+
+
+@given(laws(), paces(), deadlines_s)
+def test_the_last_look_is_at_the_deadline_and_none_is_later(
+    law: Law, pace: Pace, deadline: float
+) -> None:
+    looks = looks_until(law, pace, deadline)
+    assert looks[-1] == deadline
+    assert max(looks) == deadline
+
+
+@given(laws(), paces(), deadlines_s)
+def test_two_looks_are_never_closer_than_the_floor(law: Law, pace: Pace, deadline: float) -> None:
+    looks = looks_until(law, pace, deadline)
+    gaps = [later - earlier for earlier, later in pairwise(looks)]
+    assert all(gap >= pace.floor_s - 1e-9 for gap in gaps)
+
+
+@given(laws(), paces(), elapsed_s)
+def test_two_looks_are_never_further_apart_than_the_ceiling_once_a_job_may_be_ready(
+    law: Law, pace: Pace, elapsed: float
+) -> None:
+    look = next_look_s(law, elapsed, pace, deadline_s=1e6)
+    assert look <= max(elapsed, law.lead_s) + pace.ceiling_s + 1e-9
+
+
+@given(laws(), paces(), st.floats(1, 100), deadlines_s)
+def test_a_higher_price_never_buys_more_looks(
+    law: Law, pace: Pace, times: float, deadline: float
+) -> None:
+    dear = Pace(pace.price_s * times, pace.floor_s, pace.ceiling_s)
+    assert len(looks_until(law, dear, deadline)) <= len(looks_until(law, pace, deadline))
+
+
+@given(laws(), paces(), elapsed_s, st.floats(0, 1e5), st.floats(0, 1e5))
+def test_retry_after_is_waited_for_up_to_the_deadline(
+    law: Law, pace: Pace, elapsed: float, not_before: float, deadline: float
+) -> None:
+    look = next_look_s(law, elapsed, pace, deadline_s=deadline, not_before_s=not_before)
+    assert look == deadline or not_before <= look <= deadline
+
+
+@given(laws(), paces(), elapsed_s, st.floats(0.01, 1))
+def test_a_smaller_phase_never_looks_later(
+    law: Law, pace: Pace, elapsed: float, phase: float
+) -> None:
+    early = next_look_s(law, elapsed, pace, deadline_s=1e6, phase=phase)
+    assert early <= next_look_s(law, elapsed, pace, deadline_s=1e6)
+
+
+@given(laws(), paces(), st.floats(0, 100), st.floats(0, 50))
+def test_a_late_look_never_makes_the_next_one_earlier(
+    law: Law, pace: Pace, elapsed: float, late_s: float
+) -> None:
+    on_time = next_look_s(law, elapsed, pace, deadline_s=1e6)
+    assert next_look_s(law, elapsed + late_s, pace, deadline_s=1e6) >= on_time - 1e-6
+
+
+def test_a_job_past_its_deadline_gets_no_further_look() -> None:
+    law = Law.learn([], UNPUBLISHED)
+    assert next_look_s(law, 301, default_pace(law), deadline_s=300) == 300
+
+
+def test_past_everything_seen_gaps_grow_up_to_the_ceiling() -> None:
+    law = Law.learn(drawn(uniform(60, 90), 200), Prior(60, 90))
+    looks = [look for look in looks_until(law, default_pace(law), 1800) if look > 95]
+    gaps = [later - earlier for earlier, later in pairwise(looks[:-1])]
+    assert all(later >= earlier - 1e-9 for earlier, later in pairwise(gaps))
+    assert gaps[0] < 2
+    assert gaps[-1] == pytest.approx(15)
+
+
+@pytest.mark.parametrize("jobs", [0, 5, 200])
+def test_a_fast_kind_is_looked_at_a_few_times_and_soon(jobs: int) -> None:
+    law = Law.learn(drawn(uniform(3, 4.5), jobs), Prior(3, 4.5))
+    cost = paced_cost([law], default_pace, uniform(3, 4.5))
+    assert 1.5 < cost.looks < 6
+    assert cost.delay_s < 0.4
+
+
+def test_a_kind_of_half_an_hour_is_paced_like_any_other() -> None:
+    law = Law.learn(drawn(uniform(1500, 2100), 200), Prior(1500, 2100))
+    cost = paced_cost([law], default_pace, uniform(1500, 2100))
+    assert cost.delay_s < 1
+    assert cost.looks < 360
+
+
+def test_a_price_for_delay_buys_about_that_delay() -> None:
+    law = Law.learn(drawn(uniform(60, 90), 200), Prior(60, 90))
+    cost = paced_cost([law], lambda law: Pace(price_for_delay(law, 2.0)), uniform(60, 90))
+    assert cost.delay_s == pytest.approx(2.0, rel=0.1)
+
+
+def test_a_price_for_looks_buys_about_that_many() -> None:
+    law = Law.learn(drawn(uniform(60, 90), 200), Prior(60, 90))
+    cost = paced_cost([law], lambda law: Pace(price_for_looks(law, 8.0)), uniform(60, 90))
+    assert cost.looks == pytest.approx(8.0, rel=0.1)
+
+
+waiting_jobs = st.lists(st.tuples(laws(), st.floats(0, 600)), min_size=1, max_size=20)
+
+
+@given(waiting_jobs, st.floats(0.01, 1000))
+def test_the_looks_of_all_waiting_jobs_keep_to_the_budget(
+    waiting: list[tuple[Law, float]], budget: float
+) -> None:
+    pace = budgeted(waiting, budget)
+    looks_per_s = sum(rate(law, elapsed, pace) for law, elapsed in waiting)
+    assert looks_per_s <= budget * (1 + 1e-9)
+
+
+@given(waiting_jobs, st.floats(0.01, 1000), st.floats(1, 100))
+def test_a_larger_budget_is_never_dearer(
+    waiting: list[tuple[Law, float]], budget: float, times: float
+) -> None:
+    assert budgeted(waiting, budget * times).price_s <= budgeted(waiting, budget).price_s
+
+
+def test_a_budget_that_is_not_short_changes_nothing() -> None:
+    law = Law.learn([], UNPUBLISHED)
+    assert budgeted([(law, 50.0)], 100) == default_pace(law)
+
+
+def test_an_account_with_nothing_waiting_keeps_its_pace() -> None:
+    assert pace_within_budget(Pace(1), [], budget_per_s=5) == Pace(1)
+
+
+def test_a_budget_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="budget_per_s"):
+        pace_within_budget(Pace(1), [], budget_per_s=0)
+
+
+@pytest.mark.parametrize("price", [0, -1, math.inf, math.nan])
+def test_a_price_that_is_none_is_refused(price: float) -> None:
+    with pytest.raises(ValueError, match="price_s"):
+        Pace(price)
+
+
+@pytest.mark.parametrize(("floor", "ceiling"), [(0, 15), (-1, 15), (2, 1), (math.nan, 15)])
+def test_a_floor_above_the_ceiling_or_below_nothing_is_refused(
+    floor: float, ceiling: float
+) -> None:
+    with pytest.raises(ValueError, match="floor_s"):
+        Pace(1, floor, ceiling)
+
+
+def budgeted(waiting: list[tuple[Law, float]], budget: float) -> Pace:
+    return pace_within_budget(default_pace(waiting[0][0]), waiting, budget_per_s=budget)
+
+
+def rate(law: Law, elapsed: float, pace: Pace) -> float:
+    """Looks per second: the price's rate, or the ceiling's if that is more and holds already."""
+    wanted = law.attention(elapsed) / math.sqrt(pace.price_s)
+    return max(wanted, 1 / pace.ceiling_s) if elapsed >= law.lead_s else wanted
