@@ -1,0 +1,124 @@
+"""What a provider must be able to do.
+
+An adapter translates: it never sleeps, retries, logs or touches the database. It tells foreign
+errors as the `UpstreamError`s of `reelgate.errors`, and the worker decides what follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from reelgate.catalog import Model
+from reelgate.video import VideoRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What the upstream said when it accepted a job; `cost` in its own credits."""
+
+    provider_id: str
+    batch_id: str = ""
+    cost: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Not ready yet; `progress` 0-99 where the upstream tells it."""
+
+    progress: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The upstream really serves the video now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The upstream gave up: an error code of ours and a sentence."""
+
+    code: str
+    message: str
+
+
+Look = Running | Ready | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A finished video as the upstream serves it, while it is being read.
+
+    `content_range` is None when the upstream sends the whole file, even if a range was asked for.
+    """
+
+    chunks: AsyncIterator[bytes]
+    content_type: str
+    length_bytes: int | None
+    content_range: str | None = None
+
+
+class Watch(Protocol):
+    """Looks at one job, and may remember between looks which way of looking works for it."""
+
+    async def look(self) -> Look:
+        """One look: one request wherever that is enough.
+
+        Raises:
+            UpstreamError: the look itself failed, which says nothing about the job.
+        """
+        ...
+
+
+class Provider(Protocol):
+    """One upstream account."""
+
+    @property
+    def name(self) -> str:
+        """Stands in stored jobs, so it never changes."""
+        ...
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """The models it makes videos with, and what each takes."""
+        ...
+
+    def typical_s(self, request: VideoRequest) -> tuple[float, float]:
+        """The shortest and longest usual rendering time in seconds, before any was seen."""
+        ...
+
+    async def submit(self, request: VideoRequest) -> Submission:
+        """Ask for the video. This spends credits and is never idempotent.
+
+        Raises:
+            UpstreamError: `surely_refused` tells whether it may be sent again.
+        """
+        ...
+
+    def watch(self, provider_id: str) -> Watch:
+        """A way to look at an accepted job; makes no request by itself."""
+        ...
+
+    async def cancel(self, provider_id: str) -> bool:
+        """Stop the upstream's work; False where it cannot be stopped.
+
+        Raises:
+            UpstreamError: the attempt failed.
+        """
+        ...
+
+    def open_asset(
+        self, provider_id: str, *, range_header: str | None = None
+    ) -> AbstractAsyncContextManager[Asset]:
+        """Read the finished video.
+
+        Raises:
+            UpstreamError: it could not be opened; `VideoExpired` when it is gone.
+        """
+        ...
+
+    def video_url(self, provider_id: str) -> str:
+        """The address at which anybody can play the finished video."""
+        ...

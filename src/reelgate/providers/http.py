@@ -1,0 +1,217 @@
+"""The one HTTP client that all providers share."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+
+from reelgate.clock import Clock, SystemClock
+from reelgate.providers.answer import Answer, media_type
+from reelgate.providers.transport import network_errors_are_ours
+
+USER_AGENT = f"reelgate/{version('reelgate')}"
+MAX_ANSWER_BYTES = 1_000_000
+CHUNK_BYTES = 64 * 1024
+DNS_CACHE_S = 300
+# Most servers close an idle connection after 60 to 75 s, and looks come at most 15 s apart.
+KEEP_ALIVE_S = 50.0
+# A CDN in front of the files may send the reader on; more hops than that are a loop.
+MAX_REDIRECTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """An answer whose body is still on its way."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    chunks: AsyncIterator[bytes] = field(repr=False)
+
+    @property
+    def content_type(self) -> str:
+        """The media type in lower case, without parameters; empty when none was sent."""
+        return media_type(self.headers.get("Content-Type", ""))
+
+
+class HttpClient:
+    """One pool of connections, one TLS context and one DNS cache for everything we send.
+
+    Every method tells network failures as `UpstreamError`s whose `surely_refused` is true only
+    when no byte of the request can have reached the upstream.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_connections: int = 1000,
+        connect_timeout_s: float = 10.0,
+        stall_timeout_s: float = 30.0,
+        clock: Clock | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._max_connections = max_connections
+        self._connect_timeout_s = connect_timeout_s
+        self._stall_timeout_s = stall_timeout_s
+        self._clock = clock or SystemClock()
+        self._tls = tls
+
+    async def __aenter__(self) -> Self:
+        tls = self._tls or ssl.create_default_context()
+        self._reusing = self._session(tls, force_close=False)
+        # A server may close an idle connection just as a submit goes out on it, and then nobody
+        # could tell whether it was accepted: a submit always gets a connection of its own.
+        self._fresh = self._session(tls, force_close=True)
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._reusing.close()
+        await self._fresh.close()
+
+    async def post_form(
+        self,
+        url: str,
+        parts: Sequence[tuple[str, str]],
+        *,
+        headers: Mapping[str, str],
+        timeout_s: float,
+    ) -> Answer:
+        """Post simple text parts as `multipart/form-data`, on a connection of its own.
+
+        Redirects are not followed: nobody could tell whether the first server acted on the post.
+
+        Raises:
+            UpstreamError: no answer came.
+        """
+        with network_errors_are_ours(url):
+            async with self._fresh.post(
+                url,
+                data=form_body(parts),
+                headers=headers,
+                timeout=self._timeout(timeout_s),
+                allow_redirects=False,
+            ) as response:
+                return await self._read(response)
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float,
+        redirects: int = 0,
+    ) -> Answer:
+        """Send a request without a body that may safely be sent twice, such as GET or HEAD.
+
+        aiohttp itself sends it once more when the connection breaks before an answer.
+
+        Raises:
+            UpstreamError: no answer came.
+        """
+        with network_errors_are_ours(url):
+            async with self._reusing.request(
+                method,
+                url,
+                headers=headers,
+                timeout=self._timeout(timeout_s),
+                allow_redirects=redirects > 0,
+                # aiohttp counts the hop that is one too many.
+                max_redirects=redirects + 1,
+            ) as response:
+                return await self._read(response)
+
+    @asynccontextmanager
+    async def stream(
+        self, url: str, *, headers: Mapping[str, str] | None = None
+    ) -> AsyncIterator[Stream]:
+        """GET something large: it may take its time, but each read must bring something.
+
+        Raises:
+            UpstreamError: no answer came. Reading `chunks` raises `AnswerLost` when it breaks off.
+        """
+        with network_errors_are_ours(url):
+            response = await self._reusing.get(
+                url,
+                headers=headers,
+                timeout=self._timeout(None),
+                max_redirects=MAX_REDIRECTS + 1,
+            )
+        chunks = _chunks(response, url)
+        try:
+            yield Stream(response.status, response.headers, chunks)
+        finally:
+            await chunks.aclose()
+            response.close()
+
+    def _session(self, tls: ssl.SSLContext, *, force_close: bool) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(
+            ssl=tls,
+            limit=self._max_connections,
+            ttl_dns_cache=DNS_CACHE_S,
+            force_close=force_close,
+            keepalive_timeout=None if force_close else KEEP_ALIVE_S,
+        )
+        return aiohttp.ClientSession(
+            connector=connector,
+            headers={"User-Agent": USER_AGENT},
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+
+    def _timeout(self, total_s: float | None) -> aiohttp.ClientTimeout:
+        return aiohttp.ClientTimeout(
+            total=total_s,
+            connect=self._connect_timeout_s,
+            sock_read=self._stall_timeout_s if total_s is None else None,
+        )
+
+    async def _read(self, response: aiohttp.ClientResponse) -> Answer:
+        body = bytearray()
+        async for chunk in response.content.iter_chunked(CHUNK_BYTES):
+            body += chunk
+            if len(body) > MAX_ANSWER_BYTES:
+                response.close()
+                break
+        return Answer(
+            response.status,
+            response.headers,
+            bytes(body[:MAX_ANSWER_BYTES]),
+            self._clock.now(),
+        )
+
+
+def form_body(parts: Sequence[tuple[str, str]]) -> aiohttp.MultipartWriter:
+    """A `multipart/form-data` body of text parts as a browser writes them (RFC 7578).
+
+    Without a file name and without a content type of their own.
+    """
+    writer = aiohttp.MultipartWriter("form-data")
+    for name, value in parts:
+        # Half a surrogate pair has no UTF-8; a submit must not fall over because of it.
+        payload = aiohttp.BytesPayload(value.encode("utf-8", errors="replace"))
+        del payload.headers["Content-Type"]
+        payload.set_content_disposition("form-data", name=name)
+        writer.append_payload(payload)
+    return writer
+
+
+async def _chunks(response: aiohttp.ClientResponse, url: str) -> AsyncGenerator[bytes, None]:
+    source = response.content.iter_chunked(CHUNK_BYTES)
+    while True:
+        # Only the read is guarded: what the reader does with a chunk may fail in its own way.
+        with network_errors_are_ours(url):
+            chunk = await anext(source, b"")
+        if not chunk:
+            return
+        yield chunk

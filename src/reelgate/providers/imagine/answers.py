@@ -1,0 +1,129 @@
+"""What imagine.art's answers mean. Any JSON may come: nothing here trusts its shape."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from reelgate.errors import UpstreamBadResponse, UpstreamError
+from reelgate.providers import refusal as generic
+from reelgate.providers.answer import Answer
+from reelgate.providers.base import Submission
+from reelgate.providers.imagine.credentials import RENEW
+from reelgate.providers.redact import redacted
+
+UPSTREAM = "imagine.art"
+# The id becomes a part of addresses and file names.
+SAFE_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,127})", re.ASCII)
+PARENT_STATUSES = frozenset({400, 403, 404, 422})
+PARENT_REJECTED = "does not have access to parent asset"
+
+RUNNING_WORDS = frozenset(
+    {"queued", "generating", "running", "pending", "processing", "in_progress"}
+)
+FAILED_WORDS = frozenset({"error", "failed", "cancelled", "canceled", "rejected"})
+
+FTYP = b"ftyp"
+FTYP_OFFSET = 4
+FTYP_END = FTYP_OFFSET + len(FTYP)
+
+
+class Word(Enum):
+    """What the status strings say."""
+
+    RUNNING = "running"  # at work
+    FAILED = "failed"  # given up
+    SILENT = "silent"  # done, an unknown word or none at all: the file itself must tell
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the status endpoint knows of a job."""
+
+    word: Word = Word.SILENT
+    generated: bool = False
+
+
+def refusal(answer: Answer, *, hide: Callable[[str], str] = str) -> UpstreamError:
+    """The error that an answer without success stands for; `hide` takes our secrets out."""
+    if answer.status in PARENT_STATUSES and PARENT_REJECTED in answer.text.lower():
+        message = (
+            "imagine.art says that this account may not use the folder in IMAGINE_PARENT_ID"
+            f" (HTTP {answer.status}): set one that it owns, or leave it empty."
+        )
+        return UpstreamError(message, upstream=redacted(hide(answer.text)))
+    return generic.refusal(answer, upstream=UPSTREAM, renew=RENEW, hide=hide)
+
+
+def read_submission(answer: Answer, *, hide: Callable[[str], str] = str) -> Submission:
+    """The accepted job in a successful answer: an object, or an array that starts with one.
+
+    Raises:
+        UpstreamBadResponse: it names no job, so there is nothing to look at.
+    """
+    job = first_object(answer.json())
+    provider_id = job.get("id")
+    if not isinstance(provider_id, str) or not SAFE_ID.fullmatch(provider_id):
+        message = "Could not extract video ID from imagine.art's answer to the submit."
+        raise UpstreamBadResponse(message, upstream=redacted(hide(answer.text)))
+    batch_id, cost = job.get("batchId"), job.get("cost")
+    return Submission(
+        provider_id,
+        batch_id if isinstance(batch_id, str) else "",
+        cost if isinstance(cost, int) and not isinstance(cost, bool) else None,
+    )
+
+
+def read_report(answer: Answer) -> Report:
+    """What a successful answer of the status endpoint says.
+
+    A generation's address means that the job is done whatever the status says: `finished` and
+    `success` are both seen.
+    """
+    job = first_object(answer.json())
+    assets = list(_objects(job.get("assets")))
+    words = {_word(holder.get("status")) for holder in (job, *assets)}
+    return Report(_loudest(words), any(_has_generation(asset) for asset in assets))
+
+
+def is_video_type(content_type: str) -> bool:
+    """Whether a bare media type says video."""
+    return content_type.startswith("video/")
+
+
+def is_video_start(start: bytes) -> bool:
+    """Whether a file begins as MP4 files do (ISO/IEC 14496-12: a `ftyp` box comes first)."""
+    return start[FTYP_OFFSET:FTYP_END] == FTYP
+
+
+def first_object(payload: object) -> dict[str, object]:
+    """The object, or the first one of an array; an empty one when there is neither."""
+    if isinstance(payload, list) and payload:
+        payload = payload[0]
+    return payload if isinstance(payload, dict) else {}
+
+
+def _objects(payload: object) -> Iterator[dict[str, object]]:
+    for each in payload if isinstance(payload, list) else [payload]:
+        if isinstance(each, dict):
+            yield each
+
+
+def _word(status: object) -> Word:
+    word = status.strip().lower() if isinstance(status, str) else ""
+    if word in FAILED_WORDS:
+        return Word.FAILED
+    return Word.RUNNING if word in RUNNING_WORDS else Word.SILENT
+
+
+def _loudest(words: set[Word]) -> Word:
+    return next((word for word in (Word.FAILED, Word.RUNNING) if word in words), Word.SILENT)
+
+
+def _has_generation(asset: dict[str, object]) -> bool:
+    url = asset.get("url")
+    generation = url.get("generation") if isinstance(url, dict) else None
+    first = generation[0] if isinstance(generation, list) and generation else generation
+    return isinstance(first, str) and bool(first.strip())

@@ -1,0 +1,110 @@
+"""The host that serves imagine.art's finished videos. It asks for no credentials."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import quote
+
+from reelgate.errors import RangeNotSatisfiable, ReelgateError, UpstreamBadResponse, VideoExpired
+from reelgate.providers.answer import HTTP_OK, Answer
+from reelgate.providers.base import Asset
+from reelgate.providers.http import MAX_REDIRECTS, HttpClient, Stream
+from reelgate.providers.imagine.answers import FTYP_END, is_video_start, is_video_type, refusal
+
+LOOK_TIMEOUT_S = 10.0
+FIRST_BYTES = "bytes=0-11"
+# An expired link is answered with any of these, or with a page and status 200.
+GONE = frozenset({401, 403, 404, 410})
+RANGE_NOT_SATISFIABLE = 416
+PAGE_TYPES = frozenset({"text/html", "text/xml", "application/xml", "application/json"})
+# A video is compressed already, and a compressed answer would tell a wrong length.
+AS_IT_IS = {"Accept-Encoding": "identity"}
+
+
+class AssetHost:
+    """Finished videos by their job's id."""
+
+    def __init__(self, http: HttpClient, url: str) -> None:
+        self._http = http
+        self._url = url.rstrip("/")
+
+    def url(self, provider_id: str) -> str:
+        """The address of a job's video."""
+        return f"{self._url}/{quote(provider_id, safe='')}"
+
+    async def serves_video(self, provider_id: str) -> bool:
+        """Whether the video is really there: a success that says, or begins like, a video.
+
+        An expired or moved link may answer 200 with a page, so the status alone proves nothing.
+
+        Raises:
+            UpstreamError: the host cannot tell for now.
+        """
+        answer = await self._http.request(
+            "HEAD",
+            self.url(provider_id),
+            headers=AS_IT_IS,
+            timeout_s=LOOK_TIMEOUT_S,
+            redirects=MAX_REDIRECTS,
+        )
+        if answer.ok:
+            return is_video_type(answer.content_type) or await self._starts_like_video(provider_id)
+        error = refusal(answer)
+        if error.temporary:
+            raise error
+        return False
+
+    @asynccontextmanager
+    async def open(self, provider_id: str, range_header: str | None) -> AsyncIterator[Asset]:
+        """Read a finished video, or the range of it that an HTTP Range header names.
+
+        Raises:
+            VideoExpired: it is gone.
+            RangeNotSatisfiable: the range lies beyond its end.
+            UpstreamError: it could not be opened, or broke off.
+        """
+        headers = AS_IT_IS if range_header is None else {**AS_IT_IS, "Range": range_header}
+        async with self._http.stream(self.url(provider_id), headers=headers) as stream:
+            if (error := asset_error(stream)) is not None:
+                raise error
+            yield Asset(
+                stream.chunks,
+                stream.content_type,
+                length_bytes(stream),
+                stream.headers.get("Content-Range"),
+            )
+
+    async def _starts_like_video(self, provider_id: str) -> bool:
+        headers = {**AS_IT_IS, "Range": FIRST_BYTES}
+        async with self._http.stream(self.url(provider_id), headers=headers) as stream:
+            return stream.status in HTTP_OK and is_video_start(await first_bytes(stream, FTYP_END))
+
+
+def asset_error(stream: Stream) -> ReelgateError | None:
+    """What is wrong with an answer that should be a video; None when nothing is."""
+    if stream.status in HTTP_OK and stream.content_type not in PAGE_TYPES:
+        return None
+    if stream.status in GONE:
+        return VideoExpired("imagine.art no longer serves this video.")
+    if stream.status == RANGE_NOT_SATISFIABLE:
+        return RangeNotSatisfiable()
+    if stream.status in HTTP_OK:
+        return UpstreamBadResponse("imagine.art answered with a page where the video should be.")
+    return refusal(Answer(stream.status, stream.headers))
+
+
+async def first_bytes(stream: Stream, count: int) -> bytes:
+    """The first bytes of a body, fewer where it is shorter."""
+    start = b""
+    async for chunk in stream.chunks:
+        start += chunk
+        if len(start) >= count:
+            break
+    return start[:count]
+
+
+def length_bytes(stream: Stream) -> int | None:
+    """How long the body will be, where the upstream says so."""
+    value = stream.headers.get("Content-Length", "")
+    return int(value) if value.isascii() and value.isdigit() else None

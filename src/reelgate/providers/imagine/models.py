@@ -1,0 +1,126 @@
+"""The models of imagine.art's web API, as the vendor's own client declares them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reelgate.catalog import Model
+from reelgate.video import Duration
+
+OWNER = "imagine.art"
+SEED_MODEL = "imagine-text-to-video"
+# 1 January 2024. The vendor tells no dates: the same one is assumed for every model.
+CREATED = 1704067200
+USUAL_ASPECT_RATIO = "16:9"
+USUAL_SECONDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One model; the first resolution is the default one."""
+
+    id: str
+    style_id: int
+    aspect_ratios: tuple[str, ...] = ()
+    durations: tuple[Duration, ...] = ()
+    resolutions: tuple[str, ...] = ()
+    # Nobody documents which models animate a picture: assumed where the vendor offers it.
+    takes_reference: bool = False
+
+
+def _seconds(first: int, last: int) -> tuple[Duration, ...]:
+    return tuple(range(first, last + 1))
+
+
+_SEEDANCE = ("21:9", "16:9", "9:16", "3:4", "4:3", "1:1")
+_SEEDANCE_2 = (*_SEEDANCE, "auto")
+_SEEDANCE_FAST = ("16:9", "4:3", "1:1", "9:16", "21:9", "3:4")
+_WIDE = ("16:9", "9:16")
+_KLING = ("16:9", "9:16", "1:1")
+_COMMON = ("16:9", "9:16", "1:1", "4:3", "3:4")
+_PIXVERSE = ("16:9", "9:16", "4:3", "3:4", "1:1", "2:3", "3:2", "21:9")
+_HD = ("720p", "1080p")
+_VEO = ("720p", "1080p", "4k")
+_PIXVERSE_SIZES = ("360p", "540p", "720p", "1080p")
+_AUTO_4_15: tuple[Duration, ...] = ("auto", *_seconds(4, 15))
+
+ROWS = (
+    Row("seedance-2.0", 21905, _SEEDANCE_2, _AUTO_4_15, ("480p", *_HD), takes_reference=True),
+    Row(
+        "seedance-2.0-fast",
+        21906,
+        _SEEDANCE_2,
+        _AUTO_4_15,
+        ("480p", "720p"),
+        takes_reference=True,
+    ),
+    Row("seedance-1.5-pro", 40005, _SEEDANCE, _seconds(4, 12), ("480p", "720p")),
+    Row("seedance-pro-fast", 40004, _SEEDANCE_FAST, _seconds(3, 12), ("480p", *_HD)),
+    Row("veo-3.1", 17001, _WIDE, (4, 6, 8), _VEO, takes_reference=True),
+    Row("veo-3.1-fast", 17002, _WIDE, (4, 6, 8), _VEO, takes_reference=True),
+    Row("kling-3.0-pro", 11020, _KLING, _seconds(3, 15), takes_reference=True),
+    Row("kling-o3", 11021, _KLING, _seconds(3, 15), takes_reference=True),
+    Row("kling-2.6-pro", 11017, _KLING, (5, 10), takes_reference=True),
+    Row("ltx-2.3", 23202, _WIDE, (6, 8, 10), ("1080p", "1440p", "2160p")),
+    Row("wan-2.6", 22309, _COMMON, (5, 10, 15), _HD, takes_reference=True),
+    Row("wan-2.2", 22701),
+    Row("happy_horse", 23401, _COMMON, _seconds(3, 15), _HD, takes_reference=True),
+    Row("pixverse-v6", 14010, _PIXVERSE, _seconds(1, 15), _PIXVERSE_SIZES, takes_reference=True),
+)
+
+
+def imagine_models(provider: str) -> tuple[Model, ...]:
+    """Every model, the one with published defaults first, as those of this provider."""
+    return (seed_model(provider), *(model_of(row, provider) for row in ROWS))
+
+
+def seed_model(provider: str) -> Model:
+    """imagine.art's own model: the only one that takes a style and the prompt's enhancement."""
+    return Model(
+        id=SEED_MODEL,
+        provider=provider,
+        owned_by=OWNER,
+        created=CREATED,
+        style_id=60503,
+        aspect_ratios=("16:9", "9:16", "4:3", "1:1"),
+        durations=(5, 6, 12),
+        resolutions=_HD,
+        default_aspect_ratio=USUAL_ASPECT_RATIO,
+        default_duration=12,
+        default_resolution="1080p",
+        default_is_enhance=True,
+        takes_style=True,
+    )
+
+
+def model_of(row: Row, provider: str) -> Model:
+    """A row of the table with its defaults."""
+    return Model(
+        id=row.id,
+        provider=provider,
+        owned_by=OWNER,
+        created=CREATED,
+        style_id=row.style_id,
+        aspect_ratios=row.aspect_ratios,
+        durations=row.durations,
+        resolutions=row.resolutions,
+        default_aspect_ratio=usual_aspect_ratio(row.aspect_ratios),
+        default_duration=usual_duration(row.durations),
+        default_resolution=row.resolutions[0] if row.resolutions else None,
+        takes_reference=row.takes_reference,
+    )
+
+
+def usual_aspect_ratio(allowed: tuple[str, ...]) -> str | None:
+    """16:9 where it is allowed, else the first; None when the model takes none."""
+    if USUAL_ASPECT_RATIO in allowed:
+        return USUAL_ASPECT_RATIO
+    return allowed[0] if allowed else None
+
+
+def usual_duration(allowed: tuple[Duration, ...]) -> Duration | None:
+    """5 s or the next longer duration, else the longest; None when the model takes none."""
+    seconds = sorted(duration for duration in allowed if isinstance(duration, int))
+    if not seconds:
+        return allowed[0] if allowed else None
+    return next((each for each in seconds if each >= USUAL_SECONDS), seconds[-1])

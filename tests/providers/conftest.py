@@ -1,0 +1,37 @@
+"""Fixtures of the provider tests."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator
+
+import pytest
+
+from reelgate.providers.http import HttpClient
+from reelgate.providers.imagine.web import ImagineWeb
+from reelgate.sandbox import Sandbox, SandboxOptions
+
+from .world import an_imagine
+
+
+@pytest.fixture(scope="session")
+def tls() -> ssl.SSLContext:
+    """Loading the trusted certificates takes longer than most tests."""
+    return ssl.create_default_context()
+
+
+@pytest.fixture
+async def http(tls: ssl.SSLContext) -> AsyncIterator[HttpClient]:
+    async with HttpClient(tls=tls) as client:
+        yield client
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    async with Sandbox(SandboxOptions(max_short_side_px=64)) as running:
+        yield running
+
+
+@pytest.fixture
+def imagine(http: HttpClient, sandbox: Sandbox) -> ImagineWeb:
+    return an_imagine(http, sandbox.url)

@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reelgate.errors import UpstreamBadResponse
+from reelgate.providers.answer import Answer
+from reelgate.providers.base import Submission
+from reelgate.providers.imagine.answers import (
+    Report,
+    Word,
+    is_video_start,
+    read_report,
+    read_submission,
+)
+
+ID = "3f2a8c1e-0000-4000-8000-000000000001"
+JOB = {"batchId": "b-1", "cost": 12, "id": ID, "status": "success"}
+
+
+def answering(value: object) -> Answer:
+    body = value if isinstance(value, bytes) else json.dumps(value).encode()
+    return Answer(200, {}, body)
+
+
+@pytest.mark.parametrize("value", [JOB, [JOB], [JOB, {"id": "second"}]])
+def test_an_object_and_an_array_of_one_are_the_same(value: object) -> None:
+    assert read_submission(answering(value)) == Submission(ID, "b-1", 12)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"batchId": None}, Submission(ID, "", 12)),
+        ({"batchId": 7}, Submission(ID, "", 12)),
+        ({"cost": None}, Submission(ID, "b-1", None)),
+        ({"cost": "12"}, Submission(ID, "b-1", None)),
+        ({"cost": True}, Submission(ID, "b-1", None)),
+    ],
+)
+def test_all_but_the_id_may_be_missing(change: dict[str, Any], expected: Submission) -> None:
+    assert read_submission(answering({**JOB, **change})) == expected
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {},
+        [],
+        [[]],
+        None,
+        "text",
+        {"status": "success"},
+        {"id": ""},
+        {"id": 7},
+        {"id": None},
+        {"id": "../../etc/passwd"},
+        {"id": "a b"},
+        {"id": "a?b"},
+        {"id": "x" * 129},
+        {"id": "ok\n"},
+        {"id": "ü"},
+        b"<html>Sign in</html>",
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b"",
+    ],
+)
+def test_without_a_usable_id_there_is_nothing_to_look_at(value: object) -> None:
+    with pytest.raises(UpstreamBadResponse, match="Could not extract video ID") as caught:
+        read_submission(answering(value))
+    assert not caught.value.surely_refused
+
+
+def a_report(word: object, /, **asset: object) -> Report:
+    return read_report(answering({"status": word, "assets": [asset]}))
+
+
+@pytest.mark.parametrize(
+    "word", ["queued", "generating", "running", "pending", "processing", "in_progress", " QUEUED "]
+)
+def test_words_of_work_mean_running(word: str) -> None:
+    assert read_report(answering({"status": word})) == Report(Word.RUNNING)
+    assert a_report("whatever", status=word) == Report(Word.RUNNING)
+
+
+@pytest.mark.parametrize("word", ["error", "failed", "cancelled", "Canceled", "REJECTED"])
+def test_words_of_failure_mean_failed(word: str) -> None:
+    assert read_report(answering({"status": word, "assets": []})) == Report(Word.FAILED)
+    assert a_report("success", status=word) == Report(Word.FAILED)
+
+
+@pytest.mark.parametrize("word", ["finished", "success", "archived", "", None, 7, ["failed"]])
+def test_any_other_word_says_nothing(word: object) -> None:
+    assert read_report(answering({"status": word})) == Report(Word.SILENT)
+
+
+@pytest.mark.parametrize("generation", [["https://x/v.mp4"], "https://x/v.mp4"])
+def test_an_address_means_generated_whatever_the_words_say(generation: object) -> None:
+    assert a_report("processing", url={"generation": generation}).generated
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        None,
+        "text",
+        [],
+        {},
+        {"generation": None},
+        {"generation": []},
+        {"generation": [""]},
+        {"generation": [None]},
+        {"generation": " "},
+        {"generation": 7},
+        {"generation": {}},
+        {"thumbnail": ["https://x/t.jpg"]},
+    ],
+)
+def test_without_an_address_nothing_is_generated(url: object) -> None:
+    assert a_report("finished", url=url) == Report(Word.SILENT)
+
+
+@pytest.mark.parametrize("assets", [None, "x", 7, [None], [[]], ["x"]])
+def test_odd_assets_are_passed_over(assets: object) -> None:
+    assert read_report(answering({"status": "queued", "assets": assets})) == Report(Word.RUNNING)
+
+
+def test_a_single_asset_need_not_be_in_an_array() -> None:
+    asset = {"url": {"generation": "https://x/v.mp4"}}
+    assert read_report(answering({"assets": asset})).generated
+
+
+_leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12)
+_keys = st.sampled_from(["id", "status", "assets", "url", "generation", "batchId", "cost"])
+_words = st.sampled_from(["failed", "queued", "success"])
+any_json = st.recursive(
+    _leaves | _words,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(_keys | st.text(max_size=5), inner, max_size=5)
+    ),
+    max_leaves=20,
+)
+
+
+@given(any_json)
+def test_any_json_is_a_report(value: object) -> None:
+    assert isinstance(read_report(answering(value)), Report)
+
+
+@given(any_json | st.binary(max_size=200))
+def test_any_answer_is_a_submission_or_a_bad_response(value: object) -> None:
+    with suppress(UpstreamBadResponse):
+        assert isinstance(read_submission(answering(value)), Submission)
+
+
+def test_an_mp4_is_known_by_its_first_box() -> None:
+    assert is_video_start(b"\x00\x00\x00\x20ftypisom")
+    assert is_video_start(b"\x00\x00\x00\x20ftyp")
+    assert not is_video_start(b"<!doctype html>")
+    assert not is_video_start(b"ftyp")
+    assert not is_video_start(b"")

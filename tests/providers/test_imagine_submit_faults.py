@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import pytest
+
+from reelgate.errors import (
+    AnswerLost,
+    InsufficientCredits,
+    RateLimited,
+    UpstreamBadResponse,
+    UpstreamError,
+    UpstreamFault,
+    UpstreamUnauthorized,
+    UpstreamUnavailable,
+)
+from reelgate.providers.http import USER_AGENT, HttpClient
+from reelgate.providers.imagine import web as imagine_web
+from reelgate.providers.imagine.web import ImagineWeb
+from reelgate.sandbox import Sandbox
+
+from .world import MODELS, a_request, a_token, an_imagine
+
+
+def submits(sandbox: Sandbox) -> list[str]:
+    """What the sandbox saw, each submit with what became of it."""
+    return [str(seen.outcome) for seen in sandbox.recorder if seen.operation == "submit"]
+
+
+async def the_error(imagine: ImagineWeb, prompt: str) -> UpstreamError:
+    with pytest.raises(UpstreamError) as caught:
+        await imagine.submit(a_request(prompt))
+    return caught.value
+
+
+async def test_an_accepted_submit_tells_the_job(imagine: ImagineWeb, sandbox: Sandbox) -> None:
+    submission = await imagine.submit(a_request("a cat [[never]]", duration=5, resolution="720p"))
+    [job] = sandbox.jobs
+    assert (submission.provider_id, submission.batch_id) == (job.id, job.batch_id)
+    assert submission.cost == job.cost
+    assert job.placeholder_uuid
+    [seen] = sandbox.recorder
+    assert seen.user_agent == USER_AGENT
+    assert seen.user_agent.startswith("reelgate/0.")
+
+
+async def test_each_submit_has_a_placeholder_of_its_own(
+    imagine: ImagineWeb, sandbox: Sandbox
+) -> None:
+    for _ in range(2):
+        await imagine.submit(a_request("a cat [[never]]"))
+    assert len({job.placeholder_uuid for job in sandbox.jobs}) == 2
+
+
+@pytest.mark.parametrize("model", MODELS)
+async def test_every_models_usual_choice_is_taken(imagine: ImagineWeb, model: str) -> None:
+    assert (await imagine.submit(a_request("a cat [[never]]", model=model))).provider_id
+
+
+async def test_an_array_is_as_good_as_an_object(imagine: ImagineWeb, sandbox: Sandbox) -> None:
+    submission = await imagine.submit(a_request("a cat [[array]] [[never]]"))
+    assert [job.id for job in sandbox.jobs] == [submission.provider_id]
+
+
+async def test_a_missing_batch_is_empty(imagine: ImagineWeb) -> None:
+    submission = await imagine.submit(a_request("a cat [[no-batch]] [[never]]"))
+    assert submission.batch_id == ""
+
+
+@pytest.mark.parametrize(
+    ("directive", "kind", "outcome"),
+    [
+        ("[[400]]", UpstreamError, "refused"),
+        ("[[401]]", UpstreamUnauthorized, "refused"),
+        ("[[402]]", InsufficientCredits, "refused"),
+        ("[[403]]", UpstreamError, "refused"),
+        ("[[404]]", UpstreamError, "refused"),
+        ("[[429]]", RateLimited, "refused"),
+        ("[[500]]", UpstreamFault, "refused"),
+        ("[[500 accepted=1]]", UpstreamFault, "accepted"),
+        ("[[502 accepted=1]]", UpstreamFault, "accepted"),
+        ("[[503]]", UpstreamUnavailable, "refused"),
+        ("[[504 accepted=1]]", UpstreamFault, "accepted"),
+        ("[[html]]", UpstreamBadResponse, "refused"),
+        ("[[reset-before]]", AnswerLost, "refused"),
+        ("[[reset-after]]", AnswerLost, "accepted"),
+        ("[[cut-off]]", AnswerLost, "accepted"),
+        ("[[no-id]]", UpstreamBadResponse, "accepted"),
+    ],
+)
+async def test_a_faulty_submit_is_one_submit_and_one_error(
+    imagine: ImagineWeb,
+    sandbox: Sandbox,
+    directive: str,
+    kind: type[UpstreamError],
+    outcome: str,
+) -> None:
+    error = await the_error(imagine, f"a cat {directive} [[never]]")
+    assert type(error) is kind
+    assert submits(sandbox) == [outcome]
+    assert not (error.surely_refused and outcome == "accepted")
+
+
+async def test_somebody_elses_folder_is_named(imagine: ImagineWeb) -> None:
+    error = await the_error(imagine, "a cat [[403]]")
+    assert "IMAGINE_PARENT_ID" in error.message
+    assert error.upstream is not None
+    assert "parent asset" in error.upstream
+
+
+@pytest.mark.parametrize(
+    ("directive", "expected_s"), [("[[429 retry-after=2]]", 2.0), ("[[503 retry-after=7]]", 7.0)]
+)
+async def test_retry_after_is_handed_on(
+    imagine: ImagineWeb, directive: str, expected_s: float
+) -> None:
+    assert (await the_error(imagine, directive)).retry_after_s == expected_s
+
+
+async def test_a_late_answer_leaves_the_outcome_open(
+    imagine: ImagineWeb, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imagine_web, "SUBMIT_TIMEOUT_S", 0.5)
+    error = await the_error(imagine, "a cat [[submit-late after=30]] [[never]]")
+    assert type(error) is AnswerLost
+    assert submits(sandbox) == ["accepted"]
+
+
+async def test_used_up_credits_are_told(imagine: ImagineWeb, sandbox: Sandbox) -> None:
+    sandbox.provider.account.credits = 0
+    assert type(await the_error(imagine, "a cat")) is InsufficientCredits
+
+
+async def test_a_withdrawn_token_is_told(imagine: ImagineWeb, sandbox: Sandbox) -> None:
+    sandbox.provider.account.set_token("another")
+    error = await the_error(imagine, "a cat")
+    assert type(error) is UpstreamUnauthorized
+    assert "IMAGINE_TOKEN" in error.message
+
+
+async def test_with_a_token_known_to_be_dead_nothing_is_sent(
+    http: HttpClient, sandbox: Sandbox
+) -> None:
+    imagine = an_imagine(http, sandbox.url, a_token(exp=1))
+    error = await the_error(imagine, "a cat")
+    assert type(error) is UpstreamUnauthorized
+    assert submits(sandbox) == []

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reelgate.clock import SystemClock
+from reelgate.providers.base import Provider
+from reelgate.providers.http import HttpClient
+from reelgate.providers.imagine.build import SANDBOX_NAME, build_sandboxed
+from reelgate.providers.registry import build_providers
+from reelgate.sandbox import Sandbox
+from reelgate.settings import Settings
+
+from .world import TOKEN, a_request
+
+
+@pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Settings:
+    monkeypatch.setenv("IMAGINE_TOKEN", TOKEN)
+    monkeypatch.setenv("IMAGINE_API_URL", "https://api.example/v1")
+    monkeypatch.setenv("IMAGINE_ASSET_URL", "https://asset.example/processed/")
+    monkeypatch.chdir(tmp_path)
+    return Settings.model_validate({})
+
+
+def test_the_settings_make_imagine_under_its_own_name(http: HttpClient, settings: Settings) -> None:
+    providers = build_providers(http, settings, SystemClock())
+    assert list(providers) == ["imagine"]
+    imagine: Provider = providers["imagine"]
+    assert {model.provider for model in imagine.models} == {"imagine"}
+    assert imagine.video_url("id-1") == "https://asset.example/processed/id-1"
+    assert imagine.typical_s(a_request(duration=12, resolution="1080p")) == (120, 180)
+
+
+async def test_a_sandboxed_provider_has_another_name_and_pace(
+    http: HttpClient, sandbox: Sandbox
+) -> None:
+    provider = build_sandboxed(http, SystemClock(), sandbox_url=f"{sandbox.url}/", speed=20)
+    assert provider.name == SANDBOX_NAME
+    assert {model.provider for model in provider.models} == {SANDBOX_NAME}
+    assert provider.typical_s(a_request()) == pytest.approx((6, 9))
+    assert (await provider.submit(a_request("a cat [[never]]"))).provider_id
+    assert provider.video_url("id-1") == f"{sandbox.url}/processed/id-1"
+
+
+async def test_the_web_api_cannot_stop_a_job(http: HttpClient, settings: Settings) -> None:
+    [imagine] = build_providers(http, settings, SystemClock()).values()
+    assert await imagine.cancel("id-1") is False
