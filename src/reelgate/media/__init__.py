@@ -1,0 +1,1 @@
+"""Finished videos: fetched, checked, kept and served."""

@@ -1,0 +1,138 @@
+"""A local folder as a storage.
+
+Plain file calls and not obstore: its LocalStore (0.12) has no way to fsync, copies where a rename
+will do, and hides the path that a server needs to send a file by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+from reelgate.media.failures import disk_errors, gone, unreadable
+from reelgate.media.stored import Stored, checked_key, is_key
+
+# Smaller chunks spend their time on changing threads; larger ones take memory for every reader.
+_CHUNK_BYTES = 512 * 1024
+
+
+class Folder:
+    """Keeps files in one folder of this machine."""
+
+    def __init__(self, root: Path) -> None:
+        """Make the folder when it is missing.
+
+        Raises:
+            StorageFailed: it cannot be made.
+        """
+        self._root = root.absolute()
+        with disk_errors():
+            self._root.mkdir(parents=True, exist_ok=True)
+
+    def __repr__(self) -> str:
+        return f"Folder({str(self._root)!r})"
+
+    @property
+    def scratch_dir(self) -> Path | None:
+        """Inside the folder, so that a file made there is on the same disk."""
+        return self._root / ".scratch"
+
+    async def put(self, key: str, source: Path, *, content_type: str) -> None:
+        """Move a file of the same disk here; the type is not kept."""
+        del content_type
+        await asyncio.to_thread(_move_durably, source, self._path(key))
+
+    @asynccontextmanager
+    async def reading(self, key: str, start: int, stop: int) -> AsyncIterator[AsyncIterator[bytes]]:
+        """The bytes from `start` to `stop` (exclusive), in chunks of bounded size."""
+        with _opened(self._path(key)) as fd:
+            yield _chunks(fd, start, stop)
+
+    async def head(self, key: str) -> Stored | None:
+        """What is stored under a key, if anything."""
+        path = self._path(key)
+        with disk_errors():
+            try:
+                status = await asyncio.to_thread(path.stat)
+            except FileNotFoundError:
+                return None
+        return Stored(key, status.st_size, status.st_mtime)
+
+    async def delete(self, key: str) -> None:
+        """Forget a file; it need not be there."""
+        path = self._path(key)
+        with disk_errors():
+            await asyncio.to_thread(path.unlink, missing_ok=True)
+
+    async def objects(self) -> AsyncIterator[Stored]:
+        """Everything that is stored, in no particular order."""
+        for stored in await asyncio.to_thread(self._scan):
+            yield stored
+
+    async def presigned_url(self, key: str, expires_in_s: float) -> str | None:
+        """None: a folder has no address."""
+        del key, expires_in_s
+        return None
+
+    def local_path(self, key: str) -> Path | None:
+        """The file itself, if it is there."""
+        path = self._path(key)
+        return path if path.is_file() else None
+
+    def _path(self, key: str) -> Path:
+        return self._root / checked_key(key)
+
+    def _scan(self) -> list[Stored]:
+        with disk_errors(), os.scandir(self._root) as entries:
+            return [
+                Stored(entry.name, entry.stat().st_size, entry.stat().st_mtime)
+                for entry in entries
+                if is_key(entry.name) and entry.is_file()
+            ]
+
+
+def _move_durably(source: Path, target: Path) -> None:
+    with disk_errors():
+        _fsync(source)
+        source.replace(target)
+        # Without this the new name itself may be lost with the power.
+        _fsync(target.parent)
+
+
+def _fsync(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    with disk_errors():
+        try:
+            fd = os.open(path, os.O_RDONLY)
+        except FileNotFoundError as exc:
+            raise gone() from exc
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+async def _chunks(fd: int, start: int, stop: int) -> AsyncIterator[bytes]:
+    while start < stop:
+        chunk = await asyncio.to_thread(_pread, fd, min(_CHUNK_BYTES, stop - start), start)
+        start += len(chunk)
+        yield chunk
+
+
+def _pread(fd: int, size_bytes: int, offset: int) -> bytes:
+    with disk_errors():
+        chunk = os.pread(fd, size_bytes, offset)
+    if not chunk:
+        raise unreadable("it is shorter than it was when it was stored")
+    return chunk

@@ -1,0 +1,66 @@
+"""Decodes the first frame. The only module that loads FFmpeg and Pillow: see `probe`."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+
+import av
+from PIL import Image
+
+from reelgate.errors import UpstreamBadResponse
+from reelgate.media.probe import Probe
+
+THUMBNAIL_SIDE_PX = 640
+_WEBP_QUALITY = 80
+
+
+def look(path: Path) -> Probe:
+    """What the file holds, with its first frame as a thumbnail.
+
+    Raises:
+        UpstreamBadResponse: it holds no picture that can be decoded.
+    """
+    try:
+        # The format is fixed because FFmpeg's other readers include playlists that open whatever
+        # they name; without it the upstream could make the gateway read local files.
+        with av.open(path, "r", format="mp4") as container:
+            return _look(container)
+    except av.FFmpegError as exc:
+        raise _broken() from exc
+
+
+def _look(container: av.container.InputContainer) -> Probe:
+    if not container.streams.video:
+        raise _broken()
+    stream = container.streams.video[0]
+    # One thread: decoding one frame with several costs a frame's memory for each.
+    stream.thread_count = 1
+    frame = next(container.decode(stream), None)
+    if frame is None:
+        raise _broken()
+    return Probe(
+        duration_s=None if container.duration is None else container.duration / av.time_base,
+        width=frame.width,
+        height=frame.height,
+        codec=stream.codec.canonical_name,
+        thumbnail=_webp(frame),
+    )
+
+
+def _webp(frame: av.VideoFrame) -> bytes:
+    shrink = min(1.0, THUMBNAIL_SIDE_PX / max(frame.width, frame.height))
+    width, height = (max(1, round(side * shrink)) for side in (frame.width, frame.height))
+    small = frame.reformat(width, height, format="rgb24", interpolation="AREA")
+    plane = small.planes[0]
+    # A row may be padded: `line_size` is its length in memory.
+    pixels = ("raw", "RGB", plane.line_size, 1)
+    picture = Image.frombytes("RGB", (width, height), bytes(plane), *pixels)
+    buffer = BytesIO()
+    picture.save(buffer, format="WEBP", quality=_WEBP_QUALITY)
+    return buffer.getvalue()
+
+
+def _broken() -> UpstreamBadResponse:
+    message = "The upstream's file has no picture that can be decoded."
+    return UpstreamBadResponse(message)

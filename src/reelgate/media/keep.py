@@ -1,0 +1,122 @@
+"""Keeps finished videos: fetch, check, store, and forget."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from pathlib import Path
+
+from reelgate.errors import AnswerLost, StorageFailed, UpstreamBadResponse
+from reelgate.media.boxes import is_cut_off
+from reelgate.media.probe import Probe, probe
+from reelgate.media.receive import Incoming, Limits, Received, receive
+from reelgate.media.scratch import Scratch, append
+from reelgate.media.storage import Storage
+from reelgate.video import KeptFile
+
+DEFAULT_MAX_FILE_BYTES = 4 * 1024**3
+DEFAULT_MIN_FREE_BYTES = 64 * 1024**2
+
+THUMBNAIL_TYPE = "image/webp"
+
+# Decoding takes a picture's memory and a processor each.
+_PROBES_AT_ONCE = 2
+
+
+class Keeper:
+    """Brings finished videos into the storage, and removes them."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        scratch_dir: Path,
+        *,
+        max_file_bytes: int = DEFAULT_MAX_FILE_BYTES,
+        min_free_bytes: int = DEFAULT_MIN_FREE_BYTES,
+    ) -> None:
+        """Keep into `storage`.
+
+        Args:
+            storage: Where the files go.
+            scratch_dir: Where they are checked before, unless the storage has a place for that.
+            max_file_bytes: A larger video is refused.
+            min_free_bytes: What a download leaves free on the disk, so that the database, which
+                is often on the same one, can go on when videos fill it.
+        """
+        self._storage = storage
+        self._scratch = Scratch(storage.scratch_dir or scratch_dir)
+        self._limits = Limits(max_file_bytes, min_free_bytes)
+        self._probes = asyncio.Semaphore(_PROBES_AT_ONCE)
+
+    def prepare(self) -> None:
+        """Remove what a killed process left half-written.
+
+        Raises:
+            StorageFailed: the scratch folder cannot be made or written.
+        """
+        self._scratch.prepare()
+
+    def close(self) -> None:
+        """Remove what this process left half-written."""
+        self._scratch.close()
+
+    async def keep(self, video_id: str, asset: Incoming) -> KeptFile:
+        """Fetch, check and store a finished video and its first frame.
+
+        Keeping the same video again replaces the files by the same ones.
+
+        Raises:
+            UpstreamBadResponse: what the upstream serves is no playable MP4.
+            AnswerLost: it broke off; fetching it again may help.
+            StorageFailed: it is too large, or could not be stored; nothing stays behind.
+            UpstreamError: whatever reading `asset` raises.
+        """
+        with self._scratch.file() as path:
+            received = await receive(asset, path, self._limits)
+            found = await self._check(path, received, told_length=asset.length_bytes is not None)
+            key = f"{video_id}.mp4"
+            await self._storage.put(key, path, content_type=received.content_type)
+        return KeptFile(
+            key=key,
+            size_bytes=received.size_bytes,
+            sha256=received.sha256,
+            content_type=received.content_type,
+            thumbnail_key=await self._keep_thumbnail(video_id, found.thumbnail),
+        )
+
+    async def forget(self, kept: KeptFile) -> None:
+        """Remove a video's files; they need not be there.
+
+        Raises:
+            StorageFailed: the storage did not remove them.
+        """
+        await self._storage.delete(kept.key)
+        if kept.thumbnail_key is not None:
+            await self._storage.delete(kept.thumbnail_key)
+
+    async def _check(self, path: Path, received: Received, *, told_length: bool) -> Probe:
+        async with self._probes:
+            if not await asyncio.to_thread(_is_cut_off, path, received.size_bytes):
+                return await probe(path)
+        if told_length:
+            message = "The upstream's file is not complete, though all of it arrived."
+            raise UpstreamBadResponse(message)
+        message = f"The upstream broke off after {received.size_bytes} bytes."
+        raise AnswerLost(message)
+
+    async def _keep_thumbnail(self, video_id: str, picture: bytes) -> str | None:
+        """The thumbnail's key; None when it could not be stored.
+
+        A paid video is not given up for its thumbnail.
+        """
+        key = f"{video_id}.webp"
+        with suppress(StorageFailed), self._scratch.file() as path:
+            await asyncio.to_thread(append, path, picture, min_free_bytes=0)
+            await self._storage.put(key, path, content_type=THUMBNAIL_TYPE)
+            return key
+        return None
+
+
+def _is_cut_off(path: Path, size_bytes: int) -> bool:
+    with path.open("rb") as file:
+        return is_cut_off(file, size_bytes)

@@ -1,0 +1,122 @@
+"""Files that live only while they are written: none of them stays, not even after a crash."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from reelgate.media.failures import disk_errors
+
+_OWN_PREFIX = "run-"
+
+
+class Scratch:
+    """A folder of its own for this process, below a root that other processes share.
+
+    The folder is locked while its process lives, so that the next start knows which folders are
+    leftovers. The kernel drops the lock with the process, however it ends.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._folder: Path | None = None
+        self._lock_fd = -1
+
+    def prepare(self) -> None:
+        """Remove what killed processes left behind and make this process's own folder.
+
+        Raises:
+            StorageFailed: the root cannot be made or written.
+        """
+        if self._folder is not None:
+            return
+        with disk_errors():
+            self._root.mkdir(parents=True, exist_ok=True)
+            with _locked(self._root):
+                for folder in self._root.glob(f"{_OWN_PREFIX}*"):
+                    _remove_unless_locked(folder)
+                self._folder = Path(tempfile.mkdtemp(prefix=_OWN_PREFIX, dir=self._root))
+                self._lock_fd = os.open(self._folder, os.O_RDONLY)
+                fcntl.flock(self._lock_fd, fcntl.LOCK_EX)
+
+    def close(self) -> None:
+        """Remove this process's folder; it can be prepared again."""
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            os.close(self._lock_fd)
+            self._folder = None
+
+    @contextmanager
+    def file(self) -> Iterator[Path]:
+        """The path of an empty file that is gone afterwards, unless it was moved away.
+
+        Raises:
+            StorageFailed: it cannot be made.
+        """
+        self.prepare()
+        with disk_errors():
+            fd, name = tempfile.mkstemp(dir=self._folder)
+        os.close(fd)
+        path = Path(name)
+        try:
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def append(path: Path, data: bytes | bytearray, *, min_free_bytes: int) -> None:
+    """Write to the end of a scratch file, and leave so much of the disk to everybody else.
+
+    Raises:
+        StorageFailed: the disk is full, or less than `min_free_bytes` would stay free.
+    """
+    with disk_errors():
+        require_free(path.parent, len(data) + min_free_bytes)
+        # Never creates: a write that its cancelled caller no longer waits for must not bring the
+        # removed file back.
+        with path.open("r+b", buffering=0) as file:
+            file.seek(0, os.SEEK_END)
+            rest = memoryview(data)
+            while rest:
+                rest = rest[file.write(rest) :]
+
+
+def require_free(folder: Path, size_bytes: int) -> None:
+    """Check that the disk of a folder has so much space left.
+
+    Raises:
+        StorageFailed: it has not.
+    """
+    with disk_errors():
+        disk = os.statvfs(folder)
+        if disk.f_bavail * disk.f_frsize < size_bytes:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold a folder's lock, so that nobody takes a folder that was just made for a leftover."""
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _remove_unless_locked(folder: Path) -> None:
+    # Its process may be just removing it.
+    with suppress(FileNotFoundError):
+        fd = os.open(folder, os.O_RDONLY)
+        try:
+            with suppress(BlockingIOError):
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
+        finally:
+            os.close(fd)

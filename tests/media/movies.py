@@ -1,0 +1,68 @@
+"""Real, tiny MP4 files, and ways to hand them over like a provider does."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+import av
+
+from reelgate.providers.base import Asset
+
+
+@cache
+def movie(*, width: int = 64, height: int = 36, seconds: int = 1, faststart: bool = True) -> bytes:
+    """An H.264 film at 10 pictures per second, its first picture red and the others grey."""
+    options = {"movflags": "faststart"} if faststart else {}
+    # A path, because faststart reads back what it wrote.
+    with NamedTemporaryFile(suffix=".mp4") as file:
+        _render(file.name, width, height, seconds, options)
+        return Path(file.name).read_bytes()
+
+
+def _render(path: str, width: int, height: int, seconds: int, options: dict[str, str]) -> None:
+    with av.open(path, "w", format="mp4", options=options) as container:
+        stream = container.add_stream("libx264", rate=10, options={"preset": "ultrafast"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.thread_count = 1
+        for number in range(10 * seconds):
+            picture = _picture(width, height, (200, 0, 0) if number == 0 else (90, 90, 90))
+            picture.pts, picture.time_base = number, Fraction(1, 10)
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode())
+
+
+def _picture(width: int, height: int, colour: tuple[int, int, int]) -> av.VideoFrame:
+    picture = av.VideoFrame(width, height, "rgb24")
+    plane = picture.planes[0]
+    plane.update(bytes(colour) * (plane.line_size // 3) * height)
+    return picture.reformat(format="yuv420p")
+
+
+def padded(film: bytes, size_bytes: int) -> bytes:
+    """The same film with an empty box behind it, so that the file has exactly this size."""
+    return film + free_box_header(size_bytes - len(film)) + bytes(size_bytes - len(film) - 8)
+
+
+def free_box_header(length_bytes: int) -> bytes:
+    """The head of a box that holds nothing (ISO/IEC 14496-12, 8.1.2)."""
+    return length_bytes.to_bytes(4) + b"free"
+
+
+def asset(
+    content: bytes | Iterable[bytes],
+    *,
+    content_type: str = "video/mp4",
+    length_bytes: int | None = None,
+) -> Asset:
+    """A finished video as a provider hands it over."""
+    chunks = [content] if isinstance(content, bytes) else content
+    return Asset(_iterate(chunks), content_type, length_bytes)
+
+
+async def _iterate(chunks: Iterable[bytes]) -> AsyncIterator[bytes]:
+    for chunk in chunks:
+        yield chunk

@@ -1,0 +1,227 @@
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import tracemalloc
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from reelgate.errors import AnswerLost, StorageFailed, UpstreamBadResponse
+from reelgate.media.keep import Keeper
+from reelgate.media.storage import Storage, open_storage
+
+from .movies import asset, free_box_header, movie, padded
+
+MIB = 1024 * 1024
+
+
+@pytest.fixture(params=["folder", "memory"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    return open_storage("memory:///" if request.param == "memory" else str(tmp_path / "kept"))
+
+
+@pytest.fixture
+def keeper(storage: Storage, tmp_path: Path) -> Iterator[Keeper]:
+    keeper = Keeper(storage, tmp_path / "scratch", max_file_bytes=100 * MIB)
+    keeper.prepare()
+    yield keeper
+    assert _scratch_files(tmp_path) == []
+    keeper.close()
+
+
+def _scratch_files(tmp_path: Path) -> list[Path]:
+    return [path for path in tmp_path.rglob("run-*/*") if path.is_file()]
+
+
+async def _keys(storage: Storage) -> set[str]:
+    return {stored.key async for stored in storage.objects()}
+
+
+async def _content(storage: Storage, key: str) -> bytes:
+    head = await storage.head(key)
+    assert head is not None
+    async with storage.reading(key, 0, head.size_bytes) as chunks:
+        return b"".join([chunk async for chunk in chunks])
+
+
+async def test_a_film_is_kept_with_its_thumbnail(keeper: Keeper, storage: Storage) -> None:
+    film = movie()
+    kept = await keeper.keep("video_1", asset(film, length_bytes=len(film)))
+    assert kept.size_bytes == len(film)
+    assert kept.sha256 == hashlib.sha256(film).hexdigest()
+    assert kept.content_type == "video/mp4"
+    assert await _content(storage, kept.key) == film
+    assert kept.thumbnail_key is not None
+    assert (await _content(storage, kept.thumbnail_key)).startswith(b"RIFF")
+
+
+async def test_a_film_may_arrive_in_any_pieces(keeper: Keeper, storage: Storage) -> None:
+    film = padded(movie(), 3 * MIB + 1)
+    pieces = [film[:1], film[1:1], film[1:9], film[9:11], film[11 : 2 * MIB], film[2 * MIB :]]
+    kept = await keeper.keep("video_1", asset(pieces, length_bytes=len(film)))
+    assert await _content(storage, kept.key) == film
+    assert kept.sha256 == hashlib.sha256(film).hexdigest()
+
+
+async def test_keeping_twice_is_keeping_once(keeper: Keeper, storage: Storage) -> None:
+    first, second = await asyncio.gather(
+        *(keeper.keep("video_1", asset(movie())) for _ in range(2))
+    )
+    assert first == second
+    assert await _keys(storage) == {first.key, first.thumbnail_key}
+
+
+async def test_a_forgotten_film_is_gone(keeper: Keeper, storage: Storage) -> None:
+    kept = await keeper.keep("video_1", asset(movie()))
+    other = await keeper.keep("video_2", asset(movie()))
+    await keeper.forget(kept)
+    await keeper.forget(kept)
+    assert await _keys(storage) == {other.key, other.thumbnail_key}
+
+
+async def test_forgetting_a_film_without_thumbnail_works(keeper: Keeper, storage: Storage) -> None:
+    kept = await keeper.keep("video_1", asset(movie()))
+    await keeper.forget(replace(kept, thumbnail_key=None))
+    assert await _keys(storage) == {kept.thumbnail_key}
+
+
+@pytest.mark.parametrize(
+    ("declared", "served"),
+    [
+        ("video/mp4", "video/mp4"),
+        ("Video/MP4; codecs=avc1", "video/mp4"),
+        ("video/quicktime", "video/quicktime"),
+        ("application/octet-stream", "video/mp4"),
+        ("text/html", "video/mp4"),
+        ("video/mp4\r\nSet-Cookie: a=b", "video/mp4"),
+        ("", "video/mp4"),
+    ],
+)
+async def test_a_film_is_served_as_a_video_whatever_it_was_declared_as(
+    keeper: Keeper, declared: str, served: str
+) -> None:
+    kept = await keeper.keep("video_1", asset(movie(), content_type=declared))
+    assert kept.content_type == served
+
+
+@pytest.mark.parametrize(
+    ("content", "content_type", "named"),
+    [
+        (b"<!doctype html><title>Link expired</title>", "text/html; charset=utf-8", "text/html"),
+        (b'{"error": "gone"}', "application/json", "application/json"),
+        (b"<html>" + bytes(3 * MIB), "video/mp4", "video/mp4"),
+        (b"", "video/mp4", "video/mp4"),
+        (b"", "<script>", "no known type"),
+        (movie()[:8] + bytes(2000), "video/mp4", "picture"),
+        (movie()[:32] + free_box_header(8), "video/mp4", "picture"),
+    ],
+    ids=["html", "json", "html-as-video", "empty", "odd-type", "broken", "no-picture"],
+)
+async def test_what_is_no_film_is_refused(
+    keeper: Keeper, storage: Storage, content: bytes, content_type: str, named: str
+) -> None:
+    with pytest.raises(UpstreamBadResponse, match=named):
+        await keeper.keep("video_1", asset(content, content_type=content_type))
+    assert await _keys(storage) == set()
+
+
+async def test_a_page_in_place_of_a_film_is_not_read_to_its_end(keeper: Keeper) -> None:
+    read = 0
+
+    def endless() -> Iterator[bytes]:
+        nonlocal read
+        while True:
+            read += 1
+            yield b"<p>" * 1000
+
+    with pytest.raises(UpstreamBadResponse):
+        await keeper.keep("video_1", asset(endless(), content_type="text/html"))
+    assert read < 1000
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["length-told", "length-unknown"])
+async def test_a_download_that_broke_off_may_be_fetched_again(
+    keeper: Keeper, storage: Storage, *, told: bool
+) -> None:
+    film = padded(movie(), 2 * MIB)
+    length_bytes = len(film) if told else None
+    with pytest.raises(AnswerLost, match="broke off after"):
+        await keeper.keep("video_1", asset(film[:MIB], length_bytes=length_bytes))
+    assert await _keys(storage) == set()
+
+
+async def test_a_file_that_is_incomplete_upstream_is_not_fetched_forever(
+    keeper: Keeper, storage: Storage
+) -> None:
+    part = padded(movie(), 2 * MIB)[:MIB]
+    with pytest.raises(UpstreamBadResponse, match="not complete"):
+        await keeper.keep("video_1", asset(part, length_bytes=len(part)))
+    assert await _keys(storage) == set()
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["length-told", "length-unknown"])
+async def test_a_file_above_the_limit_is_refused(
+    storage: Storage, tmp_path: Path, *, told: bool
+) -> None:
+    keeper = Keeper(storage, tmp_path / "scratch", max_file_bytes=MIB)
+    film = padded(movie(), MIB + 1)
+    with pytest.raises(StorageFailed, match="limit of 1048576 bytes"):
+        await keeper.keep("video_1", asset(film, length_bytes=len(film) if told else None))
+    assert await _keys(storage) == set()
+    keeper.close()
+
+
+async def test_an_error_of_the_upstream_passes_through(keeper: Keeper, storage: Storage) -> None:
+    lost = AnswerLost("The connection broke.")
+
+    def breaks() -> Iterator[bytes]:
+        yield padded(movie(), 2 * MIB)
+        raise lost
+
+    with pytest.raises(AnswerLost) as caught:
+        await keeper.keep("video_1", asset(breaks()))
+    assert caught.value is lost
+    assert await _keys(storage) == set()
+
+
+async def test_a_cancelled_download_leaves_nothing(
+    keeper: Keeper, storage: Storage, tmp_path: Path
+) -> None:
+    waiting = asyncio.Event()
+
+    async def stalls() -> AsyncIterator[bytes]:
+        yield padded(movie(), 2 * MIB)
+        waiting.set()
+        await asyncio.Event().wait()
+
+    keeping = asyncio.create_task(keeper.keep("video_1", replace(asset(b""), chunks=stalls())))
+    await waiting.wait()
+    assert len(_scratch_files(tmp_path)) == 1
+    keeping.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await keeping
+    assert await _keys(storage) == set()
+
+
+async def test_a_large_film_is_kept_in_constant_memory(tmp_path: Path) -> None:
+    keeper = Keeper(open_storage(str(tmp_path / "kept")), tmp_path)
+    film = movie()
+    padding_bytes = 64 * MIB
+
+    def pieces() -> Iterator[bytes]:
+        yield film + free_box_header(8 + padding_bytes)
+        for _ in range(padding_bytes // MIB):
+            yield bytes(MIB)
+
+    await keeper.keep("warm", asset(film))
+    tracemalloc.start()
+    try:
+        kept = await keeper.keep("video_1", asset(pieces()))
+        assert kept.size_bytes == len(film) + 8 + padding_bytes
+        assert tracemalloc.get_traced_memory()[1] < 8 * MIB
+    finally:
+        tracemalloc.stop()
+        keeper.close()
