@@ -1,0 +1,141 @@
+"""Builds a gateway out of its settings, and takes it down again."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import structlog
+
+from reelgate.catalog import Catalog
+from reelgate.clock import SystemClock
+from reelgate.engine.dispatch import Dispatch
+from reelgate.http.context import Context
+from reelgate.media.keep import Keeper
+from reelgate.media.storage import Storage, open_storage
+from reelgate.providers.base import Provider
+from reelgate.providers.http import HttpClient
+from reelgate.providers.imagine.build import build_sandboxed
+from reelgate.providers.registry import build_providers
+from reelgate.sandbox import Sandbox, SandboxOptions
+from reelgate.service import Service
+from reelgate.settings import Settings
+from reelgate.store.admission import Admission
+from reelgate.store.changes import Changes
+from reelgate.store.database import Database, open_database
+from reelgate.store.durations import Durations
+from reelgate.store.lock import only_process_in
+from reelgate.store.migrate import migrate
+from reelgate.store.videos import Videos
+from reelgate.worker import Limits, Tools, Worker
+from reelgate.worker.laws import Laws
+
+log = structlog.get_logger()
+
+SANDBOX_PATH = "/sandbox/processed"
+"""Where the gateway passes the sandbox's videos through."""
+
+
+@asynccontextmanager
+async def open_gateway(settings: Settings) -> AsyncIterator[Context]:
+    """A running gateway: it carries every unfinished job, whether or not anybody listens.
+
+    Raises:
+        StorageFailed: the data folder or the database cannot be used.
+    """
+    async with AsyncExitStack() as stack:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        stack.enter_context(only_process_in(settings.data_dir))
+        database = open_database(settings.database)
+        stack.push_async_callback(database.close)
+        await migrate(database)
+        providers = await start_providers(settings, stack)
+        storage = open_storage(settings.storage)
+        keeper = start_keeper(settings, storage, stack)
+        service = await start_engine(settings, database, providers, keeper, stack)
+        provider = next(iter(providers.values()))
+        yield Context(service=service, settings=settings, provider=provider, storage=storage)
+
+
+def start_keeper(settings: Settings, storage: Storage, stack: AsyncExitStack) -> Keeper | None:
+    """What keeps finished files; None where they stay upstream."""
+    if settings.keep == "off":
+        return None
+    keeper = Keeper(storage, settings.data_dir / "scratch")
+    keeper.prepare()
+    stack.callback(keeper.close)
+    return keeper
+
+
+async def start_providers(settings: Settings, stack: AsyncExitStack) -> dict[str, Provider]:
+    """The upstreams that the settings name, or the sandbox where they name none."""
+    clock = SystemClock()
+    http = await stack.enter_async_context(HttpClient(clock=clock))
+    if not settings.uses_sandbox:
+        return build_providers(http, settings, clock)
+    log.warning("sandbox", note="no IMAGINE_TOKEN: videos are made by the sandbox, not for real")
+    provider = build_sandboxed(
+        http,
+        clock,
+        sandbox_url=settings.sandbox_url or await start_sandbox(settings, stack),
+        speed=settings.sandbox_speed,
+        public_asset_url=SANDBOX_PATH,
+    )
+    return {provider.name: provider}
+
+
+async def start_sandbox(settings: Settings, stack: AsyncExitStack) -> str:
+    """A sandbox inside this process; returns its address."""
+    sandbox = await stack.enter_async_context(Sandbox(sandbox_options(settings)))
+    return sandbox.url
+
+
+def sandbox_options(settings: Settings) -> SandboxOptions:
+    """A sandbox that survives a restart together with the gateway's jobs."""
+    folder: Path = settings.data_dir / "sandbox"
+    return SandboxOptions(speed=settings.sandbox_speed, data_dir=folder)
+
+
+async def start_engine(
+    settings: Settings,
+    database: Database,
+    providers: dict[str, Provider],
+    keeper: Keeper | None,
+    stack: AsyncExitStack,
+) -> Service:
+    """Set the worker going, first of all on what an earlier process left behind."""
+    clock = SystemClock()
+    changes = Changes()
+    videos = Videos(database, changes)
+    limits = Limits(submit_attempts=settings.submit_attempts, job_timeout_s=settings.job_timeout_s)
+    laws = Laws(
+        Durations(database),
+        clock,
+        floor_s=limits.look_floor_s,
+        ceiling_s=limits.look_ceiling_s,
+    )
+    tools = Tools(
+        videos=videos, laws=laws, providers=providers, keeper=keeper, clock=clock, limits=limits
+    )
+    worker = Worker(tools, changes)
+    dispatch = Dispatch(worker.carry)
+    service = Service(
+        catalog=Catalog(
+            (model for provider in providers.values() for model in provider.models),
+            settings.model_aliases,
+        ),
+        videos=videos,
+        admission=Admission(database),
+        changes=changes,
+        dispatch=dispatch,
+        providers=providers,
+        keeper=keeper,
+        clock=clock,
+        adopt_window_s=settings.adopt_window_s,
+    )
+    await videos.hang_up_all()
+    await dispatch.start(await videos.unfinished(providers))
+    stack.push_async_callback(dispatch.stop)
+    stack.push_async_callback(worker.stop)
+    return service

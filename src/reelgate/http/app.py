@@ -1,0 +1,72 @@
+"""Puts the HTTP API together."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi_offline import FastAPIOffline
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+
+from reelgate.errors import ReelgateError
+from reelgate.http import generations, health, models, problems, sandbox, videos
+from reelgate.http.context import Context
+from reelgate.http.middleware import BodyGuard, RequestContext
+from reelgate.version import VERSION
+
+EXPOSED = (
+    "ETag",
+    "Location",
+    "openai-poll-after-ms",
+    "Preference-Applied",
+    "Reelgate-Attached",
+    "Reelgate-Sandbox",
+    "Reelgate-Video-Id",
+    "Retry-After",
+    "X-Request-Id",
+)
+"""Headers that a script in a browser may read."""
+
+DESCRIPTION = "One request in, one finished video out: a gateway for slow video generators."
+
+
+def create_app(context: Context) -> FastAPI:
+    """The ASGI application; Swagger UI and its files are served by ourselves at `/docs`."""
+    app: FastAPI = FastAPIOffline(
+        title="Reelgate",
+        description=DESCRIPTION,
+        version=VERSION,
+        middleware=middleware(context),
+        exception_handlers={
+            ReelgateError: problems.on_error,
+            RequestValidationError: problems.on_validation_error,
+            HTTPException: problems.on_http_exception,
+        },
+    )
+    app.state.context = context
+    for room in (generations, videos, models, health):
+        app.include_router(room.router)
+    if context.sandbox:
+        app.include_router(sandbox.router)
+    return app
+
+
+def middleware(context: Context) -> list[Middleware]:
+    """What every request passes through, outermost first."""
+    marks = {"Reelgate-Sandbox": "true"} if context.sandbox else {}
+    return [
+        Middleware(RequestContext, headers=marks),
+        Middleware(
+            CORSMiddleware,
+            allow_origins=context.settings.origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=EXPOSED,
+        ),
+        Middleware(
+            BodyGuard,
+            max_json_bytes=context.settings.max_body_bytes,
+            max_form_bytes=context.settings.max_upload_bytes,
+        ),
+    ]

@@ -1,0 +1,101 @@
+"""Answers that take their time: sent once the video is over, or its caller hangs up."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import abstractmethod
+from collections.abc import Coroutine
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from reelgate.errors import ReelgateError, job_error
+from reelgate.http.context import Context
+from reelgate.video import Video
+
+
+class BlockingAnswer(Response):
+    """Waits for one video. While it waits it holds no thread and no database connection."""
+
+    def __init__(self, request: Request, ctx: Context, video: Video, *, attached: bool) -> None:
+        super().__init__()
+        self.request = request
+        self.ctx = ctx
+        self.marks = {"Reelgate-Video-Id": video.id}
+        if attached:
+            self.marks["Reelgate-Attached"] = "true"
+        self._video = video
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Wait, answer, and note whether the caller has had its answer."""
+        hung_up = asyncio.ensure_future(disconnected(receive))
+        try:
+            video = await self._wait(hung_up, send)
+            if video is None or not video.is_over:
+                await self.ctx.service.hang_up(self._video.id)
+            if video is None:
+                return
+            await self.finish(video, scope, receive, send)
+            if video.is_over:
+                await self.ctx.service.answered(video.id)
+        finally:
+            hung_up.cancel()
+
+    async def _wait(self, hung_up: asyncio.Future[None], send: Send) -> Video | None:
+        """The video when it is over or the wait is; None when the caller went away."""
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + self.limit_s()
+        while True:
+            left_s = max(0.0, ends_at - loop.time())
+            wait = self.ctx.service.wait(self._video.id, min(left_s, self.beat_every_s() or left_s))
+            video = await first_of(wait, hung_up)
+            if video is None or video.is_over or loop.time() >= ends_at or self.is_closing:
+                return video
+            await self.beat(send)
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether the gateway is stopping."""
+        return self.ctx.service.is_closing
+
+    def limit_s(self) -> float:
+        """How long to wait at most."""
+        return self.ctx.settings.wait_limit_s
+
+    def beat_every_s(self) -> float:
+        """How often `beat` is due while waiting; 0 for never."""
+        return 0.0
+
+    async def beat(self, send: Send) -> None:
+        """Show the caller's proxies that somebody is there."""
+
+    @abstractmethod
+    async def finish(self, video: Video, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the answer: the video is over, or the wait is."""
+
+
+def error_of(video: Video) -> ReelgateError:
+    """Why a failed video failed."""
+    failure = video.failure
+    if failure is None:
+        return ReelgateError()
+    return job_error(failure.code, failure.message, retry_after_s=failure.retry_after_s)
+
+
+async def first_of(wait: Coroutine[Any, Any, Video], hung_up: asyncio.Future[None]) -> Video | None:
+    """What the wait returns, or None if the caller hangs up first."""
+    waiting = asyncio.ensure_future(wait)
+    either: set[asyncio.Future[Any]] = {waiting, hung_up}
+    try:
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        return waiting.result() if waiting.done() else None
+    finally:
+        waiting.cancel()
+
+
+async def disconnected(receive: Receive) -> None:
+    """Return when the client goes away."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,164 @@
+"""A finished video's bytes: ranges, entity tags, and never more than a piece in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from fastapi.responses import RedirectResponse
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from reelgate.errors import (
+    RangeNotSatisfiable,
+    ReelgateError,
+    VideoExpired,
+    VideoNotFound,
+    VideoNotReady,
+)
+from reelgate.http.context import Context
+from reelgate.http.passthrough import PassThrough
+from reelgate.http.problems import answer
+from reelgate.media.keep import THUMBNAIL_TYPE
+from reelgate.media.ranges import ByteRange, entity_tag, not_modified, unsatisfied, wanted
+from reelgate.media.storage import Storage
+from reelgate.video import KeptFile, State, Video
+
+Variant = Literal["video", "thumbnail"]
+
+PRESIGNED_FOR_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stored file as a caller may read it."""
+
+    key: str
+    size_bytes: int
+    etag: str
+    content_type: str
+    filename: str
+
+
+async def content_of(video: Video, variant: Variant, request: Request, ctx: Context) -> Response:
+    """The answer with a video's bytes, or its first frame's.
+
+    Raises:
+        VideoNotReady: the video is still on its way.
+        VideoNotFound: the video failed, or has no thumbnail.
+        VideoExpired: the file is no longer kept.
+        StorageFailed: the storage cannot be asked.
+    """
+    check_finished(video)
+    if video.file is None:
+        return upstream_content(video, variant, request, ctx)
+    piece = await piece_of(video, video.file, variant, ctx.storage)
+    if ctx.settings.redirect_content:
+        url = await ctx.storage.presigned_url(piece.key, PRESIGNED_FOR_S)
+        if url is not None:
+            return RedirectResponse(url)
+    return FileAnswer(piece, ctx.storage, request.headers)
+
+
+def check_finished(video: Video) -> None:
+    """Only a completed video has content."""
+    if video.state is State.FAILED:
+        code = video.failure.code if video.failure else "unknown"
+        message = f"video {video.id!r} failed ({code}), so it has no content"
+        raise VideoNotFound(message)
+    if video.state is not State.COMPLETED:
+        raise VideoNotReady(retry_after_s=5)
+
+
+def upstream_content(video: Video, variant: Variant, request: Request, ctx: Context) -> Response:
+    """A video that was never kept is streamed through; one that was is gone."""
+    if video.expires_at is not None:
+        raise VideoExpired
+    if variant == "thumbnail":
+        message = f"video {video.id!r} has no thumbnail: its file is not kept here"
+        raise VideoNotFound(message)
+    return PassThrough(request, ctx.provider_of(video), video.provider_id or "")
+
+
+async def piece_of(video: Video, file: KeptFile, variant: Variant, storage: Storage) -> Piece:
+    """The stored file behind a variant."""
+    if variant == "video":
+        etag = entity_tag(file.sha256)
+        return Piece(file.key, file.size_bytes, etag, file.content_type, f"{video.id}.mp4")
+    stored = await storage.head(file.thumbnail_key) if file.thumbnail_key else None
+    if stored is None:
+        message = f"video {video.id!r} has no thumbnail"
+        raise VideoNotFound(message)
+    # The thumbnail follows from the video, so the video's digest tells it apart as well.
+    etag = entity_tag(f"{file.sha256}-thumbnail")
+    return Piece(stored.key, stored.size_bytes, etag, THUMBNAIL_TYPE, f"{video.id}.webp")
+
+
+class FileAnswer(Response):
+    """Sends a stored file, or the range of it that was asked for (RFC 9110, sections 13 and 14)."""
+
+    def __init__(self, piece: Piece, storage: Storage, asked: Headers) -> None:
+        super().__init__()
+        self._piece = piece
+        self._storage = storage
+        self._asked = asked
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send what the conditions and the range leave to send."""
+        if not_modified(self._asked.get("if-none-match"), self._piece.etag):
+            await Response(status_code=304, headers={"ETag": self._piece.etag})(
+                scope, receive, send
+            )
+            return
+        try:
+            part = wanted(
+                self._asked.get("range"),
+                self._piece.size_bytes,
+                etag=self._piece.etag,
+                if_range=self._asked.get("if-range"),
+            )
+        except RangeNotSatisfiable as error:
+            marks = {"Content-Range": unsatisfied(self._piece.size_bytes)}
+            await answer(error, marks)(scope, receive, send)
+            return
+        await self._send(part, scope, receive, send)
+
+    async def _send(
+        self, part: ByteRange | None, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        bounds = part or ByteRange(0, self._piece.size_bytes)
+        start = {
+            "type": "http.response.start",
+            "status": 200 if part is None else 206,
+            "headers": self._head(part, bounds),
+        }
+        if scope["method"] == "HEAD":
+            await send(start)
+            await send({"type": "http.response.body", "body": b""})
+            return
+        started = False
+        try:
+            async with self._storage.reading(self._piece.key, bounds.start, bounds.stop) as chunks:
+                started = True
+                await send(start)
+                async for chunk in chunks:
+                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                await send({"type": "http.response.body", "body": b""})
+        except ReelgateError as error:
+            if started:
+                raise
+            await answer(error)(scope, receive, send)
+
+    def _head(self, part: ByteRange | None, bounds: ByteRange) -> list[tuple[bytes, bytes]]:
+        headers = {
+            "accept-ranges": "bytes",
+            "content-disposition": f'inline; filename="{self._piece.filename}"',
+            "content-length": str(bounds.length_bytes),
+            "content-type": self._piece.content_type,
+            "etag": self._piece.etag,
+        }
+        if part is not None:
+            headers["content-range"] = part.content_range(self._piece.size_bytes)
+        return [(name.encode(), value.encode()) for name, value in headers.items()]

@@ -1,0 +1,56 @@
+"""What every route works with."""
+
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import urljoin
+
+from fastapi import Depends, Request
+
+from reelgate.media.storage import Storage
+from reelgate.providers.base import Provider
+from reelgate.service import Service
+from reelgate.settings import Settings
+from reelgate.video import Video
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Handed to the app factory; the same for all requests."""
+
+    service: Service
+    settings: Settings
+    provider: Provider
+    storage: Storage
+
+    @property
+    def sandbox(self) -> bool:
+        """Whether videos are made by the sandbox, not for real."""
+        return self.settings.uses_sandbox
+
+    def provider_of(self, video: Video) -> Provider:
+        """The provider that made a video.
+
+        Raises:
+            VideoExpired: this gateway no longer knows that provider.
+        """
+        return self.service.provider_of(video)
+
+    def video_url(self, request: Request, video: Video) -> str:
+        """Where the video plays: at the provider, else, before that is known, at the gateway."""
+        url = self.service.video_url(video) or f"/v1/videos/{video.id}/content"
+        return urljoin(self.settings.public_url or str(request.base_url), url)
+
+
+def context_of(request: Request) -> Context:
+    """The context that the app factory left for the routes."""
+    context: Context = request.app.state.context
+    return context
+
+
+def owner_of(_request: Request) -> str:
+    """Whose videos this request may see."""
+    return ""
+
+
+Ctx = Annotated[Context, Depends(context_of)]
+Owner = Annotated[str, Depends(owner_of)]

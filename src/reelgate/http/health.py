@@ -1,0 +1,20 @@
+"""Whether the gateway works."""
+
+from fastapi import APIRouter
+
+from reelgate.http.context import Ctx
+from reelgate.http.schemas import Health
+from reelgate.version import VERSION
+
+router = APIRouter(tags=["Gateway"])
+
+
+@router.get("/health", summary="Is the gateway well, and is it real?")
+async def health(ctx: Ctx) -> Health:
+    """200 when the database answers."""
+    return Health(
+        version=VERSION,
+        provider=ctx.provider.name,
+        sandbox=ctx.sandbox,
+        jobs_open=await ctx.service.count_open(),
+    )

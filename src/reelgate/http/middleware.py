@@ -1,0 +1,143 @@
+"""What happens to every request: an id, a size limit, a content type that can be read."""
+
+from __future__ import annotations
+
+import uuid
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from reelgate.errors import InternalError, ReelgateError, RequestTooLarge, UnsupportedMedia
+from reelgate.http.problems import answer
+
+log = structlog.get_logger()
+
+JSON = "application/json"
+MULTIPART = "multipart/form-data"
+
+
+class RequestContext:
+    """Outermost: gives each request an id, and turns a mistake of ours into an honest answer."""
+
+    def __init__(self, app: ASGIApp, *, headers: dict[str, str]) -> None:
+        """`headers` go on every answer."""
+        self._app = app
+        self._headers = headers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = f"req_{uuid.uuid4().hex}"
+        started = False
+
+        async def send_marked(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = request_id
+                headers.update(self._headers)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_marked)
+        except Exception:
+            log.exception("request_failed", request=request_id, path=scope["path"])
+            if started:
+                raise
+            await answer(InternalError())(scope, receive, send_marked)
+
+
+class BodyGuard:
+    """Refuses a body that is too large or of a type that nobody here reads."""
+
+    def __init__(self, app: ASGIApp, *, max_json_bytes: int, max_form_bytes: int) -> None:
+        self._app = app
+        self._max_json_bytes = max_json_bytes
+        self._max_form_bytes = max_form_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] != "http" or scope["method"] not in {"POST", "PUT", "PATCH"}:
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+        limit = self._max_form_bytes if media_type == MULTIPART else self._max_json_bytes
+        try:
+            check_length(headers, limit)
+            guarded = limited(receive, limit)
+            if media_type != MULTIPART:
+                body = await read(guarded)
+                check_type(media_type, body)
+                guarded = replay(body, receive)
+        except ReelgateError as error:
+            await answer(error, {"Connection": "close"})(scope, receive, send)
+            return
+        await self._app(scope, guarded, send)
+
+
+def check_length(headers: Headers, limit: int) -> None:
+    """Refuse a body by the length it announces."""
+    announced = headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > limit:
+        raise too_large(limit)
+
+
+def check_type(media_type: str, body: bytes) -> None:
+    """Refuse a body that is not JSON; where there is none, its type does not matter."""
+    if body and media_type != JSON and not media_type.endswith("+json"):
+        raise UnsupportedMedia(wrong_type(media_type))
+
+
+def limited(receive: Receive, limit: int) -> Receive:
+    """A `receive` that stops reading at a limit, whatever length was announced."""
+    size = 0
+
+    async def counted() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > limit:
+            raise too_large(limit)
+        return message
+
+    return counted
+
+
+async def read(receive: Receive) -> bytes:
+    """The whole body."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def too_large(limit: int) -> RequestTooLarge:
+    """A body beyond the limit."""
+    return RequestTooLarge(f"the body is larger than the {limit} bytes allowed")
+
+
+def wrong_type(media_type: str) -> str:
+    """What to tell a caller whose body is of another type."""
+    said = f"Content-Type {media_type!r} is" if media_type else "a body without Content-Type is"
+    return f"{said} not read here: send JSON with `Content-Type: {JSON}`"
+
+
+def replay(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that hands out a body that was already read, and then the rest."""
+    pending = True
+
+    async def again() -> Message:
+        nonlocal pending
+        if pending:
+            pending = False
+            return {"type": "http.request", "body": body, "more_body": False}
+        return await receive()
+
+    return again

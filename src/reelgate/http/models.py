@@ -1,0 +1,38 @@
+"""The models that can be asked for."""
+
+from fastapi import APIRouter
+
+from reelgate.catalog import Model
+from reelgate.http.context import Ctx
+from reelgate.http.schemas import ErrorAnswer, ModelList, ModelObject
+
+router = APIRouter(tags=["Models"])
+
+
+@router.get("/v1/models", summary="List the models and what each takes")
+async def list_models(ctx: Ctx) -> ModelList:
+    """Every model and every alias."""
+    catalog = ctx.service.catalog
+    named = [(model.id, model) for model in catalog.models()]
+    named += [(alias, catalog.find(alias)) for alias in catalog.aliases()]
+    return ModelList(data=[model_object(name, model) for name, model in named])
+
+
+@router.get(
+    "/v1/models/{model}",
+    summary="One model and what it takes",
+    responses={404: {"model": ErrorAnswer, "description": "There is no such model."}},
+)
+async def get_model(model: str, ctx: Ctx) -> ModelObject:
+    """One model, by its id or an alias."""
+    return model_object(model, ctx.service.catalog.find(model))
+
+
+def model_object(name: str, model: Model) -> ModelObject:
+    """A model under one of its names."""
+    return ModelObject(
+        id=name,
+        created=model.created,
+        owned_by=model.owned_by,
+        capabilities=model.capabilities(),
+    )

@@ -1,0 +1,58 @@
+"""A video that stays upstream, streamed through to the caller."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from reelgate.errors import ReelgateError
+from reelgate.http.problems import answer
+from reelgate.providers.base import Asset, Provider
+
+
+class PassThrough(Response):
+    """Reads from the upstream as fast as the caller takes it; nothing is held in memory."""
+
+    def __init__(self, request: Request, provider: Provider, provider_id: str) -> None:
+        super().__init__()
+        self._range = request.headers.get("range")
+        self._provider = provider
+        self._provider_id = provider_id
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Open the upstream's file and send it on."""
+        started = False
+        try:
+            async with self._provider.open_asset(
+                self._provider_id, range_header=self._range
+            ) as asset:
+                started = True
+                await send(head_of(asset))
+                await send_body(asset, send, skip=scope["method"] == "HEAD")
+        except ReelgateError as error:
+            if started:
+                raise
+            await answer(error)(scope, receive, send)
+
+
+def head_of(asset: Asset) -> dict[str, object]:
+    """The head of the answer, as the upstream's own was."""
+    headers = {"content-type": asset.content_type, "accept-ranges": "bytes"}
+    if asset.length_bytes is not None:
+        headers["content-length"] = str(asset.length_bytes)
+    if asset.content_range is not None:
+        headers["content-range"] = asset.content_range
+    return {
+        "type": "http.response.start",
+        "status": 200 if asset.content_range is None else 206,
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+    }
+
+
+async def send_body(asset: Asset, send: Send, *, skip: bool) -> None:
+    """The bytes, unless only the head was asked for."""
+    if not skip:
+        async for chunk in asset.chunks:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})

@@ -1,0 +1,14 @@
+"""The sandbox's videos, passed through so that the gateway's port is enough to play them."""
+
+from fastapi import APIRouter, Request, Response
+
+from reelgate.http.context import Ctx
+from reelgate.http.passthrough import PassThrough
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.api_route("/sandbox/processed/{provider_id}", methods=["GET", "HEAD"])
+async def play(provider_id: str, request: Request, ctx: Ctx) -> Response:
+    """What `video_url` points at while the sandbox stands in for imagine.art."""
+    return PassThrough(request, ctx.provider, provider_id)

@@ -1,0 +1,220 @@
+"""The job shape: OpenAI's Videos API, and what it lacks."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.responses import JSONResponse
+
+from reelgate.http.content import Variant, content_of
+from reelgate.http.context import Context, Ctx, Owner
+from reelgate.http.events import EventStream
+from reelgate.http.ordering import terms_of
+from reelgate.http.schemas import (
+    ErrorAnswer,
+    Ordering,
+    RemixRequest,
+    VideoDeleted,
+    VideoList,
+    VideoObject,
+)
+from reelgate.http.sync import SyncAnswer
+from reelgate.http.video_object import video_object
+from reelgate.http.video_request import VideoCreate, read_video_create
+from reelgate.service import Order
+from reelgate.store.admission import Origin
+from reelgate.store.videos import Page
+from reelgate.video import STATUS, Caller, Video, VideoStatus
+
+router = APIRouter(prefix="/v1/videos", tags=["Videos"])
+
+POLL_AFTER_MS = "2000"
+"""OpenAI's SDK keeps to the first `openai-poll-after-ms` it is sent."""
+
+VideoId = Annotated[str, Path(description="The video's id: `video_...`.")]
+
+NOT_FOUND: dict[int | str, dict[str, Any]] = {
+    404: {"model": ErrorAnswer, "description": "There is no such video."}
+}
+REFUSED: dict[int | str, dict[str, Any]] = {
+    400: {"model": ErrorAnswer, "description": "The body cannot be read."},
+    413: {"model": ErrorAnswer, "description": "The body is too large."},
+    415: {"model": ErrorAnswer, "description": "The body is neither JSON nor a form."},
+    422: {"model": ErrorAnswer, "description": "A value the model does not take."},
+    **NOT_FOUND,
+}
+CREATE_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": VideoCreate.model_json_schema(ref_template="{model}")},
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["prompt"],
+                    "properties": {
+                        "prompt": {"type": "string"},
+                        "model": {"type": "string"},
+                        "seconds": {"type": "string"},
+                        "size": {"type": "string"},
+                        "input_reference": {"type": "string", "format": "binary"},
+                    },
+                }
+            },
+        },
+    }
+}
+
+
+@router.post(
+    "",
+    response_model=VideoObject,
+    summary="Ask for a video; follow it by its id",
+    responses=REFUSED,
+    openapi_extra=CREATE_BODY,
+)
+async def create_video(request: Request, ctx: Ctx, owner: Owner) -> Response:
+    """The video object, at once."""
+    video, attached = await order(request, ctx, owner, Caller.NONE)
+    return shown(video, request, ctx, attached=attached)
+
+
+@router.post(
+    "/sync",
+    response_class=Response,
+    summary="Ask for a video and get its bytes",
+    responses=REFUSED | {200: {"content": {"video/mp4": {}}}},
+    openapi_extra=CREATE_BODY,
+)
+async def create_video_sync(request: Request, ctx: Ctx, owner: Owner) -> Response:
+    """Raw `video/mp4` once it is finished."""
+    video, attached = await order(request, ctx, owner, Caller.WAITING)
+    return SyncAnswer(request, ctx, video, attached=attached)
+
+
+@router.get("", summary="List videos", response_model=VideoList, responses=REFUSED)
+async def list_videos(
+    request: Request,
+    ctx: Ctx,
+    owner: Owner,
+    after: Annotated[str | None, Query(description="The last id of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    order: Annotated[Ordering, Query(description="By age: newest or oldest first.")] = "desc",
+    status: Annotated[VideoStatus | None, Query(description="Only those that stand so.")] = None,
+    model: Annotated[str | None, Query(description="Only those of this model.")] = None,
+) -> Response:
+    """One page, and whether more follows."""
+    states = tuple(state for state, shown in STATUS.items() if shown is status)
+    found = await ctx.service.page(Page(owner, limit + 1, order, after, states, model))
+    data = [video_object(video, request, ctx) for video in found[:limit]]
+    return JSONResponse(
+        {
+            "object": "list",
+            "data": data,
+            "has_more": len(found) > limit,
+            "first_id": data[0]["id"] if data else None,
+            "last_id": data[-1]["id"] if data else None,
+        }
+    )
+
+
+@router.get("/{video_id}", response_model=VideoObject, summary="One video", responses=NOT_FOUND)
+async def get_video(video_id: VideoId, request: Request, ctx: Ctx, owner: Owner) -> Response:
+    """The video object; 200 for every video that exists, failed ones too."""
+    return shown(await ctx.service.find(video_id, owner), request, ctx)
+
+
+@router.head("/{video_id}/content", include_in_schema=False)
+@router.get(
+    "/{video_id}/content",
+    response_class=Response,
+    summary="The video's bytes, or its first frame",
+    responses=NOT_FOUND
+    | {
+        200: {"content": {"video/mp4": {}, "image/webp": {}}},
+        206: {"description": "The range that was asked for."},
+        304: {"description": "You have it already."},
+        409: {"model": ErrorAnswer, "description": "It is not finished yet."},
+        410: {"model": ErrorAnswer, "description": "The file is no longer kept."},
+        416: {"model": ErrorAnswer, "description": "The range lies beyond the end."},
+    },
+)
+async def get_content(
+    video_id: VideoId,
+    request: Request,
+    ctx: Ctx,
+    owner: Owner,
+    variant: Annotated[Variant, Query(description="`thumbnail`: the first frame.")] = "video",
+) -> Response:
+    """`Range`, `ETag`, `If-None-Match` and `HEAD` work."""
+    return await content_of(await ctx.service.find(video_id, owner), variant, request, ctx)
+
+
+@router.get(
+    "/{video_id}/events",
+    response_class=Response,
+    summary="Follow a video as Server-Sent Events",
+    responses=NOT_FOUND
+    | {
+        200: {"content": {"text/event-stream": {}}},
+        204: {"description": "`Last-Event-ID` was the last there is."},
+    },
+)
+async def get_events(video_id: VideoId, request: Request, ctx: Ctx, owner: Owner) -> Response:
+    """`event: video` with the object on every change, until the video is over."""
+    return EventStream(request, ctx, await ctx.service.find(video_id, owner))
+
+
+@router.post(
+    "/{video_id}/cancel", response_model=VideoObject, summary="Stop a video", responses=NOT_FOUND
+)
+async def cancel_video(video_id: VideoId, request: Request, ctx: Ctx, owner: Owner) -> Response:
+    """The object, failed with `cancelled`; unchanged if the video was over already."""
+    return shown(await ctx.service.cancel(video_id, owner), request, ctx)
+
+
+@router.delete("/{video_id}", summary="Forget a video and its files", responses=NOT_FOUND)
+async def delete_video(video_id: VideoId, ctx: Ctx, owner: Owner) -> VideoDeleted:
+    """A running video is cancelled first."""
+    await ctx.service.delete(video_id, owner)
+    return VideoDeleted(id=video_id)
+
+
+@router.post(
+    "/{video_id}/remix",
+    response_model=VideoObject,
+    summary="The same settings with another prompt",
+    responses=REFUSED,
+)
+async def remix_video(
+    video_id: VideoId, body: RemixRequest, request: Request, ctx: Ctx, owner: Owner
+) -> Response:
+    """A new video with `remixed_from_video_id`."""
+    wanted = ctx.service.remixed(await ctx.service.find(video_id, owner), body.prompt)
+    terms = terms_of(request.headers, ctx.service, adopts=False)
+    order = Order(request=wanted, owner=owner, remixed_from=video_id)
+    video, origin = await ctx.service.order(order, terms)
+    return shown(video, request, ctx, attached=origin is not Origin.NEW)
+
+
+async def order(request: Request, ctx: Context, owner: str, caller: Caller) -> tuple[Video, bool]:
+    """Read the request's body and find or make its job; whether it existed before."""
+    body, _upload = await read_video_create(request)
+    model = ctx.service.catalog.find(body.model or ctx.settings.default_model)
+    wanted = Order(
+        request=body.for_model(model),
+        owner=owner,
+        caller=caller,
+        metadata=body.metadata or {},
+        webhook_url=body.webhook_url,
+    )
+    terms = terms_of(request.headers, ctx.service, adopts=caller is Caller.WAITING)
+    video, origin = await ctx.service.order(wanted, terms)
+    return video, origin is not Origin.NEW
+
+
+def shown(video: Video, request: Request, ctx: Context, *, attached: bool = False) -> Response:
+    """The video object as an answer."""
+    headers = {"Reelgate-Video-Id": video.id, "openai-poll-after-ms": POLL_AFTER_MS}
+    if attached:
+        headers["Reelgate-Attached"] = "true"
+    return JSONResponse(video_object(video, request, ctx), headers=headers)

@@ -1,0 +1,251 @@
+"""The use cases: what a caller can ask of the gateway, whatever way it came in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from reelgate.catalog import Catalog, check_prompt
+from reelgate.clock import Clock
+from reelgate.engine.dispatch import Dispatch
+from reelgate.errors import (
+    Cancelled,
+    InvalidRequest,
+    ShuttingDown,
+    UpstreamError,
+    VideoExpired,
+    VideoNotFound,
+)
+from reelgate.media.keep import Keeper
+from reelgate.providers.base import Provider
+from reelgate.store.admission import Admission, Origin, Terms
+from reelgate.store.changes import Changes, Subscription
+from reelgate.store.videos import LostRace, Page, Videos
+from reelgate.video import Caller, Failure, State, Timeline, Video, VideoRequest, new_video_id
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A video somebody wants."""
+
+    request: VideoRequest
+    owner: str
+    caller: Caller = Caller.NONE
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    remixed_from: str | None = None
+    webhook_url: str | None = None
+
+
+class Service:
+    """Everything that can be done with videos."""
+
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        videos: Videos,
+        admission: Admission,
+        changes: Changes,
+        dispatch: Dispatch,
+        providers: Mapping[str, Provider],
+        keeper: Keeper | None,
+        clock: Clock,
+        adopt_window_s: float,
+    ) -> None:
+        self.catalog = catalog
+        self._videos = videos
+        self._admission = admission
+        self._changes = changes
+        self._dispatch = dispatch
+        self._providers = providers
+        self._keeper = keeper
+        self._clock = clock
+        self._adopt_window_s = adopt_window_s
+        self._closing = asyncio.Event()
+
+    async def order(self, order: Order, terms: Terms) -> tuple[Video, Origin]:
+        """A durable job for this order: a new one set going, or the one that it already has.
+
+        Raises:
+            ShuttingDown: the gateway takes no more work.
+            IdempotencyMismatch: its Idempotency-Key belongs to another request.
+            StorageFailed: it could not be written down, so nothing will happen.
+        """
+        if self._closing.is_set():
+            raise ShuttingDown(retry_after_s=5)
+        video, origin = await self._admission.admit(self._new_video(order), terms)
+        if origin is Origin.NEW:
+            await self._dispatch.enqueue(video.id)
+        return video, origin
+
+    def terms(
+        self,
+        *,
+        idempotency_key: str | None = None,
+        retry: int = 0,
+        max_age_s: float | None = None,
+        adopts: bool = False,
+    ) -> Terms:
+        """What a request says of itself, as of now; `adopts`: it takes an abandoned job."""
+        now = self._clock.now()
+        adopt_since = now - self._adopt_window_s if adopts else None
+        return Terms(now, idempotency_key, retry, max_age_s, adopt_since)
+
+    def _new_video(self, order: Order) -> Video:
+        return Video(
+            id=new_video_id(),
+            owner=order.owner,
+            request=order.request,
+            provider=self.catalog.find(order.request.model).provider,
+            timeline=Timeline(created_at=self._clock.now()),
+            caller=order.caller,
+            metadata=order.metadata,
+            remixed_from=order.remixed_from,
+            webhook_url=order.webhook_url,
+        )
+
+    async def find(self, video_id: str, owner: str) -> Video:
+        """One of the owner's videos.
+
+        Raises:
+            VideoNotFound: there is none, or it belongs to somebody else.
+        """
+        return await self._must_own(video_id, owner, "video_id")
+
+    async def page(self, page: Page) -> list[Video]:
+        """One page of an owner's videos.
+
+        Raises:
+            VideoNotFound: the cursor is not one of the owner's videos.
+        """
+        if page.after is not None:
+            await self._must_own(page.after, page.owner, "after")
+        return await self._videos.page(page)
+
+    async def cancel(self, video_id: str, owner: str) -> Video:
+        """Stop a job, and the upstream's work where it can be stopped; no change once it is over.
+
+        Raises:
+            VideoNotFound: there is none, or it belongs to somebody else.
+        """
+        while True:
+            video = await self.find(video_id, owner)
+            if video.is_over:
+                return video
+            with suppress(LostRace):
+                cancelled = await self._end(video)
+                await self._stop_upstream(cancelled)
+                return cancelled
+
+    async def delete(self, video_id: str, owner: str) -> None:
+        """Forget a video and its files; one that still goes on is cancelled first.
+
+        Raises:
+            VideoNotFound: there is none, or it belongs to somebody else.
+            StorageFailed: its files could not be removed, so it is not forgotten either.
+        """
+        video = await self.cancel(video_id, owner)
+        if video.file is not None and self._keeper is not None:
+            await self._keeper.forget(video.file)
+        await self._videos.delete(video.id)
+
+    async def _end(self, video: Video) -> Video:
+        timeline = replace(video.timeline, completed_at=self._clock.now())
+        failure = Failure(Cancelled.code, str(Cancelled()))
+        return await self._videos.move(video, State.FAILED, failure=failure, timeline=timeline)
+
+    async def _stop_upstream(self, video: Video) -> None:
+        provider = self._providers.get(video.provider)
+        if provider is None or video.provider_id is None:
+            return
+        try:
+            await provider.cancel(video.provider_id)
+        except UpstreamError as error:
+            log.warning("cancel_failed", video=video.id, error=error.message)
+
+    async def _must_own(self, video_id: str, owner: str, param: str) -> Video:
+        video = await self._videos.find(video_id)
+        if video is None or video.owner != owner:
+            message = f"video {video_id!r} does not exist"
+            raise VideoNotFound(message, param=param)
+        return video
+
+    async def wait(self, video_id: str, timeout_s: float) -> Video:
+        """The video once it is over, or as it is after this many seconds, or at shut-down."""
+        with self._changes.subscribe(video_id) as subscription:
+            video = await self._videos.find(video_id)
+            if video is None:
+                raise VideoNotFound
+            try:
+                async with asyncio.timeout(timeout_s):
+                    while not video.is_over and not self._closing.is_set():
+                        video = await subscription.next() or video
+            except TimeoutError:
+                pass
+            return video
+
+    def remixed(self, video: Video, prompt: str) -> VideoRequest:
+        """The same settings with another prompt.
+
+        Raises:
+            InvalidRequest: the prompt is empty or too long.
+        """
+        problem = check_prompt(prompt)
+        if problem is not None:
+            raise InvalidRequest(problems=(problem,))
+        return replace(video.request, prompt=prompt)
+
+    def follow(self, video_id: str) -> AbstractContextManager[Subscription]:
+        """A subscription to one video's changes."""
+        return self._changes.subscribe(video_id)
+
+    def now(self) -> float:
+        """Unix time in seconds."""
+        return self._clock.now()
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether the gateway takes no more work."""
+        return self._closing.is_set()
+
+    def close(self) -> None:
+        """Take no more work, and let nobody wait any longer."""
+        self._closing.set()
+        self._changes.wake_all()
+
+    async def count_open(self) -> int:
+        """How many videos are on their way."""
+        return await self._videos.count_open()
+
+    async def hang_up(self, video_id: str) -> None:
+        """The blocking caller has no answer: the next identical request adopts the job."""
+        await self._videos.hand_over(video_id, Caller.WAITING, Caller.GONE)
+
+    async def answered(self, video_id: str) -> None:
+        """The blocking caller has its answer."""
+        await self._videos.hand_over(video_id, Caller.WAITING, Caller.ANSWERED)
+
+    def provider_of(self, video: Video) -> Provider:
+        """The provider that made a video.
+
+        Raises:
+            VideoExpired: this gateway has no account there any more.
+        """
+        provider = self._providers.get(video.provider)
+        if provider is None:
+            message = f"this gateway has no account at {video.provider} any more"
+            raise VideoExpired(message)
+        return provider
+
+    def video_url(self, video: Video) -> str | None:
+        """Where anybody can play the video, once it is ready; None before it was accepted."""
+        provider = self._providers.get(video.provider)
+        if provider is None or video.provider_id is None:
+            return None
+        return provider.video_url(video.provider_id)

@@ -1,0 +1,227 @@
+"""How a request becomes a job: a new one, or the one that it already has.
+
+All of it happens in one unit of work, so that of many equal requests at the same instant one makes
+the job and the others find it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from sqlalchemy import Connection, Executable, RowMapping, bindparam, delete, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from reelgate.errors import IdempotencyMismatch, VideoNotFound
+from reelgate.store.database import Database
+from reelgate.store.rows import from_row, to_row
+from reelgate.store.schema import idempotency_keys as keys
+from reelgate.store.schema import videos
+from reelgate.video import Caller, State, Video
+
+RETRY_WINDOW_S = 600.0
+"""How long after the first try an SDK's own retry is recognised."""
+KEY_LIFE_S = 86400.0
+"""How long an Idempotency-Key is remembered."""
+
+
+class Origin(Enum):
+    """Where the job that answers a request comes from."""
+
+    NEW = "new"  # it was made for this request
+    REPLAYED = "replayed"  # the request's Idempotency-Key has it
+    RETRIED = "retried"  # the first try of an SDK that tries again by itself made it
+    ADOPTED = "adopted"  # a blocking caller that went away made it
+    CACHED = "cached"  # it is finished, and the request takes a finished one
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a request says of itself beside its body; times are Unix seconds.
+
+    Attributes:
+        now: the time.
+        idempotency_key: the caller's own name for this request.
+        retry: which try of an SDK this is; 0 is the first.
+        max_age_s: how old a finished video of the same request may be to be taken instead.
+        adopt_since: a blocking caller takes an abandoned job made since; None never does.
+    """
+
+    now: float
+    idempotency_key: str | None = None
+    retry: int = 0
+    max_age_s: float | None = None
+    adopt_since: float | None = None
+
+
+# Statements are built once: building one costs as much as running it.
+SAME_REQUEST = (
+    select(videos)
+    .where(
+        videos.c.owner == bindparam("the_owner"),
+        videos.c.fingerprint == bindparam("the_fingerprint"),
+    )
+    .order_by(videos.c.id.desc())
+    .limit(1)
+)
+FIRST_TRY = SAME_REQUEST.where(
+    videos.c.created_at >= bindparam("since"), videos.c.retries < bindparam("the_retry")
+).with_for_update(skip_locked=True)
+FINISHED = SAME_REQUEST.where(
+    videos.c.state == State.COMPLETED.value,
+    videos.c.completed_at >= bindparam("since"),
+    videos.c.expires_at.is_(None) | (videos.c.expires_at > bindparam("the_now")),
+)
+# Every outcome is worth adopting but a failure that surely cost nothing: that one is tried anew.
+ORPHAN = (
+    select(videos.c.id)
+    .where(
+        videos.c.owner == bindparam("the_owner"),
+        videos.c.fingerprint == bindparam("the_fingerprint"),
+        videos.c.caller == Caller.GONE.value,
+        videos.c.created_at >= bindparam("since"),
+        (videos.c.state != State.FAILED.value) | videos.c.failure.contains("submission_unknown"),
+    )
+    .order_by(videos.c.id)
+    .limit(1)
+    .with_for_update(skip_locked=True)
+)
+ADOPT = (
+    update(videos)
+    .where(videos.c.id == ORPHAN.scalar_subquery(), videos.c.caller == Caller.GONE.value)
+    .values(caller=Caller.WAITING.value)
+    .returning(*videos.c)
+)
+COUNT_RETRY = (
+    update(videos).where(videos.c.id == bindparam("the_id")).values(retries=bindparam("the_retry"))
+)
+CALL_AGAIN = (
+    update(videos)
+    .where(videos.c.id == bindparam("the_id"), videos.c.caller == Caller.GONE.value)
+    .values(caller=Caller.WAITING.value)
+)
+ADD = insert(videos)
+FIND = select(videos).where(videos.c.id == bindparam("the_id"))
+FIND_KEY = select(keys).where(keys.c.owner == bindparam("the_owner"), keys.c.key == bindparam("k"))
+POINT_KEY = (
+    update(keys).where(keys.c.video_id == bindparam("was")).values(video_id=bindparam("now"))
+)
+FORGET_KEYS = delete(keys).where(keys.c.created_at < bindparam("before"))
+KEEP_KEY = {
+    "sqlite": sqlite.insert(keys).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(keys).on_conflict_do_nothing(),
+}
+
+
+class Admission:
+    """The one door through which jobs come into being."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def admit(self, video: Video, terms: Terms) -> tuple[Video, Origin]:
+        """Make this video durable, or find the one that already answers its request.
+
+        Raises:
+            IdempotencyMismatch: its key belongs to another request.
+            VideoNotFound: its key's video was deleted.
+        """
+        return await self._database.write(lambda connection: admit(connection, video, terms))
+
+    async def forget_keys(self, now: float) -> None:
+        """Drop the Idempotency-Keys that have lived their day."""
+
+        def change(connection: Connection) -> None:
+            connection.execute(FORGET_KEYS, {"before": now - KEY_LIFE_S})
+
+        await self._database.write(change)
+
+
+def admit(connection: Connection, video: Video, terms: Terms) -> tuple[Video, Origin]:
+    """The order of precedence: key, retry, orphan, finished, new."""
+    if terms.idempotency_key is not None and not keep_key(connection, video, terms):
+        return by_key(connection, video, terms), Origin.REPLAYED
+    for find, origin in (
+        (first_try, Origin.RETRIED),
+        (orphan, Origin.ADOPTED),
+        (finished, Origin.CACHED),
+    ):
+        found = find(connection, video, terms)
+        if found is not None:
+            if terms.idempotency_key is not None:
+                connection.execute(POINT_KEY, {"was": video.id, "now": found.id})
+            return found, origin
+    connection.execute(ADD, to_row(video))
+    return video, Origin.NEW
+
+
+def keep_key(connection: Connection, video: Video, terms: Terms) -> bool:
+    """Let the Idempotency-Key stand for this video; False when it stands for one already."""
+    row = {
+        "owner": video.owner,
+        "key": terms.idempotency_key,
+        "fingerprint": video.request.fingerprint(),
+        "video_id": video.id,
+        "created_at": terms.now,
+    }
+    return bool(connection.execute(KEEP_KEY[connection.dialect.name], row).rowcount)
+
+
+def by_key(connection: Connection, video: Video, terms: Terms) -> Video:
+    """The video that this Idempotency-Key stands for."""
+    values = {"the_owner": video.owner, "k": terms.idempotency_key}
+    known = connection.execute(FIND_KEY, values).mappings().one()
+    if known["fingerprint"] != video.request.fingerprint():
+        raise IdempotencyMismatch(param="Idempotency-Key")
+    return call_again(connection, known["video_id"])
+
+
+def call_again(connection: Connection, video_id: str) -> Video:
+    """A video that was answered before; if its caller had gone away, it is back now."""
+    connection.execute(CALL_AGAIN, {"the_id": video_id})
+    row = connection.execute(FIND, {"the_id": video_id}).mappings().first()
+    if row is None:
+        message = f"video {video_id!r}, which this Idempotency-Key made, was deleted"
+        raise VideoNotFound(message)
+    return from_row(row)
+
+
+def first_try(connection: Connection, video: Video, terms: Terms) -> Video | None:
+    """What an SDK's earlier try made.
+
+    OpenAI's SDKs try a POST again after a broken connection without any key; only the count of
+    their tries tells. Each count is used once, so that two callers' retries get two videos.
+    """
+    if terms.retry <= 0:
+        return None
+    since = {"since": terms.now - RETRY_WINDOW_S, "the_retry": terms.retry}
+    row = first(connection, video, FIRST_TRY, since)
+    if row is None:
+        return None
+    connection.execute(COUNT_RETRY, {"the_id": row["id"], "the_retry": terms.retry})
+    return call_again(connection, row["id"])
+
+
+def orphan(connection: Connection, video: Video, terms: Terms) -> Video | None:
+    """The oldest job of the same request whose blocking caller went away."""
+    if terms.adopt_since is None:
+        return None
+    row = first(connection, video, ADOPT, {"since": terms.adopt_since})
+    return None if row is None else from_row(row)
+
+
+def finished(connection: Connection, video: Video, terms: Terms) -> Video | None:
+    """The newest finished video of the same request, where the caller takes one."""
+    if terms.max_age_s is None:
+        return None
+    since = {"since": terms.now - terms.max_age_s, "the_now": terms.now}
+    row = first(connection, video, FINISHED, since)
+    return None if row is None else from_row(row)
+
+
+def first(
+    connection: Connection, video: Video, statement: Executable, more: dict[str, float]
+) -> RowMapping | None:
+    """The first row of a statement about this video's owner and request."""
+    values = {"the_owner": video.owner, "the_fingerprint": video.request.fingerprint()}
+    return connection.execute(statement, values | more).mappings().first()

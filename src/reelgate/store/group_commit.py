@@ -1,0 +1,75 @@
+"""Many writes, one transaction.
+
+A commit waits for the disk, and one commit for each change bounds a gateway to a few dozen jobs a
+second. Writes that arrive while a commit is under way are collected and go together in the next
+one; a lone write goes at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection
+
+T = TypeVar("T")
+Work = Callable[[Connection], T]
+"""One unit of work: a function of a connection, which may be run again after a rollback."""
+
+MAX_BATCH = 256
+"""Units in one transaction: enough to make its commit cheap, few enough to keep it short."""
+
+
+class GroupCommit:
+    """Runs units of work in batches, in the order in which they came."""
+
+    def __init__(self, run: Callable[[Sequence[Work[Any]]], Awaitable[list[Any]]]) -> None:
+        """`run` does all units in one transaction, or raises having done none of them."""
+        self._run = run
+        self._waiting: deque[tuple[Work[Any], asyncio.Future[Any]]] = deque()
+        self._flusher: asyncio.Task[None] | None = None
+
+    async def do(self, work: Work[T]) -> T:
+        """Do the work and return its result once it is committed.
+
+        Whoever stops waiting does not undo the work: it is committed all the same.
+        """
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._waiting.append((work, done))
+        if self._flusher is None or self._flusher.done():
+            self._flusher = asyncio.create_task(self._flush())
+        return await done
+
+    async def drain(self) -> None:
+        """Wait until all work that was asked for has been done."""
+        while self._flusher is not None and not self._flusher.done():
+            await asyncio.wait([self._flusher])
+
+    async def _flush(self) -> None:
+        while self._waiting:
+            size = min(len(self._waiting), MAX_BATCH)
+            await self._commit([self._waiting.popleft() for _ in range(size)])
+
+    async def _commit(self, batch: list[tuple[Work[Any], asyncio.Future[Any]]]) -> None:
+        try:
+            results = await self._run([work for work, _ in batch])
+        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to whoever asked
+            await self._blame(batch, error)
+            return
+        for (_, done), result in zip(batch, results, strict=True):
+            if not done.done():
+                done.set_result(result)
+
+    async def _blame(
+        self, batch: list[tuple[Work[Any], asyncio.Future[Any]]], error: Exception
+    ) -> None:
+        """One bad unit must not fail its neighbours: each is tried again by itself."""
+        if len(batch) > 1:
+            for unit in batch:
+                await self._commit([unit])
+            return
+        done = batch[0][1]
+        if not done.done():
+            done.set_exception(error)

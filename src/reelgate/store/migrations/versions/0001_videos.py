@@ -1,0 +1,99 @@
+"""The videos, the durations learned from them, idempotency keys and API keys."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+HAS_FILE = sa.text("file_bytes IS NOT NULL")
+OPEN = sa.text("state NOT IN ('completed', 'failed')")
+
+
+def upgrade() -> None:
+    """Create the tables."""
+    create_videos()
+    create_durations()
+    create_keys()
+
+
+def create_videos() -> None:
+    """The jobs."""
+    op.create_table(
+        "videos",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("owner", sa.Text, nullable=False),
+        sa.Column("model", sa.Text, nullable=False),
+        sa.Column("request", sa.Text, nullable=False),
+        sa.Column("fingerprint", sa.Text, nullable=False),
+        sa.Column("provider", sa.Text, nullable=False),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("epoch", sa.Integer, nullable=False),
+        sa.Column("caller", sa.Text, nullable=False),
+        sa.Column("retries", sa.Integer, nullable=False),
+        sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("provider_id", sa.Text),
+        sa.Column("batch_id", sa.Text),
+        sa.Column("cost", sa.Integer),
+        sa.Column("forecast", sa.Text),
+        sa.Column("failure", sa.Text),
+        sa.Column("file", sa.Text),
+        sa.Column("file_bytes", sa.BigInteger),
+        sa.Column("created_at", sa.Double, nullable=False),
+        sa.Column("submitting_at", sa.Double),
+        sa.Column("submitted_at", sa.Double),
+        sa.Column("ready_at", sa.Double),
+        sa.Column("completed_at", sa.Double),
+        sa.Column("expires_at", sa.Double),
+        sa.Column("remixed_from", sa.Text),
+        sa.Column("metadata", sa.Text),
+        sa.Column("webhook_url", sa.Text),
+    )
+    op.create_index("videos_by_owner", "videos", ["owner", "id"])
+    op.create_index("videos_open", "videos", ["id"], sqlite_where=OPEN, postgresql_where=OPEN)
+    op.create_index("videos_by_request", "videos", ["owner", "fingerprint", "id"])
+    op.create_index(
+        "videos_with_file",
+        "videos",
+        ["completed_at"],
+        sqlite_where=HAS_FILE,
+        postgresql_where=HAS_FILE,
+    )
+
+
+def create_durations() -> None:
+    """What the pacing learns from."""
+    op.create_table(
+        "durations",
+        sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("after_s", sa.Double, nullable=False),
+        sa.Column("by_s", sa.Double, nullable=False),
+    )
+    op.create_index("durations_by_kind", "durations", ["kind", "id"])
+
+
+def create_keys() -> None:
+    """What callers send along to be recognised by."""
+    op.create_table(
+        "idempotency_keys",
+        sa.Column("owner", sa.Text, primary_key=True),
+        sa.Column("key", sa.Text, primary_key=True),
+        sa.Column("fingerprint", sa.Text, nullable=False),
+        sa.Column("video_id", sa.Text, nullable=False),
+        sa.Column("created_at", sa.Double, nullable=False),
+    )
+    op.create_index("idempotency_keys_by_age", "idempotency_keys", ["created_at"])
+    op.create_index("idempotency_keys_by_video", "idempotency_keys", ["video_id"])
+    op.create_table(
+        "api_keys",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("digest", sa.Text, nullable=False, unique=True),
+        sa.Column("rpm", sa.Integer),
+        sa.Column("max_in_flight", sa.Integer),
+        sa.Column("credits_per_day", sa.Integer),
+        sa.Column("created_at", sa.Double, nullable=False),
+    )

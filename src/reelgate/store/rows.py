@@ -1,0 +1,104 @@
+"""A video as a row, and back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from reelgate.pacing import Forecast
+from reelgate.video import Caller, Failure, KeptFile, State, Timeline, Video, VideoRequest
+
+PROGRESS_COLUMNS = (
+    "state",
+    "attempts",
+    "provider_id",
+    "batch_id",
+    "cost",
+    "forecast",
+    "failure",
+    "file",
+    "file_bytes",
+    "expires_at",
+    "created_at",
+    "submitting_at",
+    "submitted_at",
+    "ready_at",
+    "completed_at",
+)
+"""The columns that only the worker who carries the job changes."""
+
+
+def to_row(video: Video) -> dict[str, Any]:
+    """The columns of a video."""
+    return {
+        "id": video.id,
+        "owner": video.owner,
+        "model": video.request.model,
+        "request": json.dumps(asdict(video.request)),
+        "fingerprint": video.request.fingerprint(),
+        "provider": video.provider,
+        "epoch": video.epoch,
+        "remixed_from": video.remixed_from,
+        "caller": video.caller.value,
+        "retries": video.retries,
+        "webhook_url": video.webhook_url,
+        "metadata": json.dumps(dict(video.metadata)) if video.metadata else None,
+        **progress_columns(video),
+    }
+
+
+def progress_columns(video: Video) -> dict[str, Any]:
+    """The values of `PROGRESS_COLUMNS`."""
+    return {
+        "state": video.state.value,
+        "attempts": video.attempts,
+        "provider_id": video.provider_id,
+        "batch_id": video.batch_id,
+        "cost": video.cost,
+        "forecast": json.dumps(asdict(video.forecast)) if video.forecast else None,
+        "failure": json.dumps(asdict(video.failure)) if video.failure else None,
+        "file": json.dumps(asdict(video.file)) if video.file else None,
+        "file_bytes": video.file.size_bytes if video.file else None,
+        "expires_at": video.expires_at,
+        **asdict(video.timeline),
+    }
+
+
+def from_row(row: RowMapping) -> Video:
+    """The video that a row holds."""
+    return Video(
+        id=row["id"],
+        owner=row["owner"],
+        request=VideoRequest(**json.loads(row["request"])),
+        provider=row["provider"],
+        state=State(row["state"]),
+        epoch=row["epoch"],
+        caller=Caller(row["caller"]),
+        retries=row["retries"],
+        webhook_url=row["webhook_url"],
+        attempts=row["attempts"],
+        provider_id=row["provider_id"],
+        batch_id=row["batch_id"],
+        cost=row["cost"],
+        forecast=to_forecast(json.loads(row["forecast"])) if row["forecast"] else None,
+        failure=Failure(**json.loads(row["failure"])) if row["failure"] else None,
+        file=KeptFile(**json.loads(row["file"])) if row["file"] else None,
+        expires_at=row["expires_at"],
+        remixed_from=row["remixed_from"],
+        metadata=json.loads(row["metadata"]) if row["metadata"] else {},
+        timeline=Timeline(
+            created_at=row["created_at"],
+            submitting_at=row["submitting_at"],
+            submitted_at=row["submitted_at"],
+            ready_at=row["ready_at"],
+            completed_at=row["completed_at"],
+        ),
+    )
+
+
+def to_forecast(stored: dict[str, Any]) -> Forecast:
+    """JSON knows no tuples."""
+    return Forecast(**{name: tuple(values) for name, values in stored.items()})

@@ -1,0 +1,98 @@
+"""The tables. A change here needs a migration beside it; a test compares the two."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Double,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    text,
+)
+
+HAS_FILE = text("file_bytes IS NOT NULL")
+"""Which videos have a file that retention may remove."""
+
+metadata = MetaData()
+
+OPEN = text("state NOT IN ('completed', 'failed')")
+"""Which videos still go on; a partial index serves only queries that say it in the same words."""
+
+videos = Table(
+    "videos",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("request", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("caller", Text, nullable=False),
+    Column("retries", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("provider_id", Text),
+    Column("batch_id", Text),
+    Column("cost", Integer),
+    Column("forecast", Text),
+    Column("failure", Text),
+    Column("file", Text),
+    Column("file_bytes", BigInteger),
+    Column("created_at", Double, nullable=False),
+    Column("submitting_at", Double),
+    Column("submitted_at", Double),
+    Column("ready_at", Double),
+    Column("completed_at", Double),
+    Column("expires_at", Double),
+    Column("remixed_from", Text),
+    Column("metadata", Text),
+    Column("webhook_url", Text),
+    Index("videos_by_owner", "owner", "id"),
+    Index(
+        "videos_open",
+        "id",
+        sqlite_where=OPEN,
+        postgresql_where=OPEN,
+    ),
+    Index("videos_by_request", "owner", "fingerprint", "id"),
+    Index("videos_with_file", "completed_at", sqlite_where=HAS_FILE, postgresql_where=HAS_FILE),
+)
+
+durations = Table(
+    "durations",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("kind", Text, nullable=False),
+    Column("after_s", Double, nullable=False),
+    Column("by_s", Double, nullable=False),
+    Index("durations_by_kind", "kind", "id"),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("owner", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("fingerprint", Text, nullable=False),
+    Column("video_id", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Index("idempotency_keys_by_age", "created_at"),
+    Index("idempotency_keys_by_video", "video_id"),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("digest", Text, nullable=False, unique=True),
+    Column("rpm", Integer),
+    Column("max_in_flight", Integer),
+    Column("credits_per_day", Integer),
+    Column("created_at", Double, nullable=False),
+)

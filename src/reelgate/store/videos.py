@@ -1,0 +1,211 @@
+"""The videos: every change is a compare-and-set, made here and told to whoever follows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypedDict, Unpack
+
+from sqlalchemy import Connection, Select, Update, bindparam, delete, func, select, update
+
+from reelgate.pacing import Forecast
+from reelgate.store.changes import Changes
+from reelgate.store.database import Database
+from reelgate.store.rows import PROGRESS_COLUMNS, from_row, progress_columns
+from reelgate.store.schema import HAS_FILE, OPEN, videos
+from reelgate.video import MOVES, Caller, Failure, KeptFile, State, Timeline, Video
+
+# Statements are built once: building one costs as much as running it.
+FIND = select(videos).where(videos.c.id == bindparam("the_id"))
+UNFINISHED = (
+    select(videos.c.id)
+    .where(OPEN, videos.c.provider.in_(bindparam("the_providers", expanding=True)))
+    .order_by(videos.c.id)
+)
+COUNT_OPEN = select(func.count()).select_from(videos).where(OPEN)
+CLAIM = (
+    update(videos)
+    .where(videos.c.id == bindparam("the_id"), OPEN)
+    .values(epoch=videos.c.epoch + 1)
+    .returning(*videos.c)
+)
+MOVE = (
+    update(videos)
+    .where(
+        videos.c.id == bindparam("the_id"),
+        videos.c.state == bindparam("was"),
+        videos.c.epoch == bindparam("the_epoch"),
+    )
+    .values({column: bindparam(column) for column in PROGRESS_COLUMNS})
+    .returning(*videos.c)
+)
+HAND_OVER = (
+    update(videos)
+    .where(videos.c.id == bindparam("the_id"), videos.c.caller == bindparam("was"))
+    .values(caller=bindparam("now"))
+    .returning(*videos.c)
+)
+HANG_UP_ALL = (
+    update(videos).where(videos.c.caller == Caller.WAITING.value).values(caller=Caller.GONE.value)
+)
+LIST = {
+    "desc": select(videos).order_by(videos.c.id.desc()),
+    "asc": select(videos).order_by(videos.c.id),
+}
+DELETE = delete(videos).where(videos.c.id == bindparam("the_id"))
+WITH_FILE = (
+    select(videos)
+    .where(HAS_FILE, videos.c.state == State.COMPLETED.value)
+    .order_by(videos.c.completed_at)
+)
+DROP_FILE = (
+    update(videos)
+    .where(videos.c.id == bindparam("the_id"))
+    .values(file=None, file_bytes=None, expires_at=bindparam("the_now"))
+    .returning(*videos.c)
+)
+
+
+class LostRace(Exception):
+    """Somebody else changed the video first: what was known of it is out of date."""
+
+
+class IllegalMove(Exception):
+    """The table of moves does not have this one: a mistake in the program."""
+
+
+class Progress(TypedDict, total=False):
+    """The fields that a move may change beside the state."""
+
+    attempts: int
+    provider_id: str
+    batch_id: str
+    cost: int | None
+    forecast: Forecast
+    failure: Failure
+    file: KeptFile | None
+    expires_at: float | None
+    timeline: Timeline
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of an owner's videos: those that follow `after` in this order."""
+
+    owner: str
+    limit: int
+    order: Literal["asc", "desc"]
+    after: str | None = None
+    states: tuple[State, ...] = ()
+    model: str | None = None
+
+
+class Videos:
+    """Named queries on the videos."""
+
+    def __init__(self, database: Database, changes: Changes) -> None:
+        self._database = database
+        self._changes = changes
+
+    async def find(self, video_id: str) -> Video | None:
+        """The video with this id, if there is one."""
+        return await self._first(FIND, {"the_id": video_id})
+
+    async def unfinished(self, providers: Iterable[str]) -> list[str]:
+        """The ids of all videos of these providers that still go on, oldest first."""
+        values = {"the_providers": list(providers)}
+        return await self._database.read(
+            lambda connection: list(connection.scalars(UNFINISHED, values))
+        )
+
+    async def count_open(self) -> int:
+        """How many videos still go on."""
+        return await self._database.read(lambda connection: connection.scalar(COUNT_OPEN) or 0)
+
+    async def claim(self, video_id: str) -> Video | None:
+        """Take a video over: from now on only moves of the returned epoch count.
+
+        None when there is nothing left to do for it.
+        """
+        return await self._change(CLAIM, {"the_id": video_id})
+
+    async def move(self, video: Video, state: State, **changes: Unpack[Progress]) -> Video:
+        """Move a video on, and change other fields of it in the same breath.
+
+        Raises:
+            LostRace: it is no longer in the state and epoch of `video`.
+            IllegalMove: no such move exists.
+        """
+        if state not in MOVES[video.state]:
+            message = f"{video.id}: {video.state} -> {state}"
+            raise IllegalMove(message)
+        moved = replace(video, state=state, **changes)
+        expected = {"the_id": video.id, "was": video.state.value, "the_epoch": video.epoch}
+        result = await self._change(MOVE, expected | progress_columns(moved))
+        if result is None:
+            raise LostRace(video.id)
+        return result
+
+    async def hand_over(self, video_id: str, was: Caller, now: Caller) -> Video | None:
+        """Change who waits for a video; None when `was` no longer holds."""
+        values = {"the_id": video_id, "was": was.value, "now": now.value}
+        return await self._change(HAND_OVER, values)
+
+    async def hang_up_all(self) -> None:
+        """Nobody waits any more: the process that held the callers has ended."""
+
+        def change(connection: Connection) -> None:
+            connection.execute(HANG_UP_ALL)
+
+        await self._database.write(change)
+
+    async def page(self, asked: Page) -> list[Video]:
+        """Up to `limit` of an owner's videos, newest first or oldest first."""
+        query = LIST[asked.order].where(videos.c.owner == asked.owner).limit(asked.limit)
+        if asked.after is not None:
+            newer = videos.c.id > asked.after
+            query = query.where(newer if asked.order == "asc" else videos.c.id < asked.after)
+        if asked.states:
+            query = query.where(videos.c.state.in_([state.value for state in asked.states]))
+        if asked.model is not None:
+            query = query.where(videos.c.model == asked.model)
+        return await self._all(query)
+
+    async def delete(self, video_id: str) -> None:
+        """Forget a video."""
+
+        def change(connection: Connection) -> None:
+            connection.execute(DELETE, {"the_id": video_id})
+
+        await self._database.write(change)
+
+    async def with_file(self) -> list[Video]:
+        """Every finished video whose file is kept, the longest kept first."""
+        return await self._all(WITH_FILE)
+
+    async def drop_file(self, video_id: str, now: float) -> None:
+        """Note that a video's file is no longer kept."""
+        await self._change(DROP_FILE, {"the_id": video_id, "the_now": now})
+
+    async def _change(self, statement: Update, values: dict[str, Any]) -> Video | None:
+        def change(connection: Connection) -> Video | None:
+            row = connection.execute(statement, values).mappings().first()
+            return None if row is None else from_row(row)
+
+        video = await self._database.write(change)
+        if video is not None:
+            self._changes.publish(video)
+        return video
+
+    async def _first(self, query: Select[Any], values: dict[str, Any]) -> Video | None:
+        def read(connection: Connection) -> Video | None:
+            row = connection.execute(query, values).mappings().first()
+            return None if row is None else from_row(row)
+
+        return await self._database.read(read)
+
+    async def _all(self, query: Select[Any]) -> list[Video]:
+        def read(connection: Connection) -> list[Video]:
+            return [from_row(row) for row in connection.execute(query).mappings()]
+
+        return await self._database.read(read)

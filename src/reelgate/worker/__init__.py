@@ -1,0 +1,6 @@
+"""Carries a video from its row to its file."""
+
+from reelgate.worker.carrier import Worker
+from reelgate.worker.tools import Limits, Tools
+
+__all__ = ["Limits", "Tools", "Worker"]

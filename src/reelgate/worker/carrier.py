@@ -1,0 +1,120 @@
+"""Carries videos, each from wherever it stands to its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar, assert_never
+
+import structlog
+
+from reelgate.engine.dispatch import HandBack
+from reelgate.errors import InternalError, StorageFailed, SubmissionUnknown
+from reelgate.store.changes import Changes
+from reelgate.store.videos import LostRace
+from reelgate.video import Failure, State, Video
+from reelgate.worker.ending import fail
+from reelgate.worker.fetch import fetch
+from reelgate.worker.pause import Pause
+from reelgate.worker.submit import submit
+from reelgate.worker.tools import Tools
+from reelgate.worker.watch import Vigil
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+DATABASE_PAUSE_S = 5.0
+"""How long to leave a database that does not answer."""
+
+
+class Worker:
+    """Every job of this process; a waiting job is one coroutine that sleeps."""
+
+    def __init__(self, tools: Tools, changes: Changes) -> None:
+        self._tools = tools
+        self._changes = changes
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._stopping = False
+
+    async def carry(self, video_id: str) -> None:
+        """Carry one video to its end, or until somebody else has taken it over.
+
+        Raises:
+            HandBack: it is not finished, and must be carried on later or by another process.
+        """
+        task = asyncio.create_task(self._carry(video_id))
+        self._tasks.add(task)
+        try:
+            await task
+        except LostRace:
+            log.debug("lost_race", video=video_id)
+        except StorageFailed as error:
+            log.warning("database_failed", video=video_id, error=error.message)
+            raise HandBack(DATABASE_PAUSE_S) from error
+        except asyncio.CancelledError:
+            if not self._stopping:
+                raise
+            raise HandBack from None
+        finally:
+            self._tasks.discard(task)
+
+    async def stop(self) -> None:
+        """Let go of every job; a submit under way is first seen to its end."""
+        self._stopping = True
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _carry(self, video_id: str) -> None:
+        with self._changes.subscribe(video_id) as subscription:
+            pause = Pause(subscription)
+            video = await self._tools.videos.claim(video_id)
+            while video is not None and not video.is_over:
+                video = await self._safe_step(video, pause)
+
+    async def _safe_step(self, video: Video, pause: Pause) -> Video:
+        """A mistake in the program ends the one job that met it, and is told as what it is."""
+        try:
+            return await self._step(video, pause)
+        except (LostRace, StorageFailed):
+            raise
+        except Exception:
+            log.exception("step_failed", video=video.id, state=video.state.value)
+            return await fail(video, Failure(InternalError.code, str(InternalError())), self._tools)
+
+    async def _step(self, video: Video, pause: Pause) -> Video:
+        match video.state:
+            case State.QUEUED:
+                video, rest_s = await unbroken(submit(video, self._tools))
+                if rest_s:
+                    await pause.sleep(video, rest_s)
+                return video
+            case State.SUBMITTING:
+                return await self._reconcile(video)
+            case State.RENDERING:
+                return await Vigil(video, self._tools).keep(pause)
+            case State.FETCHING:
+                return await fetch(video, self._tools, pause)
+            case State.COMPLETED | State.FAILED:
+                return video
+            case _:
+                assert_never(video.state)
+
+    async def _reconcile(self, video: Video) -> Video:
+        """A submit that nobody saw the end of; no provider of ours can be asked what became of it.
+
+        Only a process that died leaves this state behind: a living one ends its submits itself.
+        """
+        failure = Failure(SubmissionUnknown.code, str(SubmissionUnknown()))
+        return await fail(video, failure, self._tools)
+
+
+async def unbroken(work: Coroutine[Any, Any, T]) -> T:
+    """See work to its end even when cancelled meanwhile; the cancellation follows then."""
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise

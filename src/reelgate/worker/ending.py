@@ -1,0 +1,19 @@
+"""How a job ends."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import structlog
+
+from reelgate.video import Failure, State, Video
+from reelgate.worker.tools import Tools
+
+log = structlog.get_logger()
+
+
+async def fail(video: Video, failure: Failure, tools: Tools) -> Video:
+    """End a job without a video."""
+    log.warning("video_failed", video=video.id, code=failure.code, message=failure.message)
+    timeline = replace(video.timeline, completed_at=tools.clock.now())
+    return await tools.videos.move(video, State.FAILED, failure=failure, timeline=timeline)

@@ -1,0 +1,49 @@
+"""Fetching a ready video's file and keeping it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import structlog
+
+from reelgate.errors import StorageFailed, UpstreamError, VideoExpired
+from reelgate.retry import backoff_s
+from reelgate.video import Failure, KeptFile, State, Video
+from reelgate.worker.ending import fail
+from reelgate.worker.pause import Pause
+from reelgate.worker.tools import Tools
+
+log = structlog.get_logger()
+
+
+async def fetch(video: Video, tools: Tools, pause: Pause) -> Video:
+    """Keep the file, again and again where that helps, and complete the video."""
+    attempt = 1
+    while True:
+        try:
+            file = await keep(video, tools)
+        except (UpstreamError, VideoExpired, StorageFailed) as error:
+            log.warning("fetch_failed", video=video.id, error=error.message, attempt=attempt)
+            if isinstance(error, StorageFailed) or attempt == tools.limits.fetch_attempts:
+                return await fail(video, Failure(error.code, error.message), tools)
+        else:
+            return await complete(video, file, tools)
+        await pause.sleep(video, backoff_s(attempt, tools.dice.random()))
+        attempt += 1
+
+
+async def keep(video: Video, tools: Tools) -> KeptFile | None:
+    """Read the file from the upstream into our storage; None where files stay upstream."""
+    if tools.keeper is None:
+        return None
+    provider = tools.providers[video.provider]
+    async with provider.open_asset(video.provider_id or "") as asset:
+        return await tools.keeper.keep(video.id, asset)
+
+
+async def complete(video: Video, file: KeptFile | None, tools: Tools) -> Video:
+    """The caller can have it."""
+    timeline = replace(video.timeline, completed_at=tools.clock.now())
+    completed = await tools.videos.move(video, State.COMPLETED, file=file, timeline=timeline)
+    log.info("video_completed", video=video.id, attempts=video.attempts)
+    return completed

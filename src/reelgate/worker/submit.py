@@ -1,0 +1,109 @@
+"""The submit: the one step that costs money, and the one that is never done twice."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import assert_never
+
+import structlog
+
+from reelgate.errors import StorageFailed, UpstreamError
+from reelgate.pacing import Forecast
+from reelgate.providers.base import Submission
+from reelgate.retry import SendAgain, after_failed_submit, backoff_s
+from reelgate.store.videos import LostRace
+from reelgate.video import Failure, State, Video
+from reelgate.worker.ending import fail
+from reelgate.worker.tools import Tools
+
+log = structlog.get_logger()
+
+REMEMBER_ATTEMPTS = 20
+"""How often the database is tried for an accepted submit: some minutes. It has been paid for."""
+
+
+async def submit(video: Video, tools: Tools) -> tuple[Video, float]:
+    """Send a queued video to its provider once.
+
+    Must not be interrupted between the intent and the answer: shield it.
+
+    Returns:
+        The video, and for how many seconds to leave it alone before the next step.
+    """
+    learned = await tools.laws.of(video, tools.providers[video.provider])
+    video = await note_intent(video, tools)
+    try:
+        submission = await tools.providers[video.provider].submit(video.request)
+    except UpstreamError as error:
+        return await refused(video, error, tools)
+    return await remember(video, submission, Forecast.of(learned.law), tools), 0.0
+
+
+async def note_intent(video: Video, tools: Tools) -> Video:
+    """Make it durable that a submit may happen from now on."""
+    timeline = replace(video.timeline, submitting_at=tools.clock.now())
+    return await tools.videos.move(
+        video, State.SUBMITTING, attempts=video.attempts + 1, timeline=timeline
+    )
+
+
+async def remember(video: Video, submission: Submission, forecast: Forecast, tools: Tools) -> Video:
+    """Write down what the upstream answered, however often the database must be asked."""
+    for failures in range(1, REMEMBER_ATTEMPTS):
+        try:
+            return await accepted(video, submission, forecast, tools)
+        except StorageFailed as error:
+            log.warning("submit_not_recorded", video=video.id, error=error.message)
+            await asyncio.sleep(backoff_s(failures, tools.dice.random()))
+    return await accepted(video, submission, forecast, tools)
+
+
+async def accepted(video: Video, submission: Submission, forecast: Forecast, tools: Tools) -> Video:
+    """The upstream is at work."""
+    try:
+        return await tools.videos.move(
+            video,
+            State.RENDERING,
+            provider_id=submission.provider_id,
+            batch_id=submission.batch_id,
+            cost=submission.cost,
+            forecast=forecast,
+            timeline=replace(video.timeline, submitted_at=tools.clock.now()),
+        )
+    except LostRace:
+        await abandon(video, submission, tools)
+        raise
+
+
+async def abandon(video: Video, submission: Submission, tools: Tools) -> None:
+    """The job ended while its submit was under way: stop the upstream's work where it can be."""
+    log.warning("accepted_too_late", video=video.id, provider_id=submission.provider_id)
+    try:
+        await tools.providers[video.provider].cancel(submission.provider_id)
+    except UpstreamError as error:
+        log.warning("cancel_failed", video=video.id, error=error.message)
+
+
+async def refused(video: Video, error: UpstreamError, tools: Tools) -> tuple[Video, float]:
+    """Back to the queue for a while, or the end."""
+    decision = after_failed_submit(
+        error,
+        attempts=video.attempts,
+        limit=tools.limits.submit_attempts,
+        draw=tools.dice.random(),
+    )
+    log.warning(
+        "submit_failed",
+        video=video.id,
+        error=error.message,
+        upstream=error.upstream,
+        attempt=video.attempts,
+    )
+    match decision:
+        case SendAgain():
+            return await tools.videos.move(video, State.QUEUED), decision.delay_s
+        case Failure():
+            return await fail(video, decision, tools), 0.0
+        case _:
+            assert_never(decision)

@@ -1,0 +1,38 @@
+"""What every step of a job works with."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from reelgate.clock import Clock
+from reelgate.media.keep import Keeper
+from reelgate.pacing.pace import CEILING_S, FLOOR_S
+from reelgate.providers.base import Provider
+from reelgate.store.videos import Videos
+from reelgate.worker.laws import Laws
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long and how often; seconds."""
+
+    submit_attempts: int = 8
+    fetch_attempts: int = 5
+    job_timeout_s: float = 3600.0
+    look_floor_s: float = FLOOR_S
+    look_ceiling_s: float = CEILING_S
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """Shared by all jobs of a process; `keeper` is None where files stay upstream."""
+
+    videos: Videos
+    laws: Laws
+    providers: Mapping[str, Provider]
+    keeper: Keeper | None
+    clock: Clock
+    limits: Limits
+    dice: random.Random = field(default_factory=random.Random)

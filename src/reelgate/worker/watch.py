@@ -1,0 +1,105 @@
+"""Looking at a job that renders until it is ready."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import assert_never
+
+import structlog
+
+from reelgate.errors import UpstreamError, UpstreamTimeout
+from reelgate.pacing import Seen, next_look_s
+from reelgate.providers.base import Failed, Look, Ready, Running
+from reelgate.retry import pause_s
+from reelgate.video import Failure, State, Video
+from reelgate.worker.ending import fail
+from reelgate.worker.pause import Pause
+from reelgate.worker.tools import Tools
+
+log = structlog.get_logger()
+
+
+class Vigil:
+    """One video's looks; times are seconds since its submit was accepted."""
+
+    def __init__(self, video: Video, tools: Tools) -> None:
+        self._video = video
+        self._tools = tools
+        self._provider = tools.providers[video.provider]
+        self._watch = self._provider.watch(video.provider_id or "")
+        self._submitted_s = submitted_s(video, tools)
+        self._not_ready_at_s = 0.0
+        self._not_before_s = 0.0
+        self._failures = 0
+
+    async def keep(self, pause: Pause) -> Video:
+        """Look at the right moments until the video is ready, has failed or is out of time."""
+        while not self._is_late:
+            await pause.sleep(self._video, await self._next_look_s() - self._elapsed_s)
+            moved = await self._look()
+            if moved is not None:
+                return moved
+        return await self._give_up()
+
+    @property
+    def _elapsed_s(self) -> float:
+        return self._tools.clock.monotonic() - self._submitted_s
+
+    @property
+    def _is_late(self) -> bool:
+        return self._elapsed_s >= self._tools.limits.job_timeout_s
+
+    async def _next_look_s(self) -> float:
+        learned = await self._tools.laws.of(self._video, self._provider)
+        return next_look_s(
+            learned.law,
+            self._elapsed_s,
+            learned.pace,
+            deadline_s=self._tools.limits.job_timeout_s,
+            not_before_s=self._not_before_s,
+        )
+
+    async def _look(self) -> Video | None:
+        began_s = self._elapsed_s
+        try:
+            look = await self._watch.look()
+        except UpstreamError as error:
+            self._leave_alone(error)
+            return None
+        self._failures = 0
+        return await self._act(look, began_s)
+
+    def _leave_alone(self, error: UpstreamError) -> None:
+        """A look that failed says nothing about the job, only when to look again."""
+        self._failures += 1
+        pause = pause_s(error, self._failures, self._tools.dice.random())
+        self._not_before_s = self._elapsed_s + pause
+        log.info("look_failed", video=self._video.id, error=error.message, pause_s=round(pause, 1))
+
+    async def _act(self, look: Look, began_s: float) -> Video | None:
+        match look:
+            case Running():
+                self._not_ready_at_s = began_s
+                return None
+            case Ready():
+                await self._tools.laws.teach(self._video, Seen(self._not_ready_at_s, began_s))
+                timeline = replace(self._video.timeline, ready_at=self._tools.clock.now())
+                return await self._tools.videos.move(self._video, State.FETCHING, timeline=timeline)
+            case Failed():
+                return await fail(self._video, Failure(look.code, look.message), self._tools)
+            case _:
+                assert_never(look)
+
+    async def _give_up(self) -> Video:
+        limit_s = self._tools.limits.job_timeout_s
+        message = f"{self._video.provider} did not finish the video within {limit_s:.0f} s."
+        return await fail(self._video, Failure(UpstreamTimeout.code, message), self._tools)
+
+
+def submitted_s(video: Video, tools: Tools) -> float:
+    """When the submit was accepted, on this process's monotonic clock.
+
+    The wall clock bridges a restart; one that was set back must not make the job younger than new.
+    """
+    wall_s = max(0.0, tools.clock.now() - (video.timeline.submitted_at or tools.clock.now()))
+    return tools.clock.monotonic() - wall_s
