@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -11,7 +12,10 @@ import structlog
 from reelgate.catalog import Catalog
 from reelgate.clock import SystemClock
 from reelgate.engine.dispatch import Dispatch
+from reelgate.gatekeeper import Gatekeeper
+from reelgate.housekeeping import Housekeeping
 from reelgate.http.context import Context
+from reelgate.load import Load
 from reelgate.media.keep import Keeper
 from reelgate.media.storage import Storage, open_storage
 from reelgate.providers.base import Provider
@@ -22,6 +26,7 @@ from reelgate.sandbox import Sandbox, SandboxOptions
 from reelgate.service import Service
 from reelgate.settings import Settings
 from reelgate.store.admission import Admission
+from reelgate.store.api_keys import ApiKeys
 from reelgate.store.changes import Changes
 from reelgate.store.database import Database, open_database
 from reelgate.store.durations import Durations
@@ -30,6 +35,7 @@ from reelgate.store.migrate import migrate
 from reelgate.store.videos import Videos
 from reelgate.worker import Limits, Tools, Worker
 from reelgate.worker.laws import Laws
+from reelgate.worker.turnstile import Turnstile
 
 log = structlog.get_logger()
 
@@ -53,9 +59,19 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Context]:
         providers = await start_providers(settings, stack)
         storage = open_storage(settings.storage)
         keeper = start_keeper(settings, storage, stack)
-        service = await start_engine(settings, database, providers, keeper, stack)
-        provider = next(iter(providers.values()))
-        yield Context(service=service, settings=settings, provider=provider, storage=storage)
+        gatekeeper = Gatekeeper(
+            ApiKeys(database),
+            SystemClock(),
+            open_without_keys=settings.is_loopback or settings.allow_open,
+        )
+        service = await start_engine(settings, database, providers, keeper, gatekeeper, stack)
+        yield Context(
+            service=service,
+            settings=settings,
+            provider=next(iter(providers.values())),
+            storage=storage,
+            gatekeeper=gatekeeper,
+        )
 
 
 def start_keeper(settings: Settings, storage: Storage, stack: AsyncExitStack) -> Keeper | None:
@@ -102,13 +118,18 @@ async def start_engine(
     database: Database,
     providers: dict[str, Provider],
     keeper: Keeper | None,
+    gatekeeper: Gatekeeper,
     stack: AsyncExitStack,
 ) -> Service:
     """Set the worker going, first of all on what an earlier process left behind."""
     clock = SystemClock()
     changes = Changes()
     videos = Videos(database, changes)
-    limits = Limits(submit_attempts=settings.submit_attempts, job_timeout_s=settings.job_timeout_s)
+    limits = Limits(
+        submit_attempts=settings.submit_attempts,
+        job_timeout_s=settings.job_timeout_s,
+        retention_s=settings.retention_s,
+    )
     laws = Laws(
         Durations(database),
         clock,
@@ -116,9 +137,16 @@ async def start_engine(
         ceiling_s=limits.look_ceiling_s,
     )
     tools = Tools(
-        videos=videos, laws=laws, providers=providers, keeper=keeper, clock=clock, limits=limits
+        videos=videos,
+        laws=laws,
+        providers=providers,
+        keeper=keeper,
+        clock=clock,
+        limits=limits,
+        turnstiles={name: Turnstile(settings.max_in_flight) for name in providers},
     )
     worker = Worker(tools, changes)
+    admission = Admission(database)
     dispatch = Dispatch(worker.carry)
     service = Service(
         catalog=Catalog(
@@ -126,11 +154,13 @@ async def start_engine(
             settings.model_aliases,
         ),
         videos=videos,
-        admission=Admission(database),
+        admission=admission,
         changes=changes,
         dispatch=dispatch,
         providers=providers,
         keeper=keeper,
+        gatekeeper=gatekeeper,
+        load=Load(videos, clock, settings.max_waiting),
         clock=clock,
         adopt_window_s=settings.adopt_window_s,
     )
@@ -138,4 +168,19 @@ async def start_engine(
     await dispatch.start(await videos.unfinished(providers))
     stack.push_async_callback(dispatch.stop)
     stack.push_async_callback(worker.stop)
+    housekeeping = Housekeeping(
+        videos,
+        admission,
+        keeper,
+        clock,
+        max_age_s=settings.retention_s,
+        max_total_bytes=settings.max_storage_bytes or None,
+    )
+    stack.push_async_callback(stopped, asyncio.create_task(housekeeping.run()))
     return service
+
+
+async def stopped(task: asyncio.Task[None]) -> None:
+    """Stop a task that would run for ever."""
+    task.cancel()
+    await asyncio.wait([task])

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
 
+from reelgate.address import leave_address, remove_address
 from reelgate.gateway import open_gateway
 from reelgate.http.app import create_app
 from reelgate.http.context import Context
@@ -23,20 +24,32 @@ KEEP_ALIVE_S = 75
 class Server(uvicorn.Server):
     """Uvicorn, told to let the blocking callers go before it waits for them."""
 
-    def __init__(self, config: uvicorn.Config, context: Context) -> None:
+    def __init__(self, config: uvicorn.Config, context: Context, url: str) -> None:
         super().__init__(config)
         self._context = context
+        self._url = url
         self.listening = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start to listen, and say so."""
+        """Start to listen, and say so; the command line finds us by our data folder."""
         await super().startup(sockets)
+        leave_address(self._context.settings.data_dir, self._url)
         self.listening.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answer those who wait, then stop."""
+        remove_address(self._context.settings.data_dir)
         self._context.service.close()
         await super().shutdown(sockets)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop at a signal, once: uvicorn would raise it again before the gateway is taken down."""
+        with super().capture_signals():
+            try:
+                yield
+            finally:
+                self._captured_signals.clear()
 
 
 class EmbeddedServer(Server):
@@ -89,22 +102,37 @@ def http_config(context: Context) -> uvicorn.Config:
     )
 
 
-async def serve(settings: Settings, listener: socket.socket) -> None:
-    """Serve until SIGINT or SIGTERM."""
-    async with open_gateway(settings) as context:
-        await Server(http_config(context), context).serve(sockets=[listener])
+async def serve(
+    settings: Settings, listener: socket.socket, ready: Callable[[], None] = lambda: None
+) -> None:
+    """Serve until SIGINT or SIGTERM; `ready` is called once requests are answered."""
+    with listener:
+        async with open_gateway(settings) as context:
+            server = Server(http_config(context), context, url_of(listener))
+            telling = asyncio.create_task(tell(server, ready))
+            try:
+                await server.serve(sockets=[listener])
+            finally:
+                telling.cancel()
+
+
+async def tell(server: Server, ready: Callable[[], None]) -> None:
+    """Call `ready` when the server listens."""
+    await server.listening.wait()
+    ready()
 
 
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[str]:
     """A gateway in this event loop for as long as the context lasts; yields its address."""
-    listener = listen(settings)
-    async with open_gateway(settings) as context:
-        server = EmbeddedServer(http_config(context), context)
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
-        await server.listening.wait()
-        try:
-            yield url_of(listener)
-        finally:
-            server.should_exit = True
-            await serving
+    with listen(settings) as listener:
+        url = url_of(listener)
+        async with open_gateway(settings) as context:
+            server = EmbeddedServer(http_config(context), context, url)
+            serving = asyncio.create_task(server.serve(sockets=[listener]))
+            await server.listening.wait()
+            try:
+                yield url
+            finally:
+                server.should_exit = True
+                await serving

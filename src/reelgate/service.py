@@ -20,14 +20,19 @@ from reelgate.errors import (
     VideoExpired,
     VideoNotFound,
 )
+from reelgate.gatekeeper import Gatekeeper
+from reelgate.load import Load
 from reelgate.media.keep import Keeper
 from reelgate.providers.base import Provider
-from reelgate.store.admission import Admission, Origin, Terms
+from reelgate.store.admission import Admission, Origin, Quota, Terms
 from reelgate.store.changes import Changes, Subscription
 from reelgate.store.videos import LostRace, Page, Videos
 from reelgate.video import Caller, Failure, State, Timeline, Video, VideoRequest, new_video_id
 
 log = structlog.get_logger()
+
+DAY_S = 86400.0
+"""A day of credits, in UTC."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +60,8 @@ class Service:
         dispatch: Dispatch,
         providers: Mapping[str, Provider],
         keeper: Keeper | None,
+        gatekeeper: Gatekeeper,
+        load: Load,
         clock: Clock,
         adopt_window_s: float,
     ) -> None:
@@ -65,6 +72,8 @@ class Service:
         self._dispatch = dispatch
         self._providers = providers
         self._keeper = keeper
+        self._gatekeeper = gatekeeper
+        self._load = load
         self._clock = clock
         self._adopt_window_s = adopt_window_s
         self._closing = asyncio.Event()
@@ -75,10 +84,14 @@ class Service:
         Raises:
             ShuttingDown: the gateway takes no more work.
             IdempotencyMismatch: its Idempotency-Key belongs to another request.
+            RateLimited: its owner has as much under way, or has spent as much, as it may.
+            Overloaded: the gateway has as much work as it can take.
             StorageFailed: it could not be written down, so nothing will happen.
         """
         if self._closing.is_set():
             raise ShuttingDown(retry_after_s=5)
+        await self._load.check()
+        terms = replace(terms, quota=self._quota_of(order.owner))
         video, origin = await self._admission.admit(self._new_video(order), terms)
         if origin is Origin.NEW:
             await self._dispatch.enqueue(video.id)
@@ -96,6 +109,11 @@ class Service:
         now = self._clock.now()
         adopt_since = now - self._adopt_window_s if adopts else None
         return Terms(now, idempotency_key, retry, max_age_s, adopt_since)
+
+    def _quota_of(self, owner: str) -> Quota:
+        allowance = self._gatekeeper.allowance_of(owner)
+        midnight = self._clock.now() // DAY_S * DAY_S
+        return Quota(allowance.max_in_flight, allowance.credits_per_day, midnight, midnight + DAY_S)
 
     def _new_video(self, order: Order) -> Video:
         return Video(

@@ -136,6 +136,20 @@ class Settings(BaseSettings):
     submit_attempts: int = Field(
         8, ge=1, description="How often a submit that was surely refused is sent in all."
     )
+    max_in_flight: int = Field(
+        10_000, ge=1, description="Videos that the upstream account may have under way at once."
+    )
+    max_waiting: int = Field(
+        20_000,
+        ge=1,
+        description="Unfinished videos the gateway takes in all; more are answered 503.",
+    )
+    retention_days: float = Field(
+        0.0, ge=0, description="Days that a finished video's file is kept. 0: for ever."
+    )
+    max_storage_bytes: int = Field(
+        0, ge=0, description="Files beyond this total are removed, oldest first. 0: no limit."
+    )
     adopt_window_s: float = Field(
         86400.0, ge=0, description="How long an abandoned job waits for its caller to ask again."
     )
@@ -200,6 +214,11 @@ class Settings(BaseSettings):
     def storage(self) -> str:
         """The storage's URL, with its default filled in."""
         return self.storage_url or str(self.data_dir.absolute() / "videos")
+
+    @property
+    def retention_s(self) -> float | None:
+        """How long a file is kept, in seconds; None for ever."""
+        return self.retention_days * 86400.0 or None
 
     @property
     def model_aliases(self) -> dict[str, str]:

@@ -6,6 +6,7 @@ from urllib.parse import urljoin
 
 from fastapi import Depends, Request
 
+from reelgate.gatekeeper import Gatekeeper
 from reelgate.media.storage import Storage
 from reelgate.providers.base import Provider
 from reelgate.service import Service
@@ -21,6 +22,7 @@ class Context:
     settings: Settings
     provider: Provider
     storage: Storage
+    gatekeeper: Gatekeeper
 
     @property
     def sandbox(self) -> bool:
@@ -47,10 +49,12 @@ def context_of(request: Request) -> Context:
     return context
 
 
-def owner_of(_request: Request) -> str:
-    """Whose videos this request may see."""
-    return ""
-
-
 Ctx = Annotated[Context, Depends(context_of)]
+
+
+async def owner_of(request: Request, ctx: Ctx) -> str:
+    """Whose videos this request may see."""
+    return await ctx.gatekeeper.identify(request.headers.get("authorization"))
+
+
 Owner = Annotated[str, Depends(owner_of)]

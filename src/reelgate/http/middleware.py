@@ -15,6 +15,8 @@ log = structlog.get_logger()
 
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
+TAKES_FORMS = "/v1/videos"
+"""Where an address must begin to be sent a form, with a picture in it."""
 
 
 class RequestContext:
@@ -66,11 +68,12 @@ class BodyGuard:
             return
         headers = Headers(scope=scope)
         media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-        limit = self._max_form_bytes if media_type == MULTIPART else self._max_json_bytes
+        is_form = media_type == MULTIPART and scope["path"].startswith(TAKES_FORMS)
+        limit = self._max_form_bytes if is_form else self._max_json_bytes
         try:
             check_length(headers, limit)
             guarded = limited(receive, limit)
-            if media_type != MULTIPART:
+            if not is_form:
                 body = await read(guarded)
                 check_type(media_type, body)
                 guarded = replay(body, receive)

@@ -1,12 +1,12 @@
 """The models that can be asked for."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
 from reelgate.catalog import Model
-from reelgate.http.context import Ctx
+from reelgate.http.context import Ctx, owner_of
 from reelgate.http.schemas import ErrorAnswer, ModelList, ModelObject
 
-router = APIRouter(tags=["Models"])
+router = APIRouter(tags=["Models"], dependencies=[Depends(owner_of)])
 
 
 @router.get("/v1/models", summary="List the models and what each takes")

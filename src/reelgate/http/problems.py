@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -64,14 +65,22 @@ def shortened(value: object) -> object:
     return text if len(text) <= MAX_SHOWN_CHARS else f"{text[:MAX_SHOWN_CHARS]}..."
 
 
+class ProblemResponse(JSONResponse):
+    """JSON that may repeat what a caller sent: half a surrogate pair, which UTF-8 cannot hold."""
+
+    media_type = MEDIA_TYPE
+
+    def render(self, content: dict[str, Any]) -> bytes:
+        """The body; what cannot be written becomes a question mark."""
+        return json.dumps(content, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
+
+
 def answer(error: ReelgateError, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """An error as an HTTP answer, with `Retry-After` (whole seconds) where waiting helps."""
     all_headers = dict(headers or {})
     if error.retry_after_s is not None:
         all_headers["Retry-After"] = str(math.ceil(error.retry_after_s))
-    return JSONResponse(
-        body_of(error), status_code=error.status, headers=all_headers, media_type=MEDIA_TYPE
-    )
+    return ProblemResponse(body_of(error), status_code=error.status, headers=all_headers)
 
 
 async def on_error(_request: Request, error: Exception) -> JSONResponse:

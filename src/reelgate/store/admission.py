@@ -9,18 +9,30 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from sqlalchemy import Connection, Executable, RowMapping, bindparam, delete, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Executable,
+    RowMapping,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
-from reelgate.errors import IdempotencyMismatch, VideoNotFound
+from reelgate.errors import IdempotencyMismatch, RateLimited, VideoNotFound
 from reelgate.store.database import Database
 from reelgate.store.rows import from_row, to_row
+from reelgate.store.schema import OPEN, videos
 from reelgate.store.schema import idempotency_keys as keys
-from reelgate.store.schema import videos
 from reelgate.video import Caller, State, Video
 
 RETRY_WINDOW_S = 600.0
 """How long after the first try an SDK's own retry is recognised."""
+BUSY_RETRY_S = 10.0
+"""When to come back to a key whose videos are all under way."""
 KEY_LIFE_S = 86400.0
 """How long an Idempotency-Key is remembered."""
 
@@ -36,6 +48,23 @@ class Origin(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Quota:
+    """What an owner may have; None means as much as it likes.
+
+    Attributes:
+        max_in_flight: unfinished videos at once.
+        credits: the provider's credits spent since `since`, in all.
+        since: when the day of these credits began, Unix seconds.
+        until: when it ends, Unix seconds.
+    """
+
+    max_in_flight: int | None = None
+    credits: int | None = None
+    since: float = 0.0
+    until: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
     """What a request says of itself beside its body; times are Unix seconds.
 
@@ -45,6 +74,7 @@ class Terms:
         retry: which try of an SDK this is; 0 is the first.
         max_age_s: how old a finished video of the same request may be to be taken instead.
         adopt_since: a blocking caller takes an abandoned job made since; None never does.
+        quota: what the owner may have; a job that it already has is never refused.
     """
 
     now: float
@@ -52,6 +82,7 @@ class Terms:
     retry: int = 0
     max_age_s: float | None = None
     adopt_since: float | None = None
+    quota: Quota = Quota()
 
 
 # Statements are built once: building one costs as much as running it.
@@ -107,6 +138,12 @@ POINT_KEY = (
     update(keys).where(keys.c.video_id == bindparam("was")).values(video_id=bindparam("now"))
 )
 FORGET_KEYS = delete(keys).where(keys.c.created_at < bindparam("before"))
+COUNT_OPEN = (
+    select(func.count()).select_from(videos).where(OPEN, videos.c.owner == bindparam("the_owner"))
+)
+SPENT = select(func.sum(videos.c.cost)).where(
+    videos.c.owner == bindparam("the_owner"), videos.c.created_at >= bindparam("since")
+)
 KEEP_KEY = {
     "sqlite": sqlite.insert(keys).on_conflict_do_nothing(),
     "postgresql": postgresql.insert(keys).on_conflict_do_nothing(),
@@ -125,6 +162,7 @@ class Admission:
         Raises:
             IdempotencyMismatch: its key belongs to another request.
             VideoNotFound: its key's video was deleted.
+            RateLimited: a new job would be more than its owner may have.
         """
         return await self._database.write(lambda connection: admit(connection, video, terms))
 
@@ -151,8 +189,28 @@ def admit(connection: Connection, video: Video, terms: Terms) -> tuple[Video, Or
             if terms.idempotency_key is not None:
                 connection.execute(POINT_KEY, {"was": video.id, "now": found.id})
             return found, origin
+    check_quota(connection, video.owner, terms)
     connection.execute(ADD, to_row(video))
     return video, Origin.NEW
+
+
+def check_quota(connection: Connection, owner: str, terms: Terms) -> None:
+    """Refuse a new job beyond what its owner may have.
+
+    Raises:
+        RateLimited: saying which limit, and when to come back.
+    """
+    quota = terms.quota
+    if quota.max_in_flight is not None:
+        open_jobs = connection.scalar(COUNT_OPEN, {"the_owner": owner}) or 0
+        if open_jobs >= quota.max_in_flight:
+            message = f"this API key may have {quota.max_in_flight} videos under way at once"
+            raise RateLimited(message, retry_after_s=BUSY_RETRY_S)
+    if quota.credits is not None:
+        spent = connection.scalar(SPENT, {"the_owner": owner, "since": quota.since}) or 0
+        if spent >= quota.credits:
+            message = f"this API key has spent its {quota.credits} credits of today"
+            raise RateLimited(message, retry_after_s=max(1.0, quota.until - terms.now))
 
 
 def keep_key(connection: Connection, video: Video, terms: Terms) -> bool:

@@ -18,6 +18,7 @@ from reelgate.worker.fetch import fetch
 from reelgate.worker.pause import Pause
 from reelgate.worker.submit import submit
 from reelgate.worker.tools import Tools
+from reelgate.worker.turnstile import Place
 from reelgate.worker.watch import Vigil
 
 log = structlog.get_logger()
@@ -70,36 +71,55 @@ class Worker:
         with self._changes.subscribe(video_id) as subscription:
             pause = Pause(subscription)
             video = await self._tools.videos.claim(video_id)
-            while video is not None and not video.is_over:
-                video = await self._safe_step(video, pause)
+            if video is None:
+                return
+            place = Place(self._tools.turnstiles[video.provider], video.owner)
+            try:
+                while not video.is_over:
+                    video = await self._safe_step(video, pause, place)
+            finally:
+                place.give_back()
 
-    async def _safe_step(self, video: Video, pause: Pause) -> Video:
+    async def _safe_step(self, video: Video, pause: Pause, place: Place) -> Video:
         """A mistake in the program ends the one job that met it, and is told as what it is."""
         try:
-            return await self._step(video, pause)
+            return await self._step(video, pause, place)
         except (LostRace, StorageFailed):
             raise
         except Exception:
             log.exception("step_failed", video=video.id, state=video.state.value)
             return await fail(video, Failure(InternalError.code, str(InternalError())), self._tools)
 
-    async def _step(self, video: Video, pause: Pause) -> Video:
+    async def _step(self, video: Video, pause: Pause, place: Place) -> Video:
         match video.state:
             case State.QUEUED:
-                video, rest_s = await unbroken(submit(video, self._tools))
-                if rest_s:
-                    await pause.sleep(video, rest_s)
-                return video
+                return await self._submit(video, pause, place)
             case State.SUBMITTING:
                 return await self._reconcile(video)
             case State.RENDERING:
+                place.occupy()
                 return await Vigil(video, self._tools).keep(pause)
             case State.FETCHING:
+                place.give_back()
                 return await fetch(video, self._tools, pause)
             case State.COMPLETED | State.FAILED:
                 return video
             case _:
                 assert_never(video.state)
+
+    async def _submit(self, video: Video, pause: Pause, place: Place) -> Video:
+        """Wait for a turn, send, and leave the upstream alone where it asks for that."""
+        if not place.try_take():
+            await pause.until(video, place.take())
+        sent, rest_s = video, 0.0
+        try:
+            sent, rest_s = await unbroken(submit(video, self._tools))
+        finally:
+            place.settled(accepted=sent.state is State.RENDERING)
+        if sent.state is State.QUEUED:
+            place.give_back()
+            await pause.sleep(sent, rest_s)
+        return sent
 
     async def _reconcile(self, video: Video) -> Video:
         """A submit that nobody saw the end of; no provider of ours can be asked what became of it.

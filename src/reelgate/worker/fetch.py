@@ -43,7 +43,14 @@ async def keep(video: Video, tools: Tools) -> KeptFile | None:
 
 async def complete(video: Video, file: KeptFile | None, tools: Tools) -> Video:
     """The caller can have it."""
-    timeline = replace(video.timeline, completed_at=tools.clock.now())
-    completed = await tools.videos.move(video, State.COMPLETED, file=file, timeline=timeline)
+    now = tools.clock.now()
+    kept_for_s = tools.limits.retention_s
+    completed = await tools.videos.move(
+        video,
+        State.COMPLETED,
+        file=file,
+        timeline=replace(video.timeline, completed_at=now),
+        expires_at=now + kept_for_s if file is not None and kept_for_s else None,
+    )
     log.info("video_completed", video=video.id, attempts=video.attempts)
     return completed

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
 from reelgate.store.changes import Subscription
 from reelgate.store.videos import LostRace
@@ -27,6 +29,23 @@ class Pause:
         except TimeoutError:
             return
         raise LostRace(video.id)
+
+    async def until(self, video: Video, entry: Coroutine[Any, Any, None]) -> None:
+        """Wait for something to happen.
+
+        Raises:
+            LostRace: somebody else moved the video first.
+        """
+        entering = asyncio.create_task(entry)
+        moved = asyncio.create_task(self._moved_away_from(video))
+        try:
+            await asyncio.wait({entering, moved}, return_when=asyncio.FIRST_COMPLETED)
+            if not entering.done():
+                raise LostRace(video.id)
+            entering.result()
+        finally:
+            entering.cancel()
+            moved.cancel()
 
     async def _moved_away_from(self, video: Video) -> None:
         known = (video.state, video.epoch)

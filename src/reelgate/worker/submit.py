@@ -8,7 +8,7 @@ from typing import assert_never
 
 import structlog
 
-from reelgate.errors import StorageFailed, UpstreamError
+from reelgate.errors import RateLimited, StorageFailed, UpstreamError
 from reelgate.pacing import Forecast
 from reelgate.providers.base import Submission
 from reelgate.retry import SendAgain, after_failed_submit, backoff_s
@@ -102,6 +102,8 @@ async def refused(video: Video, error: UpstreamError, tools: Tools) -> tuple[Vid
     )
     match decision:
         case SendAgain():
+            if isinstance(error, RateLimited):
+                tools.turnstiles[video.provider].rest(decision.delay_s)
             return await tools.videos.move(video, State.QUEUED), decision.delay_s
         case Failure():
             return await fail(video, decision, tools), 0.0

@@ -12,6 +12,7 @@ from reelgate.pacing.pace import CEILING_S, FLOOR_S
 from reelgate.providers.base import Provider
 from reelgate.store.videos import Videos
 from reelgate.worker.laws import Laws
+from reelgate.worker.turnstile import Turnstile
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Limits:
     submit_attempts: int = 8
     fetch_attempts: int = 5
     job_timeout_s: float = 3600.0
+    retention_s: float | None = None
     look_floor_s: float = FLOOR_S
     look_ceiling_s: float = CEILING_S
 
@@ -35,4 +37,5 @@ class Tools:
     keeper: Keeper | None
     clock: Clock
     limits: Limits
+    turnstiles: Mapping[str, Turnstile]
     dice: random.Random = field(default_factory=random.Random)

@@ -1,0 +1,176 @@
+"""A client of the gateway's public HTTP API (`/v1/videos`)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import aiohttp
+
+from reelgate.cli.exits import CliError, ExitCode
+from reelgate.cli.refused import Refused, Unreachable
+from reelgate.cli.remote import RemoteVideo, read_video
+from reelgate.version import VERSION
+
+TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10.0, sock_read=60.0)
+CREATE_TRIES = 3
+CREATE_PAUSE_S = 0.5
+LOOPBACK_POLL_S = 0.5
+REMOTE_POLL_S = 2.0
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class Client:
+    """One gateway, over one connection pool."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+        self.url = url
+        self.is_sandbox = False
+        """Whether the gateway has said that its videos are the sandbox's."""
+        self._session = session
+
+    @property
+    def poll_s(self) -> float:
+        """How often to ask after a video: a gateway on this machine minds little."""
+        return LOOPBACK_POLL_S if is_loopback(self.url) else REMOTE_POLL_S
+
+    async def create(self, order: Mapping[str, Any], idempotency_key: str) -> RemoteVideo:
+        """Ask for a video. The key makes it safe to ask again when the answer got lost."""
+        headers = {"Idempotency-Key": idempotency_key}
+        for _ in range(CREATE_TRIES - 1):
+            try:
+                return await self._video("POST", "/v1/videos", json=order, headers=headers)
+            except Unreachable:
+                await asyncio.sleep(CREATE_PAUSE_S)
+        return await self._video("POST", "/v1/videos", json=order, headers=headers)
+
+    async def find(self, video_id: str) -> RemoteVideo:
+        """One video."""
+        return await self._video("GET", path_of(video_id))
+
+    async def page(self, query: Mapping[str, str]) -> dict[str, Any]:
+        """One page of the list, as the gateway sends it."""
+        return await self._json("GET", "/v1/videos", params=query)
+
+    async def cancel(self, video_id: str) -> RemoteVideo:
+        """Stop a video; one that is over stays as it is."""
+        return await self._video("POST", f"{path_of(video_id)}/cancel")
+
+    async def delete(self, video_id: str) -> dict[str, Any]:
+        """Forget a video and its files."""
+        return await self._json("DELETE", path_of(video_id))
+
+    @asynccontextmanager
+    async def content(self, video_id: str, offset: int) -> AsyncIterator[aiohttp.ClientResponse]:
+        """The video's bytes from an offset on: 200, 206 or, at or beyond the end, 416."""
+        headers = {"Range": f"bytes={offset}-"} if offset else {}
+        async with self._answer("GET", f"{path_of(video_id)}/content", headers=headers) as answer:
+            if answer.status != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+                await check(answer)
+            yield answer
+
+    async def _video(self, method: str, path: str, **more: Any) -> RemoteVideo:  # noqa: ANN401 - aiohttp's own arguments
+        body = await self._json(method, path, **more)
+        try:
+            return read_video(body)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise not_a_gateway(self.url) from error
+
+    async def _json(self, method: str, path: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - likewise
+        async with self._answer(method, path, **more) as answer:
+            await check(answer)
+            body = await decoded(answer)
+        if not isinstance(body, dict):
+            raise not_a_gateway(self.url)
+        return body
+
+    @asynccontextmanager
+    async def _answer(
+        self,
+        method: str,
+        path: str,
+        **more: Any,  # noqa: ANN401 - likewise
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        try:
+            async with self._session.request(method, f"{self.url}{path}", **more) as answer:
+                self.is_sandbox = answer.headers.get("Reelgate-Sandbox") == "true"
+                yield answer
+        except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
+            raise Unreachable(unreachable(self.url, error)) from error
+
+
+@asynccontextmanager
+async def connect(url: str, api_key: str | None) -> AsyncIterator[Client]:
+    """A client of the gateway at `url`, such as `http://localhost:8000`.
+
+    Raises:
+        CliError: that is no address.
+    """
+    base = base_of(url)
+    headers = {"User-Agent": f"reelgate/{VERSION}"}
+    if api_key:
+        headers["Authorization"] = f"Bearer {api_key}"
+    # A proxy from the environment is for far-away gateways, not for one on this machine.
+    async with aiohttp.ClientSession(
+        headers=headers, timeout=TIMEOUT, trust_env=not is_loopback(base)
+    ) as session:
+        yield Client(session, base)
+
+
+def base_of(url: str) -> str:
+    """The gateway's address without what people paste along with it.
+
+    Raises:
+        CliError: it is no http(s) address.
+    """
+    with_scheme = url if "://" in url else f"http://{url}"
+    try:
+        parts = urlsplit(with_scheme)
+        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        message = f"--server {url!r} is not an address: write it like http://localhost:8000"
+        raise CliError(message, ExitCode.USAGE)
+    return with_scheme.rstrip("/").removesuffix("/v1")
+
+
+def is_loopback(url: str) -> bool:
+    """Whether an address is on this machine."""
+    return urlsplit(url).hostname in LOOPBACK
+
+
+def path_of(video_id: str) -> str:
+    """Where a video stands."""
+    return f"/v1/videos/{quote(video_id, safe='')}"
+
+
+async def check(answer: aiohttp.ClientResponse) -> None:
+    """Raise what an error answer says."""
+    if answer.status >= HTTPStatus.BAD_REQUEST:
+        raise Refused(answer.status, await decoded(answer), answer.headers.get("Retry-After"))
+
+
+async def decoded(answer: aiohttp.ClientResponse) -> object:
+    """The JSON body, None when it is none."""
+    try:
+        return json.loads(await answer.read())
+    except ValueError:
+        return None
+
+
+def unreachable(url: str, error: Exception) -> str:
+    """What to tell somebody whose gateway does not answer."""
+    reason = str(error) or type(error).__name__
+    return f"cannot reach the gateway at {url}: {reason}\nIs `reelgate serve` running there?"
+
+
+def not_a_gateway(url: str) -> CliError:
+    """Something answers there, but not as a gateway does."""
+    message = f"what answers at {url} is not a Reelgate gateway: check --server / REELGATE_SERVER"
+    return CliError(message, ExitCode.GATEWAY, code="not_a_gateway")

@@ -1,0 +1,93 @@
+"""`reelgate serve`: the gateway itself."""
+
+import asyncio
+import socket
+import sys
+from collections.abc import Coroutine
+from typing import Annotated, Any
+
+import typer
+
+from reelgate import server
+from reelgate.cli.banner import banner
+from reelgate.cli.config import load_settings
+from reelgate.cli.console import say
+from reelgate.cli.exits import CliError, ExitCode
+from reelgate.cli.listening import Access, cannot_listen, may_listen, not_open
+from reelgate.cli.reach import check_account
+from reelgate.cli.registry import command_app
+from reelgate.clock import SystemClock
+from reelgate.errors import ReelgateError
+from reelgate.log import configure_log
+from reelgate.providers.imagine.credentials import TokenCredentials
+from reelgate.settings import Settings
+
+if sys.platform == "win32":
+    new_event_loop = asyncio.new_event_loop
+else:
+    from uvloop import new_event_loop
+
+app = command_app()
+
+
+@app.command(no_args_is_help=False)
+def serve(
+    *,
+    host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="The port to listen on; 0: a free one.")
+    ] = None,
+) -> None:
+    """Run the gateway until Ctrl-C or SIGTERM. Jobs on their way go on at the next start.
+
+    Every setting is an environment variable or a line in `.env`; REELGATE_HOST, REELGATE_PORT
+    and PORT say where to listen.
+    """
+    settings = load_settings(host=host, port=port)
+    access = may_listen(settings, has_keys=False)
+    if access is Access.FORBIDDEN:
+        raise not_open(settings.host)
+    check_account(settings)
+    configure_log(settings.log_level, settings.log_format)
+    listener = listen(settings)
+    url = server.url_of(listener)
+
+    def ready() -> None:
+        for line, style in banner(settings, url, access, token_left_s(settings)):
+            say(line, style)
+
+    run_server(server.serve(settings, listener, ready), settings)
+
+
+def listen(settings: Settings) -> socket.socket:
+    """The socket to serve on.
+
+    Raises:
+        CliError: the address cannot be had.
+    """
+    try:
+        return server.listen(settings)
+    except OSError as error:
+        raise cannot_listen(error, settings.host, settings.port) from error
+
+
+def run_server(serving: Coroutine[Any, Any, None], settings: Settings) -> None:
+    """Serve to the end.
+
+    Raises:
+        CliError: the gateway cannot work with these settings.
+    """
+    try:
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+            runner.run(serving)
+    except ReelgateError as error:
+        raise CliError(error.message, ExitCode.GATEWAY, code=error.code) from error
+    except OSError as error:
+        message = f"the gateway cannot work in {settings.data_dir.absolute()}: {error}"
+        raise CliError(message, ExitCode.GATEWAY) from error
+
+
+def token_left_s(settings: Settings) -> float | None:
+    """How long imagine.art's token lives still; negative when it is dead."""
+    token = settings.imagine_token.get_secret_value()
+    return TokenCredentials(token, SystemClock()).expires_in_s()

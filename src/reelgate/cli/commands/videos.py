@@ -1,0 +1,191 @@
+"""`reelgate videos`: the videos a gateway knows."""
+
+from typing import Annotated
+
+import typer
+
+from reelgate.cli.client import Client
+from reelgate.cli.console import programs, put, put_json, say
+from reelgate.cli.download import download
+from reelgate.cli.exits import CliError, ExitCode
+from reelgate.cli.follow import Ending, Wish, follow, job_failed
+from reelgate.cli.listing import details_of, line_of, read_page, table_of
+from reelgate.cli.options import ApiKey, AsJson, Force, Output, Server, Timeout, VideoId, place_of
+from reelgate.cli.progress import showing
+from reelgate.cli.reach import Place
+from reelgate.cli.registry import command_app
+from reelgate.cli.remote import RemoteVideo
+from reelgate.cli.report import report
+from reelgate.cli.run import run
+from reelgate.cli.target import choose_target
+
+app = command_app()
+
+
+@app.callback()
+def videos() -> None:
+    """The videos a gateway knows: list, follow, fetch, cancel, delete."""
+
+
+@app.command("list")
+def list_videos(
+    *,
+    limit: Annotated[int, typer.Option(min=1, max=100, help="How many.")] = 20,
+    after: Annotated[
+        str | None, typer.Option(metavar="VIDEO_ID", help="Only those older than this one.")
+    ] = None,
+    status: Annotated[
+        str | None, typer.Option(help="queued, in_progress, completed or failed.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Only those of this model.")] = None,
+    as_json: AsJson = False,
+    server: Server = None,
+    api_key: ApiKey = None,
+) -> None:
+    """List videos, newest first; in a pipe, one line of tab-separated fields each."""
+    asked = {"limit": str(limit), "after": after, "status": status, "model": model}
+    query = {key: value for key, value in asked.items() if value is not None}
+    run(show_list(place_of(server, api_key), query, as_json=as_json), as_json=as_json)
+
+
+@app.command()
+def show(
+    video_id: VideoId, *, as_json: AsJson = False, server: Server = None, api_key: ApiKey = None
+) -> None:
+    """Show one video."""
+    run(show_one(place_of(server, api_key), video_id, as_json=as_json), as_json=as_json)
+
+
+@app.command()
+def wait(
+    video_id: VideoId,
+    *,
+    output: Output = None,
+    force: Force = False,
+    timeout_s: Timeout = None,
+    as_json: AsJson = False,
+    server: Server = None,
+    api_key: ApiKey = None,
+) -> None:
+    """Wait until a video is over; with -o, save it."""
+    target = None if output is None else choose_target(output, video_id, force=force)
+    wish = Wish(place_of(server, api_key), target, force, timeout_s)
+    run(wait_for(wish, video_id, as_json=as_json), as_json=as_json)
+
+
+@app.command()
+def cancel(
+    video_id: VideoId, *, as_json: AsJson = False, server: Server = None, api_key: ApiKey = None
+) -> None:
+    """Stop a video; one that is over stays as it is."""
+    run(cancel_one(place_of(server, api_key), video_id, as_json=as_json), as_json=as_json)
+
+
+@app.command()
+def delete(
+    video_id: VideoId, *, as_json: AsJson = False, server: Server = None, api_key: ApiKey = None
+) -> None:
+    """Forget a video and its files at the gateway; one on its way is cancelled first."""
+    run(delete_one(place_of(server, api_key), video_id, as_json=as_json), as_json=as_json)
+
+
+@app.command("download")
+def download_video(
+    video_id: VideoId,
+    *,
+    output: Output = None,
+    force: Force = False,
+    as_json: AsJson = False,
+    server: Server = None,
+    api_key: ApiKey = None,
+) -> None:
+    """Save a finished video's file; a broken download goes on where it stopped."""
+    wish = Wish(place_of(server, api_key), output, force)
+    run(save(wish, video_id, as_json=as_json), as_json=as_json)
+
+
+async def show_list(place: Place, query: dict[str, str], *, as_json: bool) -> None:
+    """Print one page."""
+    async with place.reach() as client:
+        page = await client.page(query)
+    if as_json:
+        put_json(page)
+        return
+    found = read_page(page)
+    if programs.is_terminal:
+        programs.print(table_of(found))
+    else:
+        for video in found:
+            put(line_of(video))
+    if found and page.get("has_more"):
+        say(f"There are more: --after {found[-1].id}", "dim")
+
+
+async def show_one(place: Place, video_id: str, *, as_json: bool) -> None:
+    """Print one video."""
+    async with place.reach() as client:
+        video = await client.find(video_id)
+    if as_json:
+        put_json(video.raw)
+        return
+    for name, value in details_of(video).items():
+        put(f"{name + ':':<12} {value}")
+
+
+async def wait_for(wish: Wish, video_id: str, *, as_json: bool) -> None:
+    """See a video through."""
+
+    async def begin(client: Client) -> RemoteVideo:
+        return await client.find(video_id)
+
+    ending = await follow(wish, begin)
+    report(ending, as_json=as_json)
+
+
+async def save(wish: Wish, video_id: str, *, as_json: bool) -> None:
+    """Save a finished video's file; `wish.target` is where, or None for a name from its prompt."""
+    async with wish.place.reach() as client:
+        video = await client.find(video_id)
+        check_finished(video)
+        target = choose_target(wish.target, video.text("prompt"), force=wish.force)
+        with showing() as shown:
+            saved = await download(client, video_id, target, shown, force=wish.force)
+        report(Ending(video, target, saved, is_sandbox=client.is_sandbox), as_json=as_json)
+
+
+def check_finished(video: RemoteVideo) -> None:
+    """Refuse what has no file.
+
+    Raises:
+        CliError: it failed, or is on its way still.
+    """
+    if video.error_code is not None:
+        raise job_failed(video)
+    if not video.is_over:
+        message = (
+            f"{video.id} is not finished yet ({video.status}, {video.progress} %): "
+            f"`reelgate videos wait {video.id} -o FILE` waits and saves it"
+        )
+        raise CliError(message, ExitCode.FAILED, code="video_not_ready", video=video.raw)
+
+
+async def cancel_one(place: Place, video_id: str, *, as_json: bool) -> None:
+    """Cancel, and say what came of it."""
+    async with place.reach() as client:
+        video = await client.cancel(video_id)
+    if as_json:
+        put_json(video.raw)
+    elif video.error_code == "cancelled":
+        put(f"{video.id} is cancelled.")
+    else:
+        put(f"{video.id} was over already: {video.status}.")
+
+
+async def delete_one(place: Place, video_id: str, *, as_json: bool) -> None:
+    """Delete, and say so."""
+    async with place.reach() as client:
+        answer = await client.delete(video_id)
+    if as_json:
+        put_json(answer)
+    else:
+        put(f"{video_id} is deleted.")

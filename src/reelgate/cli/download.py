@@ -1,0 +1,109 @@
+"""Saves a finished video: into a part file first, which the next try goes on with."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import IO
+
+import aiohttp
+
+from reelgate.cli.client import Client
+from reelgate.cli.exits import CliError, ExitCode
+from reelgate.cli.progress import Show, Step
+from reelgate.cli.refused import Unreachable
+from reelgate.cli.target import put_in_place
+
+CHUNK_BYTES = 256 * 1024
+CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A file that is whole and has its name."""
+
+    path: Path
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Where an answer's bytes stand in the file; None where there are none, or nobody tells."""
+
+    start: int | None
+    total: int | None
+
+
+def part_of(target: Path, video_id: str) -> Path:
+    """The part file: it bears the video's id, so that no other video's bytes are added to it."""
+    return target.with_name(f"{target.name}.{video_id}.part")
+
+
+async def download(
+    client: Client, video_id: str, target: Path, show: Show, *, force: bool
+) -> Saved:
+    """Save a finished video's file, going on where an earlier try broke off.
+
+    Raises:
+        Unreachable: the connection broke; the part file stays for the next try.
+        CliError: the gateway refused, or the disk did.
+    """
+    part = part_of(target, video_id)
+    try:
+        await fetch(client, video_id, part, show)
+        size_bytes = size_of(part)
+        return Saved(put_in_place(part, target, force=force), size_bytes)
+    except OSError as error:
+        message = f"{part} cannot be written: {error}\nThe video is kept: {again(video_id)}"
+        raise CliError(message, ExitCode.FAILED, code="file_failed") from error
+
+
+def again(video_id: str) -> str:
+    """The command that fetches a video's file."""
+    return f"`reelgate videos download {video_id}` fetches it again."
+
+
+async def fetch(client: Client, video_id: str, part: Path, show: Show) -> None:
+    """Make the part file whole."""
+    offset = size_of(part)
+    async with client.content(video_id, offset) as answer:
+        piece = read_piece(answer)
+        if piece.start in {offset, 0}:
+            # A server may ignore the range and send everything: then the file starts anew.
+            await append(answer, part, piece, show)
+    if piece.total not in {None, size_of(part)}:
+        await asyncio.to_thread(part.unlink)
+        message = f"{part} was no beginning of the video's file: it is fetched anew"
+        raise Unreachable(message)
+
+
+async def append(answer: aiohttp.ClientResponse, part: Path, piece: Piece, show: Show) -> None:
+    """Write the bytes as they come."""
+    done = piece.start or 0
+    with writing(part, done) as file:
+        async for chunk in answer.content.iter_chunked(CHUNK_BYTES):
+            file.write(chunk)
+            done += len(chunk)
+            show.update(Step("downloading", 100 * done // piece.total if piece.total else 0))
+
+
+def read_piece(answer: aiohttp.ClientResponse) -> Piece:
+    """What part of the file an answer holds; a 416 holds none."""
+    match = CONTENT_RANGE.match(answer.headers.get("Content-Range", ""))
+    if answer.status == HTTPStatus.OK or match is None:
+        return Piece(0, answer.content_length)
+    first, total = match.groups()
+    return Piece(None if first is None else int(first), int(total))
+
+
+def writing(part: Path, offset: int) -> IO[bytes]:
+    """The part file, open to go on at an offset."""
+    return part.open("ab" if offset else "wb")
+
+
+def size_of(part: Path) -> int:
+    """How much there is already."""
+    return part.stat().st_size if part.exists() else 0

@@ -1,0 +1,105 @@
+"""How a command ends: the exit codes, and the errors that lead to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntEnum
+from types import MappingProxyType
+from typing import Any
+
+
+class ExitCode(IntEnum):
+    """What a command's exit code means; these numbers do not change."""
+
+    OK = 0  # done
+    FAILED = 1  # the job ended without a video, or the file could not be written
+    USAGE = 2  # a value, setting or id that cannot be used; nothing was sent upstream
+    CREDENTIALS = 3  # imagine.art's token (IMAGINE_TOKEN) or the gateway's key is not accepted
+    CREDITS = 4  # the upstream account has no credits left
+    BUSY = 5  # too many requests, here or upstream: waiting helps
+    GATEWAY = 6  # the gateway cannot be reached or started, or made a mistake
+    TIMEOUT = 7  # not finished in time
+    INTERRUPTED = 130  # Ctrl-C: 128 + SIGINT, as shells have it
+
+
+EPILOG = (
+    "Exit codes: 0 done, 1 the job failed, 2 wrong usage or value, 3 credentials, 4 out of "
+    "credits, 5 busy: try later, 6 gateway trouble, 7 not in time, 130 interrupted."
+)
+
+BY_CODE: Mapping[str, ExitCode] = MappingProxyType(
+    {
+        "invalid_request": ExitCode.USAGE,
+        "model_not_found": ExitCode.USAGE,
+        "video_not_found": ExitCode.USAGE,
+        "request_too_large": ExitCode.USAGE,
+        "upstream_unauthorized": ExitCode.CREDENTIALS,
+        "invalid_api_key": ExitCode.CREDENTIALS,
+        "insufficient_credits": ExitCode.CREDITS,
+        "rate_limited": ExitCode.BUSY,
+        "overloaded": ExitCode.BUSY,
+        "not_found": ExitCode.GATEWAY,
+        "method_not_allowed": ExitCode.GATEWAY,
+        "unsupported_media": ExitCode.GATEWAY,
+        "shutting_down": ExitCode.GATEWAY,
+        "internal_error": ExitCode.GATEWAY,
+        "upstream_timeout": ExitCode.TIMEOUT,
+    }
+)
+"""The exit code for each public error code that is not just a failed job."""
+
+ADVICE: Mapping[str, str] = MappingProxyType(
+    {
+        "upstream_unauthorized": (
+            "Put a new token in IMAGINE_TOKEN where the gateway runs, start it again, and ask "
+            "again: nothing was paid."
+        ),
+        "invalid_api_key": "Put the gateway's key in REELGATE_API_KEY, or give --api-key.",
+        "insufficient_credits": "Add credits to the imagine.art account, then ask again.",
+        "rate_limited": "Wait a little, then ask again.",
+        "overloaded": "Wait a little, then ask again.",
+        "model_not_found": "Choose another --model.",
+        "video_not_found": "`reelgate videos list` shows those there are.",
+        "upstream_timeout": "A longer REELGATE_JOB_TIMEOUT_S waits longer.",
+    }
+)
+"""What a person can do about an error."""
+
+
+def exit_code_of(code: str) -> ExitCode:
+    """The exit code for a public error code."""
+    return BY_CODE.get(code, ExitCode.FAILED)
+
+
+def with_advice(message: str, code: str) -> str:
+    """The message, and what to do about it unless the message says so itself."""
+    advice = ADVICE.get(code)
+    if advice is None or (code == "upstream_unauthorized" and "IMAGINE_TOKEN" in message):
+        return message
+    return f"{message}\n{advice}"
+
+
+class CliError(Exception):
+    """A command cannot be done; the message says what a person can do about it."""
+
+    def __init__(
+        self,
+        message: str,
+        exit_code: ExitCode,
+        *,
+        code: str | None = None,
+        video: Mapping[str, Any] | None = None,
+        was_said: bool = False,
+    ) -> None:
+        """`code` is for `--json`; `was_said` means that the message stands on the screen."""
+        super().__init__(message)
+        self.message = message
+        self.exit_code = exit_code
+        self.code = code or exit_code.name.lower()
+        self.video = video
+        self.was_said = was_said
+
+    def as_json(self) -> dict[str, Any]:
+        """What `--json` prints: the video object where there is one, and the error."""
+        error = {"code": self.code, "message": self.message}
+        return {**(self.video or {}), "error": error, "exit_code": int(self.exit_code)}

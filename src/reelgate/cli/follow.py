@@ -1,0 +1,183 @@
+"""Sees one video through to its end, whichever gateway carries it and however often that goes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from reelgate.cli.client import Client
+from reelgate.cli.console import say
+from reelgate.cli.download import Saved, download
+from reelgate.cli.exits import CliError, ExitCode, exit_code_of, with_advice
+from reelgate.cli.progress import Show, showing, step_of
+from reelgate.cli.reach import Place
+from reelgate.cli.refused import Refused, Unreachable
+from reelgate.cli.remote import RemoteVideo
+
+PATIENCE_S = 30.0
+"""How long a gateway may be away, as during a restart, before we give up on it."""
+PAUSE_S = 1.0
+TEMPORARY = frozenset({429, 502, 503, 504})
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How it ended well: the video, where it was to be saved, its file if it was."""
+
+    video: RemoteVideo
+    target: Path | None
+    saved: Saved | None
+    is_sandbox: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the person wants of a video: the file, if any, and how long to wait for it."""
+
+    place: Place
+    target: Path | None
+    force: bool = False
+    timeout_s: float | None = None
+
+
+@dataclass(slots=True)
+class Vigil:
+    """One video on its way, and what is known of it so far."""
+
+    wish: Wish
+    video: RemoteVideo
+    seen_at: float = field(default=0.0)
+
+    async def see_through(self, client: Client) -> Ending:
+        """Wait until the video is over, and save it where that is wanted.
+
+        Raises:
+            Unreachable: this gateway is gone; another may take over.
+            CliError: the job failed, or cannot be followed.
+        """
+        with showing() as show:
+            await self._until_over(client, show)
+            if self.video.error_code is not None:
+                raise job_failed(self.video)
+            saved = await self._save(client, show)
+        return Ending(self.video, self.wish.target, saved, is_sandbox=client.is_sandbox)
+
+    async def _save(self, client: Client, show: Show) -> Saved | None:
+        target = self.wish.target
+        if target is None:
+            return None
+        return await download(client, self.video.id, target, show, force=self.wish.force)
+
+    async def _until_over(self, client: Client, show: Show) -> None:
+        while True:
+            self.seen_at = asyncio.get_running_loop().time()
+            show.update(step_of(self.video))
+            if self.video.is_over:
+                return
+            await asyncio.sleep(client.poll_s)
+            self.video = await temporary_is_unreachable(client.find(self.video.id))
+
+    @property
+    def patience_is_over(self) -> bool:
+        """Whether the gateway has been away for too long."""
+        return asyncio.get_running_loop().time() - self.seen_at > PATIENCE_S
+
+
+async def temporary_is_unreachable(asking: Awaitable[T]) -> T:
+    """The answer; a refusal for now counts as none."""
+    try:
+        return await asking
+    except Refused as error:
+        if error.status in TEMPORARY:
+            raise Unreachable(error.message) from error
+        raise
+
+
+async def follow(wish: Wish, begin: Callable[[Client], Awaitable[RemoteVideo]]) -> Ending:
+    """Begin with a video, and see it through.
+
+    Raises:
+        CliError: it failed, took too long, or was interrupted; the message says how to go on.
+    """
+    async with wish.place.reach() as client:
+        vigil = Vigil(wish, await begin(client))
+        announce(vigil, client)
+        async with explained(vigil), asyncio.timeout(wish.timeout_s):
+            with suppress(Unreachable):
+                return await vigil.see_through(client)
+    return await go_on(vigil)
+
+
+async def go_on(vigil: Vigil) -> Ending:
+    """See it through with whichever gateway is at this place now."""
+    async with explained(vigil), asyncio.timeout(vigil.wish.timeout_s):
+        while True:
+            say("The gateway went away; looking for it.", "yellow")
+            await asyncio.sleep(PAUSE_S)
+            try:
+                async with vigil.wish.place.reach() as client:
+                    vigil.video = await temporary_is_unreachable(client.find(vigil.video.id))
+                    return await vigil.see_through(client)
+            except Unreachable as error:
+                if vigil.patience_is_over:
+                    message = f"{error.message}\n{how_to_go_on(vigil)}"
+                    raise CliError(message, ExitCode.GATEWAY, code=error.code) from error
+
+
+@asynccontextmanager
+async def explained(vigil: Vigil) -> AsyncIterator[None]:
+    """Tell whoever stops waiting how to go on."""
+    try:
+        yield
+    except asyncio.CancelledError as error:
+        message = f"Interrupted. {how_to_go_on(vigil)}"
+        # At once: an embedded gateway may take a moment to stop.
+        say(message, "yellow")
+        raise CliError(
+            message, ExitCode.INTERRUPTED, video=vigil.video.raw, was_said=True
+        ) from error
+    except TimeoutError as error:
+        message = f"Not finished in {vigil.wish.timeout_s:g} s. {how_to_go_on(vigil)}"
+        raise CliError(message, ExitCode.TIMEOUT, video=vigil.video.raw) from error
+
+
+def announce(vigil: Vigil, client: Client) -> None:
+    """Say which video it is, and that it is none of imagine.art's where that is so."""
+    if client.is_sandbox:
+        say(
+            "SANDBOX: no IMAGINE_TOKEN is set, so this is a test video made on the gateway's own "
+            "machine, not imagine.art's.",
+            "yellow",
+        )
+    say(f"{vigil.video.id}: {vigil.video.text('model')}, {vigil.video.frame}", "dim")
+
+
+def job_failed(video: RemoteVideo) -> CliError:
+    """The error of a job that ended badly."""
+    code = video.error_code or "upstream_failed"
+    message = with_advice(f"{video.id} failed: {video.error_message}", code)
+    return CliError(message, exit_code_of(code), code=code, video=video.raw)
+
+
+def how_to_go_on(vigil: Vigil) -> str:
+    """That nothing is lost, and the command that goes on with it."""
+    place = vigil.wish.place
+    words = ["reelgate", "videos", "wait", vigil.video.id]
+    if vigil.wish.target is not None:
+        words += ["-o", str(vigil.wish.target)]
+    if place.server is not None and "REELGATE_SERVER" not in os.environ:
+        words += ["--server", place.server]
+    goes_on = (
+        "The job is kept: it goes on whenever a reelgate runs in this data folder."
+        if place.is_here
+        else "The job goes on at the gateway."
+    )
+    return f"{goes_on} Resume with:\n  {shlex.join(words)}"

@@ -1,0 +1,112 @@
+"""Finds the gateway a command talks to: the one named, the one at work here, or one of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+import aiohttp
+
+from reelgate.address import find_address
+from reelgate.cli.client import Client, connect
+from reelgate.cli.config import load_settings
+from reelgate.cli.console import say
+from reelgate.cli.exits import CliError, ExitCode
+from reelgate.errors import StorageFailed
+from reelgate.settings import Settings
+
+HEALTH_TIMEOUT = aiohttp.ClientTimeout(total=5.0)
+STARTING_S = 5.0
+"""How long a gateway may hold the data folder before it leaves its address there."""
+LOOK_EVERY_S = 0.2
+
+Start = Callable[[Settings], AbstractAsyncContextManager[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the person wants the work done; without a server, in the data folder."""
+
+    server: str | None
+    api_key: str | None
+
+    @asynccontextmanager
+    async def reach(self) -> AsyncIterator[Client]:
+        """A client of the gateway of this place.
+
+        Raises:
+            CliError: there is none and none can be started.
+        """
+        async with AsyncExitStack() as stack:
+            url = self.server or await find_or_start(load_settings(), stack)
+            yield await stack.enter_async_context(connect(url, self.api_key))
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the work is done in this user's data folder."""
+        return self.server is None
+
+
+async def find_or_start(settings: Settings, stack: AsyncExitStack) -> str:
+    """The address of the gateway that works in the data folder, started here when there is none."""
+    folder = settings.data_dir
+    url = await running_in(folder)
+    if url is not None:
+        return url
+    check_account(settings)
+    say(f"Starting a gateway in {folder.absolute()}", "dim")
+    # Imported by name only when it is needed: it brings the whole gateway, seconds of start-up.
+    start: Start = import_module("reelgate.cli.embedded").running
+    try:
+        return await stack.enter_async_context(start(settings))
+    except StorageFailed as error:
+        url = await running_in(folder, patience_s=STARTING_S)
+        if url is None:
+            raise CliError(error.message, ExitCode.GATEWAY, code=error.code) from error
+        return url
+    except OSError as error:
+        message = f"no gateway can work in {folder.absolute()}: {error}\nSet REELGATE_DATA_DIR."
+        raise CliError(message, ExitCode.GATEWAY) from error
+
+
+async def running_in(folder: Path, *, patience_s: float = 0.0) -> str | None:
+    """The address of a gateway that is alive and at work in this folder."""
+    loop = asyncio.get_running_loop()
+    ends_at = loop.time() + patience_s
+    while True:
+        url = find_address(folder)
+        if url is not None and await is_gateway(url):
+            return url
+        if loop.time() >= ends_at:
+            return None
+        await asyncio.sleep(LOOK_EVERY_S)
+
+
+async def is_gateway(url: str) -> bool:
+    """Whether a gateway answers there."""
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=HEALTH_TIMEOUT) as session,
+            session.get(f"{url}/health") as answer,
+        ):
+            return "jobs_open" in await answer.json()
+    except (aiohttp.ClientError, TimeoutError, ValueError):
+        return False
+
+
+def check_account(settings: Settings) -> None:
+    """Refuse to stand in for imagine.art where that is switched off.
+
+    Raises:
+        CliError: there is no token, and the sandbox is not wanted.
+    """
+    if settings.sandbox == "off" and settings.uses_sandbox:
+        message = (
+            "there is no imagine.art token, and REELGATE_SANDBOX=off forbids the sandbox: put a "
+            "token in IMAGINE_TOKEN"
+        )
+        raise CliError(message, ExitCode.CREDENTIALS, code="upstream_unauthorized")

@@ -1,0 +1,72 @@
+"""Which commands there are: one line each, and the file of each is read only when it is run.
+
+Help, completion and a mistyped name must not cost the import of a whole gateway (seconds on a small
+machine). So the group shows names and summaries from this table, and imports a command's module
+by its name when that command is called.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+if TYPE_CHECKING:
+    # Typer carries a Click of its own and names its types nowhere else.
+    from typer._click import Command, Context
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One command: its module, which holds a `typer.Typer` called `app`, and what it does."""
+
+    module: str
+    summary: str
+
+
+COMMANDS = {
+    "generate": Entry("reelgate.cli.commands.generate", "Make a video and save it."),
+    "serve": Entry("reelgate.cli.commands.serve", "Run the gateway."),
+    "videos": Entry("reelgate.cli.commands.videos", "List, follow, fetch, cancel, delete videos."),
+    "sandbox": Entry("reelgate.cli.commands.sandbox", "Run a stand-in for imagine.art, alone."),
+}
+
+
+def command_app() -> typer.Typer:
+    """An empty `app` for a command's module."""
+    return typer.Typer(
+        add_completion=False,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+
+class LazyGroup(TyperGroup):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: Context) -> list[str]:  # noqa: ARG002 - the signature is Click's
+        """The names, in the table's order."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:  # noqa: ARG002 - likewise
+        """A stand-in that has a name and a summary: enough for help and completion."""
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        return TyperCommand(cmd_name, help=entry.summary, short_help=entry.summary)
+
+    def resolve_command(
+        self, ctx: Context, args: list[str]
+    ) -> tuple[str | None, Command | None, list[str]]:
+        """The command itself, imported now."""
+        # The parent looks here for names that resemble a mistyped one.
+        self.commands = {name: TyperCommand(name) for name in COMMANDS}
+        name, stand_in, rest = super().resolve_command(ctx, args)
+        if name is None or stand_in is None:
+            return name, stand_in, rest
+        return name, get_command(import_module(COMMANDS[name].module).app), rest
