@@ -22,6 +22,7 @@ from reelgate.providers.base import Provider
 from reelgate.providers.http import HttpClient
 from reelgate.providers.imagine.build import build_sandboxed
 from reelgate.providers.registry import build_providers
+from reelgate.references import open_references
 from reelgate.sandbox import Sandbox, SandboxOptions
 from reelgate.service import Service
 from reelgate.settings import Settings
@@ -71,6 +72,11 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Context]:
             provider=next(iter(providers.values())),
             storage=storage,
             gatekeeper=gatekeeper,
+            references=await stack.enter_async_context(
+                open_references(
+                    providers, SystemClock(), allow_private=settings.reference_allow_private
+                )
+            ),
         )
 
 

@@ -6,6 +6,8 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 
+import uuid_utils
+
 PREFIX = "rg_"
 SECRET_BYTES = 30
 
@@ -27,6 +29,11 @@ class ApiKey:
     name: str
     allowance: Allowance
     created_at: float
+
+
+def new_key_id() -> str:
+    """A unique id that sorts by the time it was made."""
+    return f"key_{uuid_utils.uuid7().hex}"
 
 
 def new_secret() -> str:

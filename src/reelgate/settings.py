@@ -125,6 +125,10 @@ class Settings(BaseSettings):
         "sora-2=seedance-2.0,sora-2-pro=seedance-2.0",
         description="Other names for models, so that old code runs unchanged. Empty: none.",
     )
+    reference_allow_private: bool = Field(
+        default=False,
+        description="Fetch reference pictures from private and loopback addresses too.",
+    )
 
     # The life of a job
     wait_limit_s: float = Field(

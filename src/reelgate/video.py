@@ -176,6 +176,8 @@ class Video:
                 return 99
             case State.RENDERING:
                 return self._forecast_progress(now)
+            case State.FAILED if self.timeline.ready_at is not None:
+                return 99
             case State.FAILED:
                 return self._forecast_progress(self.timeline.completed_at or now)
             case _:

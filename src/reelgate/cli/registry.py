@@ -32,6 +32,7 @@ COMMANDS = {
     "generate": Entry("reelgate.cli.commands.generate", "Make a video and save it."),
     "serve": Entry("reelgate.cli.commands.serve", "Run the gateway."),
     "videos": Entry("reelgate.cli.commands.videos", "List, follow, fetch, cancel, delete videos."),
+    "keys": Entry("reelgate.cli.commands.keys", "Make, list and revoke API keys."),
     "sandbox": Entry("reelgate.cli.commands.sandbox", "Run a stand-in for imagine.art, alone."),
 }
 
@@ -42,6 +43,7 @@ def command_app() -> typer.Typer:
         add_completion=False,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
+        rich_markup_mode="markdown",
         context_settings={"help_option_names": ["-h", "--help"]},
     )
 

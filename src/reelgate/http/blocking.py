@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from reelgate.errors import ReelgateError, job_error
 from reelgate.http.context import Context
+from reelgate.http.streamed import disconnected
 from reelgate.video import Video
 
 
@@ -35,13 +36,21 @@ class BlockingAnswer(Response):
             video = await self._wait(hung_up, send)
             if video is None or not video.is_over:
                 await self.ctx.service.hang_up(self._video.id)
-            if video is None:
-                return
-            await self.finish(video, scope, receive, send)
-            if video.is_over:
-                await self.ctx.service.answered(video.id)
+            if video is not None:
+                await self._answer(video, scope, receive, send)
         finally:
             hung_up.cancel()
+
+    async def _answer(self, video: Video, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the answer; whoever loses it half-way may ask again at no cost."""
+        sent = False
+        try:
+            sent = await self.finish(video, scope, receive, send)
+        finally:
+            if video.is_over and sent:
+                await self.ctx.service.answered(video.id)
+            elif video.is_over:
+                await self.ctx.service.hang_up(video.id)
 
     async def _wait(self, hung_up: asyncio.Future[None], send: Send) -> Video | None:
         """The video when it is over or the wait is; None when the caller went away."""
@@ -72,8 +81,8 @@ class BlockingAnswer(Response):
         """Show the caller's proxies that somebody is there."""
 
     @abstractmethod
-    async def finish(self, video: Video, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the answer: the video is over, or the wait is."""
+    async def finish(self, video: Video, scope: Scope, receive: Receive, send: Send) -> bool:
+        """Send the answer: the video is over, or the wait is; whether the caller took it whole."""
 
 
 def error_of(video: Video) -> ReelgateError:
@@ -93,9 +102,3 @@ async def first_of(wait: Coroutine[Any, Any, Video], hung_up: asyncio.Future[Non
         return waiting.result() if waiting.done() else None
     finally:
         waiting.cancel()
-
-
-async def disconnected(receive: Receive) -> None:
-    """Return when the client goes away."""
-    while (await receive())["type"] != "http.disconnect":
-        pass

@@ -19,8 +19,9 @@ from reelgate.errors import (
     VideoNotReady,
 )
 from reelgate.http.context import Context
-from reelgate.http.passthrough import PassThrough
+from reelgate.http.passthrough import RANGED, PassThrough
 from reelgate.http.problems import answer
+from reelgate.http.streamed import StreamedAnswer
 from reelgate.media.keep import THUMBNAIL_TYPE
 from reelgate.media.ranges import ByteRange, entity_tag, not_modified, unsatisfied, wanted
 from reelgate.media.storage import Storage
@@ -55,11 +56,14 @@ async def content_of(video: Video, variant: Variant, request: Request, ctx: Cont
     if video.file is None:
         return upstream_content(video, variant, request, ctx)
     piece = await piece_of(video, video.file, variant, ctx.storage)
-    if ctx.settings.redirect_content:
+    if ctx.settings.redirect_content and request.method == "GET":
+        # An address is signed for one method, so a HEAD is answered here.
         url = await ctx.storage.presigned_url(piece.key, PRESIGNED_FOR_S)
         if url is not None:
             return RedirectResponse(url)
-    return FileAnswer(piece, ctx.storage, request.headers)
+    # A POST that is answered with a file asks for the whole of it, whatever it says.
+    asked = request.headers if request.method in RANGED else Headers()
+    return FileAnswer(piece, ctx.storage, asked)
 
 
 def check_finished(video: Video) -> None:
@@ -96,7 +100,7 @@ async def piece_of(video: Video, file: KeptFile, variant: Variant, storage: Stor
     return Piece(stored.key, stored.size_bytes, etag, THUMBNAIL_TYPE, f"{video.id}.webp")
 
 
-class FileAnswer(Response):
+class FileAnswer(StreamedAnswer):
     """Sends a stored file, or the range of it that was asked for (RFC 9110, sections 13 and 14)."""
 
     def __init__(self, piece: Piece, storage: Storage, asked: Headers) -> None:
@@ -105,7 +109,7 @@ class FileAnswer(Response):
         self._storage = storage
         self._asked = asked
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def stream(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send what the conditions and the range leave to send."""
         if not_modified(self._asked.get("if-none-match"), self._piece.etag):
             await Response(status_code=304, headers={"ETag": self._piece.etag})(

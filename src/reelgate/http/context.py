@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from reelgate.gatekeeper import Gatekeeper
 from reelgate.media.storage import Storage
 from reelgate.providers.base import Provider
+from reelgate.references import References
 from reelgate.service import Service
 from reelgate.settings import Settings
 from reelgate.video import Video
@@ -23,6 +24,7 @@ class Context:
     provider: Provider
     storage: Storage
     gatekeeper: Gatekeeper
+    references: References
 
     @property
     def sandbox(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from typing import Any
 
 from starlette.requests import Request
@@ -11,8 +12,10 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from reelgate.http.context import Context
+from reelgate.http.streamed import StreamedAnswer
 from reelgate.http.video_object import video_object
-from reelgate.video import State, Video
+from reelgate.store.changes import Subscription
+from reelgate.video import State, Video, VideoStatus
 
 HEARTBEAT_S = 15.0
 """How long the stream may be silent: proxies cut what is silent for a minute."""
@@ -24,9 +27,11 @@ RECONNECT_MS = 2000
 
 RANK = {state: rank for rank, state in enumerate(State)}
 """The order of the states, so that event ids grow."""
+TOLD = re.compile(r"[0-9]\.([0-9]{1,2})")
+"""An event's id: the rank of its state, and its progress below 100."""
 
 
-class EventStream(Response):
+class EventStream(StreamedAnswer):
     """Tells the video's object on every change, and ends once the video is over."""
 
     def __init__(self, request: Request, ctx: Context, video: Video) -> None:
@@ -35,50 +40,61 @@ class EventStream(Response):
         self._ctx = ctx
         self._video = video
         self._told = request.headers.get("last-event-id", "")
+        self._progress = told_progress(self._told)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Stream until the video is over or the reader leaves."""
-        if self._video.is_over and self._told == self._event_id(self._video):
-            # 204 tells an EventSource that has heard the end not to connect again.
-            await Response(status_code=204)(scope, receive, send)
-            return
-        telling = asyncio.ensure_future(self._tell(send))
-        left = asyncio.ensure_future(disconnected(receive))
-        try:
-            await asyncio.wait({telling, left}, return_when=asyncio.FIRST_COMPLETED)
-            if telling.done():
-                telling.result()
-        finally:
-            telling.cancel()
-            left.cancel()
-
-    async def _tell(self, send: Send) -> None:
-        await send(HEAD)
-        await send(body(f"retry: {RECONNECT_MS}\n\n"))
-        silent_s = 0.0
+    async def stream(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Stream until the video is over."""
         with self._ctx.service.follow(self._video.id) as subscription:
             video = await self._ctx.service.find(self._video.id, self._video.owner)
-            while True:
-                if self._event_id(video) != self._told:
-                    await send(self._event(video))
-                    silent_s = 0.0
-                elif silent_s >= HEARTBEAT_S:
-                    await send(body(": still here\n\n"))
-                    silent_s = 0.0
-                if video.is_over or self._ctx.service.is_closing:
-                    break
-                tick_s = tick_of(video, self._ctx.service.now())
-                video = await subscription.next_within(tick_s) or video
-                silent_s += tick_s
-        await send({"type": "http.response.body", "body": b""})
+            if video.is_over and self._event_id(video) == self._told:
+                # 204 tells an EventSource that has heard the end not to connect again.
+                await Response(status_code=204)(scope, receive, send)
+                return
+            await send(HEAD)
+            await send(body(f"retry: {RECONNECT_MS}\n\n"))
+            await self._tell(video, subscription, send)
+            await send({"type": "http.response.body", "body": b""})
 
-    def _event(self, video: Video) -> dict[str, Any]:
-        self._told = self._event_id(video)
-        data = json.dumps(video_object(video, self._request, self._ctx))
-        return body(f"id: {self._told}\nevent: video\ndata: {data}\n\n")
+    async def _tell(self, video: Video, subscription: Subscription, send: Send) -> None:
+        clock = asyncio.get_running_loop().time
+        last_said_s = clock()
+        while True:
+            news = self._news(video)
+            if news is not None or clock() - last_said_s >= HEARTBEAT_S:
+                await send(body(news or ": still here\n\n"))
+                last_said_s = clock()
+            if video.is_over or self._ctx.service.is_closing:
+                return
+            changed = await subscription.next_within(tick_of(video, self._ctx.service.now()))
+            if changed is not None and not is_older(changed, video):
+                video = changed
+
+    def _news(self, video: Video) -> str | None:
+        """The event for a video as it stands; None where the reader knows it already."""
+        event_id = self._event_id(video)
+        if event_id == self._told:
+            return None
+        self._told = event_id
+        shown = video_object(video, self._request, self._ctx) | {"progress": self._progress}
+        return f"id: {event_id}\nevent: video\ndata: {json.dumps(shown)}\n\n"
 
     def _event_id(self, video: Video) -> str:
-        return f"{RANK[video.state]}.{video.progress(self._ctx.service.now())}"
+        # A job that fails is shown as far as it was then, by a clock that may be another's: what
+        # was told before stays told.
+        self._progress = max(self._progress, video.progress(self._ctx.service.now()))
+        return f"{RANK[video.state]}.{self._progress}"
+
+
+def told_progress(event_id: str) -> int:
+    """The progress in the id of an event that was told before; 0 for any other text."""
+    told = TOLD.fullmatch(event_id)
+    return int(told[1]) if told else 0
+
+
+def is_older(changed: Video, known: Video) -> bool:
+    """Whether a change comes after what was read already: its status would step back."""
+    order = list(VideoStatus)
+    return order.index(changed.status) < order.index(known.status)
 
 
 HEAD = {
@@ -104,9 +120,3 @@ def tick_of(video: Video, now: float) -> float:
         return LONGEST_TICK_S
     since_submit_s = now - (video.timeline.submitted_at or now)
     return min(LONGEST_TICK_S, max(SHORTEST_TICK_S, (since_submit_s + eta_s) / TICKS))
-
-
-async def disconnected(receive: Receive) -> None:
-    """Return when the client goes away."""
-    while (await receive())["type"] != "http.disconnect":
-        pass

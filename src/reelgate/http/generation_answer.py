@@ -54,13 +54,14 @@ class GenerationAnswer(BlockingAnswer):
             await send({"type": "http.response.start", "status": 200, "headers": raw})
         await send({"type": "http.response.body", "body": b" ", "more_body": True})
 
-    async def finish(self, video: Video, scope: Scope, receive: Receive, send: Send) -> None:
+    async def finish(self, video: Video, scope: Scope, receive: Receive, send: Send) -> bool:
         """Send the answer, or the rest of it where heartbeats have sent its head."""
         if self._started:
             late = json.dumps(self._late_body(video)).encode()
             await send({"type": "http.response.body", "body": late})
         else:
             await self._response(video)(scope, receive, send)
+        return True
 
     def _response(self, video: Video) -> Response:
         if video.state is State.FAILED:

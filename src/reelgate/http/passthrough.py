@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from reelgate.errors import ReelgateError
 from reelgate.http.problems import answer
+from reelgate.http.streamed import StreamedAnswer
 from reelgate.providers.base import Asset, Provider
 
+RANGED = frozenset({"GET", "HEAD"})
+"""The methods for which a range means anything (RFC 9110, section 14.2)."""
 
-class PassThrough(Response):
+
+class PassThrough(StreamedAnswer):
     """Reads from the upstream as fast as the caller takes it; nothing is held in memory."""
 
     def __init__(self, request: Request, provider: Provider, provider_id: str) -> None:
         super().__init__()
-        self._range = request.headers.get("range")
+        # No entity tag is given out here, so an `If-Range` can only be about something else: then
+        # the whole file is the answer (RFC 9110, section 13.1.5).
+        whole = request.method not in RANGED or "if-range" in request.headers
+        self._range = None if whole else request.headers.get("range")
         self._provider = provider
         self._provider_id = provider_id
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def stream(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Open the upstream's file and send it on."""
         started = False
         try:

@@ -9,21 +9,23 @@ from reelgate.errors import ReelgateError, ShuttingDown, UpstreamTimeout
 from reelgate.http.blocking import BlockingAnswer, error_of
 from reelgate.http.content import content_of
 from reelgate.http.problems import answer
+from reelgate.http.streamed import StreamedAnswer
 from reelgate.video import State, Video
 
 
 class SyncAnswer(BlockingAnswer):
     """Raw `video/mp4`, or why there is none."""
 
-    async def finish(self, video: Video, scope: Scope, receive: Receive, send: Send) -> None:
+    async def finish(self, video: Video, scope: Scope, receive: Receive, send: Send) -> bool:
         """Send the bytes."""
         try:
             check_finished(video, closing=self.is_closing)
             response = await content_of(video, "video", self.request, self.ctx)
         except ReelgateError as error:
             await answer(error, self.marks)(scope, receive, send)
-            return
+            return True
         await response(scope, receive, marked(send, self.marks | told_of(video)))
+        return not isinstance(response, StreamedAnswer) or response.sent_whole
 
 
 def check_finished(video: Video, *, closing: bool) -> None:

@@ -5,7 +5,15 @@ import re
 from typing import Annotated, Any
 
 from fastapi import Request
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictStr,
+    ValidationError,
+    model_validator,
+)
 from starlette.datastructures import FormData, UploadFile
 
 from reelgate.catalog import Model
@@ -19,6 +27,8 @@ MAX_METADATA_KEY_CHARS = 64
 MAX_METADATA_VALUE_CHARS = 512
 INDEXED = re.compile(r"(\w+)\[(\w+)\]")
 """How a form spells one entry of an object: `metadata[order]`."""
+OBJECTS = frozenset({"metadata", "input_reference"})
+"""The fields that hold objects: in a form as JSON, or entry by entry."""
 
 
 def read_seconds(value: object) -> object:
@@ -31,7 +41,25 @@ def read_seconds(value: object) -> object:
     raise ValueError(message)
 
 
+def no_boolean(value: object) -> object:
+    """A form's text may stand for a number, but true is none."""
+    if isinstance(value, bool):
+        message = "takes a whole number"
+        raise ValueError(message)
+    return value
+
+
+def no_number(value: object) -> object:
+    """A form's text may stand for true or false, but a number does not."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        message = "takes true or false"
+        raise ValueError(message)
+    return value
+
+
 Seconds = Annotated[Duration | None, BeforeValidator(read_seconds)]
+Number = Annotated[int | None, BeforeValidator(no_boolean)]
+Flag = Annotated[bool | None, BeforeValidator(no_number)]
 MetadataKey = Annotated[str, Field(max_length=MAX_METADATA_KEY_CHARS)]
 MetadataValue = Annotated[str, Field(max_length=MAX_METADATA_VALUE_CHARS)]
 
@@ -42,6 +70,17 @@ class ImageReference(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     image_url: StrictStr = Field(description="An https:// address, or a data: URL.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_only_an_address(cls, value: object) -> object:
+        if isinstance(value, dict) and "file_id" in value:
+            message = "takes no file_id, because this gateway keeps no files: send the file itself"
+            raise ValueError(message)
+        if not isinstance(value, dict) or set(value) != {"image_url"}:
+            message = 'takes {"image_url": "..."} with an address, or in a form a file'
+            raise ValueError(message)
+        return value
 
 
 class VideoCreate(BaseModel):
@@ -66,8 +105,8 @@ class VideoCreate(BaseModel):
     size: StrictStr | None = Field(None, description="`1280x720` and the like.")
     aspect_ratio: StrictStr | None = Field(None, description="`16:9` and the like.")
     resolution: StrictStr | None = Field(None, description="`720p` and the like.")
-    style_id: int | None = Field(None, description="imagine-text-to-video: the style's number.")
-    is_enhance: bool | None = Field(None, description="Let the model improve the prompt.")
+    style_id: Number = Field(None, description="imagine-text-to-video: the style's number.")
+    is_enhance: Flag = Field(None, description="Let the model improve the prompt.")
     input_reference: ImageReference | None = Field(
         None, description="A picture to start from: `{image_url}` here, or a file in a form."
     )
@@ -76,8 +115,8 @@ class VideoCreate(BaseModel):
     )
     webhook_url: StrictStr | None = Field(None, description="Told when the video is over.")
 
-    def for_model(self, model: Model) -> VideoRequest:
-        """The complete request for one model.
+    def for_model(self, model: Model, reference: str | None = None) -> VideoRequest:
+        """The complete request for one model; `reference` says what its picture is, if any.
 
         Raises:
             InvalidRequest: naming each field that the model does not take, or that is said twice.
@@ -90,6 +129,7 @@ class VideoCreate(BaseModel):
             resolution=resolution,
             style_id=self.style_id,
             is_enhance=self.is_enhance,
+            reference_url=reference,
         )
 
     def _duration(self) -> Duration | None:
@@ -124,6 +164,8 @@ def unknown_size(size: str, model: Model) -> InvalidRequest:
     }
     allowed = tuple(known)
     choices = f"use one of {', '.join(allowed)}" if allowed else "leave it out"
+    if not allowed and model.aspect_ratios:
+        choices += f", or send an aspect_ratio: {', '.join(model.aspect_ratios)}"
     message = f"size {size!r} is not one {model.id} can make: {choices}"
     return InvalidRequest(problems=(Problem("size", message, size, allowed),))
 
@@ -152,6 +194,9 @@ def json_fields(body: bytes) -> object:
     """The JSON body."""
     try:
         return json.loads(body)
+    except RecursionError as error:
+        message = "the body is not valid JSON: it is nested too deeply"
+        raise MalformedRequest(message) from error
     except ValueError as error:
         message = f"the body is not valid JSON: {error}"
         raise MalformedRequest(message) from error
@@ -164,9 +209,12 @@ def form_fields(form: FormData) -> tuple[dict[str, Any], UploadFile | None]:
     for name, value in form.multi_items():
         if isinstance(value, UploadFile):
             upload = only_reference(name, value)
-        elif indexed := INDEXED.fullmatch(name):
-            fields.setdefault(indexed[1], {})[indexed[2]] = value
-        elif name in {"metadata", "input_reference"}:
+        elif (indexed := INDEXED.fullmatch(name)) and indexed[1] in OBJECTS:
+            entries = fields.setdefault(indexed[1], {})
+            if not isinstance(entries, dict):
+                raise said_twice(indexed[1], entries, name)
+            entries[indexed[2]] = value
+        elif name in OBJECTS:
             fields[name] = json_fields(value.encode())
         else:
             fields[name] = value

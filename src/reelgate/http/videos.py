@@ -9,6 +9,7 @@ from reelgate.http.content import Variant, content_of
 from reelgate.http.context import Context, Ctx, Owner
 from reelgate.http.events import EventStream
 from reelgate.http.ordering import terms_of
+from reelgate.http.reference import request_of
 from reelgate.http.schemas import (
     ErrorAnswer,
     Ordering,
@@ -104,7 +105,8 @@ async def list_videos(
 ) -> Response:
     """One page, and whether more follows."""
     states = tuple(state for state, shown in STATUS.items() if shown is status)
-    found = await ctx.service.page(Page(owner, limit + 1, order, after, states, model))
+    named = ctx.service.catalog.aliases().get(model, model) if model else model
+    found = await ctx.service.page(Page(owner, limit + 1, order, after, states, named))
     data = [video_object(video, request, ctx) for video in found[:limit]]
     return JSONResponse(
         {
@@ -198,10 +200,10 @@ async def remix_video(
 
 async def order(request: Request, ctx: Context, owner: str, caller: Caller) -> tuple[Video, bool]:
     """Read the request's body and find or make its job; whether it existed before."""
-    body, _upload = await read_video_create(request)
+    body, upload = await read_video_create(request)
     model = ctx.service.catalog.find(body.model or ctx.settings.default_model)
     wanted = Order(
-        request=body.for_model(model),
+        request=await request_of(body, upload, model, ctx.references),
         owner=owner,
         caller=caller,
         metadata=body.metadata or {},

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from reelgate.catalog import Model
+from reelgate.picture import Picture
 from reelgate.video import VideoRequest
 
 
@@ -87,6 +88,17 @@ class Provider(Protocol):
 
     def typical_s(self, request: VideoRequest) -> tuple[float, float]:
         """The shortest and longest usual rendering time in seconds, before any was seen."""
+        ...
+
+    async def upload_reference(self, picture: Picture) -> str:
+        """Put a reference picture where the upstream can read it; costs nothing.
+
+        Returns:
+            The address to put in `VideoRequest.reference_url`.
+
+        Raises:
+            UpstreamError: it was not taken; sending it again does no harm.
+        """
         ...
 
     async def submit(self, request: VideoRequest) -> Submission:

@@ -40,6 +40,16 @@ class Stream:
         return media_type(self.headers.get("Content-Type", ""))
 
 
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """A file in a form: the part's name, the file's name, its media type and its bytes."""
+
+    name: str
+    file_name: str
+    media_type: str
+    content: bytes = field(repr=False)
+
+
 class HttpClient:
     """One pool of connections, one TLS context and one DNS cache for everything we send.
 
@@ -86,8 +96,9 @@ class HttpClient:
         *,
         headers: Mapping[str, str],
         timeout_s: float,
+        file: FilePart | None = None,
     ) -> Answer:
-        """Post simple text parts as `multipart/form-data`, on a connection of its own.
+        """Post text parts, and perhaps a file, as `multipart/form-data` on its own connection.
 
         Redirects are not followed: nobody could tell whether the first server acted on the post.
 
@@ -97,7 +108,7 @@ class HttpClient:
         with network_errors_are_ours(url):
             async with self._fresh.post(
                 url,
-                data=form_body(parts),
+                data=form_body(parts, file),
                 headers=headers,
                 timeout=self._timeout(timeout_s),
                 allow_redirects=False,
@@ -191,10 +202,12 @@ class HttpClient:
         )
 
 
-def form_body(parts: Sequence[tuple[str, str]]) -> aiohttp.MultipartWriter:
-    """A `multipart/form-data` body of text parts as a browser writes them (RFC 7578).
+def form_body(
+    parts: Sequence[tuple[str, str]], file: FilePart | None = None
+) -> aiohttp.MultipartWriter:
+    """A `multipart/form-data` body as a browser writes it (RFC 7578).
 
-    Without a file name and without a content type of their own.
+    Text parts have no file name and no content type of their own.
     """
     writer = aiohttp.MultipartWriter("form-data")
     for name, value in parts:
@@ -202,6 +215,10 @@ def form_body(parts: Sequence[tuple[str, str]]) -> aiohttp.MultipartWriter:
         payload = aiohttp.BytesPayload(value.encode("utf-8", errors="replace"))
         del payload.headers["Content-Type"]
         payload.set_content_disposition("form-data", name=name)
+        writer.append_payload(payload)
+    if file is not None:
+        payload = aiohttp.BytesPayload(file.content, content_type=file.media_type)
+        payload.set_content_disposition("form-data", name=file.name, filename=file.file_name)
         writer.append_payload(payload)
     return writer
 

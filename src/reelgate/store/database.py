@@ -14,25 +14,38 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from reelgate.errors import StorageFailed
 from reelgate.store.group_commit import GroupCommit, Work
+from reelgate.store.postgres import DRIVER_ERRORS, Server, is_broken_line
 
 T = TypeVar("T")
 
 SQLITE_READERS = 2
 """Threads that read: a read takes tens of microseconds, so more would only switch."""
 SQLITE_BUSY_TIMEOUT_S = 30.0
-POSTGRES_POOL = 8
+POSTGRES_POOL = 6
 """Connections in use at once; group commit needs one, the rest read."""
+MIGRATION_LOCK = 0x5265656C67617465
+"""The advisory lock that ten processes starting at once queue for ("Reelgate" in ASCII)."""
+RECONNECT_PAUSES_S = (0.05, 0.2, 0.5, 1.0, 2.0, 3.0)
+"""Together longer than a server's restart or a switch to its standby mostly takes."""
+IN_PROGRESS_PAUSE_S = 0.1
+TRANSACTION_NUMBER = text("SELECT pg_current_xact_id_if_assigned()::text")
+TRANSACTION_STATUS = text("SELECT pg_xact_status(CAST(:number AS xid8))")
 
 
 class Database(Protocol):
     """Runs units of work; every write is durable when it returns."""
+
+    @property
+    def process(self) -> int:
+        """A number that tells this process from others that use the same database."""
+        ...
 
     async def read(self, query: Work[T]) -> T:
         """Run a query that changes nothing.
@@ -65,7 +78,8 @@ def open_database(url: str) -> Database:
     Raises:
         StorageFailed: the URL is of another kind.
     """
-    parsed = make_url(url)
+    # Hosting platforms write postgres://, which SQLAlchemy does not know.
+    parsed = make_url(url.replace("postgres://", "postgresql://", 1))
     if parsed.get_backend_name() == "sqlite":
         return SqliteDatabase(Path(parsed.database or ""))
     if parsed.get_backend_name() == "postgresql":
@@ -83,7 +97,7 @@ async def translated(outcome: Awaitable[T]) -> T:
     """Tell a driver's error as ours."""
     try:
         return await outcome
-    except (DBAPIError, OSError) as error:
+    except DRIVER_ERRORS as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
         raise StorageFailed(f"The database cannot be used: {cause}") from error
 
@@ -94,6 +108,9 @@ class SqliteDatabase:
     `synchronous=FULL`: a change that was answered survives the loss of power, because the intent
     to submit must not be forgotten once the submit may have happened.
     """
+
+    process = 0
+    """There is only one."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -182,23 +199,30 @@ def prepare_connection(connection: sqlite3.Connection, _record: object) -> None:
 
 
 class PostgresDatabase:
-    """A Postgres server that many gateway processes share."""
+    """A Postgres server that many gateway processes share.
 
-    MIGRATION_LOCK = 0x5265656C67617465
-    """The advisory lock that ten processes starting at once queue for ("Reelgate" in ASCII)."""
+    A broken connection is replaced and its transaction run again. Where the commit itself was on
+    its way, the server is asked what became of it: running it again blindly could pay twice.
+    """
 
     def __init__(self, url: URL) -> None:
+        self.server = Server.at(url)
         self._engine: AsyncEngine = create_async_engine(
-            url.set(drivername="postgresql+asyncpg"),
+            "postgresql+asyncpg://",
+            async_creator=self.server.connect,
             pool_size=POSTGRES_POOL,
             max_overflow=0,
-            pool_pre_ping=True,
         )
         self._commits = GroupCommit(self._commit)
 
+    @property
+    def process(self) -> int:
+        """The number under which the server knows this process."""
+        return self.server.process
+
     async def read(self, query: Work[T]) -> T:
         """Run a query on a pooled connection."""
-        return await translated(self._transact(query))
+        return await translated(patiently(lambda: self._transact(query)))
 
     async def write(self, change: Work[T]) -> T:
         """Run a change in the next group commit."""
@@ -208,7 +232,7 @@ class PostgresDatabase:
         """Run a change under an advisory lock that holds until its transaction ends."""
 
         def locked(connection: Connection) -> T:
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({self.MIGRATION_LOCK})")
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
             return change(connection)
 
         return await translated(self._transact(locked))
@@ -219,8 +243,49 @@ class PostgresDatabase:
         await self._engine.dispose()
 
     async def _commit(self, batch: Sequence[Work[Any]]) -> list[Any]:
-        return await self._transact(lambda connection: run_all(connection, batch))
+        return await patiently(lambda: self._commit_once(batch))
+
+    async def _commit_once(self, batch: Sequence[Work[Any]]) -> list[Any]:
+        async with self._engine.connect() as connection:
+            results = await connection.run_sync(run_all, batch)
+            number = await connection.scalar(TRANSACTION_NUMBER)
+            try:
+                await connection.commit()
+            except DRIVER_ERRORS as error:
+                if not is_broken_line(error) or not await self._was_committed(number):
+                    raise
+        return results
+
+    async def _was_committed(self, number: str | None) -> bool:
+        """What became of a transaction whose commit was not answered."""
+
+        def ask(connection: Connection) -> str | None:
+            return connection.scalar(TRANSACTION_STATUS, {"number": number})
+
+        if number is None:
+            return True
+        while True:
+            match await patiently(lambda: self._transact(ask)):
+                case "committed":
+                    return True
+                case "in progress":
+                    # The server has not noticed yet that its client is gone.
+                    await asyncio.sleep(IN_PROGRESS_PAUSE_S)
+                case _:
+                    return False
 
     async def _transact(self, work: Work[T]) -> T:
         async with self._engine.begin() as connection:
             return await connection.run_sync(work)
+
+
+async def patiently(attempt: Callable[[], Awaitable[T]]) -> T:
+    """Try again over another connection while the line is broken, for a few seconds."""
+    for pause_s in RECONNECT_PAUSES_S:
+        try:
+            return await attempt()
+        except DRIVER_ERRORS as error:
+            if not is_broken_line(error):
+                raise
+        await asyncio.sleep(pause_s)
+    return await attempt()

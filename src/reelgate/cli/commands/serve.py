@@ -10,6 +10,7 @@ import typer
 
 from reelgate import server
 from reelgate.cli.banner import banner
+from reelgate.cli.commands.keys import has_any, with_keys
 from reelgate.cli.config import load_settings
 from reelgate.cli.console import say
 from reelgate.cli.exits import CliError, ExitCode
@@ -44,7 +45,9 @@ def serve(
     and PORT say where to listen.
     """
     settings = load_settings(host=host, port=port)
-    access = may_listen(settings, has_keys=False)
+    # Who else can reach the gateway matters only beyond this machine.
+    has_keys = not settings.is_loopback and with_keys(has_any)
+    access = may_listen(settings, has_keys=has_keys)
     if access is Access.FORBIDDEN:
         raise not_open(settings.host)
     check_account(settings)

@@ -76,6 +76,19 @@ def read_submission(answer: Answer, *, hide: Callable[[str], str] = str) -> Subm
     )
 
 
+def read_upload(answer: Answer, *, hide: Callable[[str], str] = str) -> str:
+    """The address of an uploaded picture: `{"url": {"processed": ["https://..."]}}`.
+
+    Raises:
+        UpstreamBadResponse: it tells no address.
+    """
+    address = _first_address(first_object(answer.json()).get("url"), "processed")
+    if address is None or not address.startswith(("http://", "https://")):
+        message = "imagine.art took the reference picture but tells no address of it."
+        raise UpstreamBadResponse(message, upstream=redacted(hide(answer.text)))
+    return address
+
+
 def read_report(answer: Answer) -> Report:
     """What a successful answer of the status endpoint says.
 
@@ -123,7 +136,10 @@ def _loudest(words: set[Word]) -> Word:
 
 
 def _has_generation(asset: dict[str, object]) -> bool:
-    url = asset.get("url")
-    generation = url.get("generation") if isinstance(url, dict) else None
-    first = generation[0] if isinstance(generation, list) and generation else generation
-    return isinstance(first, str) and bool(first.strip())
+    return _first_address(asset.get("url"), "generation") is not None
+
+
+def _first_address(url: object, kind: str) -> str | None:
+    addresses = url.get(kind) if isinstance(url, dict) else None
+    first = addresses[0] if isinstance(addresses, list) and addresses else addresses
+    return first.strip() or None if isinstance(first, str) else None

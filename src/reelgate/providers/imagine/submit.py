@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+from reelgate.picture import Picture
 from reelgate.providers.imagine.credentials import ImagineAccount
 from reelgate.providers.imagine.models import SEED_MODEL
 from reelgate.video import VideoRequest
@@ -28,6 +29,21 @@ def submit_parts(request: VideoRequest, account: ImagineAccount, placeholder_uui
         *_place(account),
         *_reference(request, placeholder_uuid),
         *(_enhancement(request, placeholder_uuid) if request.model == SEED_MODEL else ()),
+    ]
+
+
+def upload_parts(picture: Picture, account: ImagineAccount) -> Parts:
+    """The text parts that go with a reference picture (`POST {api}/assets/upload`).
+
+    The title is the picture's digest: a person who finds it in the gallery can tell what it was.
+
+    Raises:
+        UpstreamError: the account does not tell its organisation.
+    """
+    return [
+        ("ref_service", "0"),
+        ("title", f"reelgate-{picture.digest[:16]}"),
+        ("org_id", account.organisation()),
     ]
 
 

@@ -8,18 +8,20 @@ from urllib.parse import quote
 from uuid import uuid4
 
 from reelgate.catalog import Model
+from reelgate.picture import Picture
 from reelgate.providers.base import Asset, Submission
-from reelgate.providers.http import HttpClient
-from reelgate.providers.imagine.answers import read_submission, refusal
+from reelgate.providers.http import FilePart, HttpClient
+from reelgate.providers.imagine.answers import read_submission, read_upload, refusal
 from reelgate.providers.imagine.asset_host import AssetHost
 from reelgate.providers.imagine.credentials import ImagineAccount
 from reelgate.providers.imagine.models import imagine_models
-from reelgate.providers.imagine.submit import submit_parts
+from reelgate.providers.imagine.submit import submit_parts, upload_parts
 from reelgate.providers.imagine.times import typical_s
 from reelgate.providers.imagine.watch import ImagineWatch
 from reelgate.video import VideoRequest
 
 SUBMIT_TIMEOUT_S = 60.0
+UPLOAD_TIMEOUT_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,27 @@ class ImagineWeb:
         """The shortest and longest usual rendering time in seconds."""
         shortest_s, longest_s = typical_s(request)
         return shortest_s * self._time_scale, longest_s * self._time_scale
+
+    async def upload_reference(self, picture: Picture) -> str:
+        """Put a reference picture among the account's assets, which costs nothing.
+
+        Returns:
+            Its address.
+
+        Raises:
+            UpstreamError: it was not taken; sending it again does no harm.
+        """
+        credentials = self._account.credentials
+        answer = await self._http.post_form(
+            f"{self._api_url}/assets/upload",
+            upload_parts(picture, self._account),
+            headers={"Authorization": f"Bearer {credentials.bearer()}"},
+            timeout_s=UPLOAD_TIMEOUT_S,
+            file=FilePart("file", picture.file_name, picture.media_type, picture.content),
+        )
+        if not answer.ok:
+            raise refusal(answer, hide=credentials.hide)
+        return read_upload(answer, hide=credentials.hide)
 
     async def submit(self, request: VideoRequest) -> Submission:
         """Ask for the video. This spends credits and is never idempotent.

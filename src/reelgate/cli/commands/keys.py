@@ -1,0 +1,117 @@
+"""`reelgate keys`: who may use the gateway."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Annotated, TypeVar
+
+import typer
+
+from reelgate.cli.config import load_settings
+from reelgate.cli.console import put, put_json, say
+from reelgate.cli.exits import CliError, ExitCode
+from reelgate.cli.registry import command_app
+from reelgate.clock import SystemClock
+from reelgate.errors import StorageFailed
+from reelgate.keys import Allowance, ApiKey, digest_of, new_key_id, new_secret
+from reelgate.settings import Settings
+from reelgate.store.api_keys import ApiKeys
+from reelgate.store.database import open_database
+from reelgate.store.migrate import migrate
+
+T = TypeVar("T")
+
+app = command_app()
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.callback()
+def keys() -> None:
+    """The API keys: create, list, revoke. Once there is one, the gateway asks for it."""
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Argument(help="Whose key it is, for your own eyes.")],
+    *,
+    rpm: Annotated[int | None, typer.Option(min=1, help="Requests a minute.")] = None,
+    max_in_flight: Annotated[int | None, typer.Option(min=1, help="Videos under way.")] = None,
+    credits_per_day: Annotated[
+        int | None, typer.Option(min=1, help="The provider's credits a day (UTC).")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a key and show its secret, once."""
+    secret = new_secret()
+    allowance = Allowance(rpm, max_in_flight, credits_per_day)
+    key = ApiKey(new_key_id(), name, allowance, SystemClock().now())
+    with_keys(lambda kept: kept.add(key, digest_of(secret)))
+    if as_json:
+        put_json({"id": key.id, "name": name, "key": secret})
+        return
+    put(secret)
+    say(f"Key {key.id} for {name}. Its secret is shown only now. Clients send it as")
+    say("`Authorization: Bearer rg_...`; OpenAI's SDKs take it as api_key.")
+
+
+@app.command("list")
+def list_keys(*, as_json: AsJson = False) -> None:
+    """List the keys, without their secrets."""
+    found = with_keys(lambda kept: kept.by_digest())
+    rows = [as_dict(key) for key in found.values()]
+    if as_json:
+        put_json({"data": rows})
+        return
+    for row in rows:
+        put("\t".join("-" if value is None else str(value) for value in row.values()))
+    if not rows:
+        say("There are no keys: the gateway is open to this machine.")
+
+
+@app.command()
+def revoke(key_id: Annotated[str, typer.Argument(help="The key's id: `key_...`.")]) -> None:
+    """Forget a key; running gateways do so within seconds. Its videos stay."""
+    if not with_keys(lambda kept: kept.revoke(key_id)):
+        message = f"there is no key {key_id!r}: `reelgate keys list` shows those there are"
+        raise CliError(message, ExitCode.USAGE)
+    say(f"Key {key_id} is revoked.")
+
+
+def as_dict(key: ApiKey) -> dict[str, str | int | float | None]:
+    """A key as it is listed."""
+    return {
+        "id": key.id,
+        "name": key.name,
+        "rpm": key.allowance.rpm,
+        "max_in_flight": key.allowance.max_in_flight,
+        "credits_per_day": key.allowance.credits_per_day,
+        "created_at": key.created_at,
+    }
+
+
+def with_keys(work: Callable[[ApiKeys], Awaitable[T]]) -> T:
+    """Do something with the keys of the gateway's database, whether or not it runs.
+
+    Raises:
+        CliError: the database cannot be used.
+    """
+    try:
+        return asyncio.run(in_database(load_settings(), work))
+    except StorageFailed as error:
+        raise CliError(error.message, ExitCode.GATEWAY, code=error.code) from error
+
+
+async def in_database(settings: Settings, work: Callable[[ApiKeys], Awaitable[T]]) -> T:
+    """Open the database, work, and close it."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    database = open_database(settings.database)
+    try:
+        await migrate(database)
+        return await work(ApiKeys(database))
+    finally:
+        await database.close()
+
+
+async def has_any(kept: ApiKeys) -> bool:
+    """Whether at least one key is kept."""
+    return bool(await kept.by_digest())

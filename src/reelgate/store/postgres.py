@@ -1,0 +1,66 @@
+"""How to reach a Postgres server, and which of its errors mean that the line is broken."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+
+import asyncpg
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
+
+CONNECT_TIMEOUT_S = 10.0
+COMMAND_TIMEOUT_S = 60.0
+"""No statement of ours takes long: one that does is waiting for a server that is gone."""
+
+DRIVER_ERRORS = (DBAPIError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+"""What a broken database raises, through SQLAlchemy or past it."""
+BROKEN_LINE = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A database on a Postgres server, and this process's number among those that use it."""
+
+    dsn: str = field(repr=False)
+    process: int = field(default_factory=lambda: secrets.randbits(31))
+
+    @classmethod
+    def at(cls, url: URL) -> Server:
+        """The server at an SQLAlchemy URL; what it says after `?` is libpq's (`sslmode=...`)."""
+        return cls(url.set(drivername="postgresql").render_as_string(hide_password=False))
+
+    @property
+    def name(self) -> str:
+        """What `pg_stat_activity` calls this process, and its notifications' sender."""
+        return f"reelgate-{self.process}"
+
+    async def connect(self, **settings: str) -> asyncpg.Connection:
+        """A connection; `settings` are the server's run-time parameters for it."""
+        return await asyncpg.connect(self.dsn, **self._options(settings))
+
+    def pool(self, size: int, **settings: str) -> asyncpg.Pool:
+        """A pool of connections, to be awaited or entered."""
+        return asyncpg.create_pool(self.dsn, min_size=1, max_size=size, **self._options(settings))
+
+    def _options(self, settings: dict[str, str]) -> dict[str, object]:
+        return {
+            "timeout": CONNECT_TIMEOUT_S,
+            "command_timeout": COMMAND_TIMEOUT_S,
+            "server_settings": {"application_name": self.name, **settings},
+        }
+
+
+def is_broken_line(error: BaseException) -> bool:
+    """Whether the connection failed and not the statement: a new connection may do better."""
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated
+    return isinstance(error, BROKEN_LINE)

@@ -1,0 +1,29 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+
+import pytest
+
+MAY_SKIP = os.environ.get("REELGATE_TEST_REQUIRE") != "1"
+"""Where everything is installed, as in CI, a test that skips has failed."""
+
+
+@pytest.fixture(autouse=True)
+def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings come from the test alone, whatever the shell that runs it has set."""
+    for name in os.environ:
+        if name.startswith(("REELGATE_", "IMAGINE_")) or name == "PORT":
+            monkeypatch.delenv(name)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a test that skips where nothing may be skipped."""
+    report = yield
+    if report.skipped and not MAY_SKIP:
+        report.outcome = "failed"
+        report.longrepr = f"skipped, with REELGATE_TEST_REQUIRE=1: {report.longreprtext}"
+    return report

@@ -1,0 +1,27 @@
+"""Fixtures of the gateway tests."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from .processes import start_sandbox
+from .world import TINY, Gateway, a_gateway
+
+
+@pytest.fixture(scope="session")
+def sandbox_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One sandbox for all tests of this process: each knows its own requests by their prompt."""
+    program = start_sandbox(TINY, tmp_path_factory.mktemp("sandbox") / "log")
+    yield program.url
+    program.terminate()
+    assert program.ended() == 0
+
+
+@pytest.fixture
+async def gateway(tmp_path: Path, sandbox_url: str) -> AsyncIterator[Gateway]:
+    """A gateway with the usual settings."""
+    async with a_gateway(tmp_path, sandbox_url) as running:
+        yield running

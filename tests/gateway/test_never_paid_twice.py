@@ -1,0 +1,182 @@
+"""What each misbehaviour of the upstream comes to: the answer, the submits sent, the jobs paid.
+
+The gateways of this table send a submit that was surely refused two times at most. No row pays
+for more than one job, and none sends another submit once one may have been accepted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from reelgate.sandbox.faults import TABLE as FAULTS
+
+from .world import Gateway, Reply, a_gateway, a_prompt
+
+ATTEMPTS = 2
+IMPATIENT_S = 2.5
+
+
+@dataclass(frozen=True)
+class Case:
+    """One fault of the upstream, and what follows.
+
+    `code` is the error's, or the status word where there is none; `submits` counts what the
+    upstream saw, `paid` the jobs it accepted.
+    """
+
+    fault: str
+    status: int
+    code: str
+    submits: int
+    paid: int
+    retry_after: str | None = None
+    impatient: bool = False
+
+
+DONE = (200, "COMPLETED")
+UNKNOWN = (502, "submission_unknown")
+UNREADABLE = (502, "upstream_bad_response")
+FAILED = (502, "upstream_failed")
+OUT_OF_TIME = (504, "upstream_timeout")
+
+TABLE = (
+    # Nothing is wrong, or only the shape of the answer
+    Case("", *DONE, submits=1, paid=1),
+    Case("[[array]]", *DONE, submits=1, paid=1),
+    Case("[[no-batch]]", *DONE, submits=1, paid=1),
+    Case("[[late after=1]]", *DONE, submits=1, paid=1),
+    Case("[[submit-slow-bytes rate=200]]", *DONE, submits=1, paid=1),
+    # Surely refused, and waiting helps: sent again
+    Case("[[429 times=1]]", *DONE, submits=2, paid=1),
+    Case("[[429 retry-after=1 times=1]]", *DONE, submits=2, paid=1),
+    Case("[[503 times=1]]", *DONE, submits=2, paid=1),
+    Case("[[503 retry-after=1 times=1]]", *DONE, submits=2, paid=1),
+    Case("[[429]]", 429, "rate_limited", submits=2, paid=0, retry_after="30"),
+    Case("[[429 retry-after=1]]", 429, "rate_limited", submits=2, paid=0, retry_after="1"),
+    Case("[[429 retry-after=601]]", 429, "rate_limited", submits=1, paid=0, retry_after="601"),
+    Case("[[503]]", *FAILED, submits=2, paid=0, retry_after="30"),
+    Case("[[503 retry-after=700]]", *FAILED, submits=1, paid=0, retry_after="700"),
+    # Surely refused, and waiting does not help
+    Case("[[400]]", *FAILED, submits=1, paid=0),
+    Case("[[401]]", 502, "upstream_unauthorized", submits=1, paid=0),
+    Case("[[402]]", 402, "insufficient_credits", submits=1, paid=0),
+    Case("[[403]]", *FAILED, submits=1, paid=0),
+    Case("[[404]]", *FAILED, submits=1, paid=0),
+    # Perhaps accepted: never sent again
+    Case("[[500]]", *UNKNOWN, submits=1, paid=0),
+    Case("[[500 accepted=1]]", *UNKNOWN, submits=1, paid=1),
+    Case("[[502]]", *UNKNOWN, submits=1, paid=0),
+    Case("[[502 accepted=1]]", *UNKNOWN, submits=1, paid=1),
+    Case("[[504]]", *UNKNOWN, submits=1, paid=0),
+    Case("[[504 accepted=1]]", *UNKNOWN, submits=1, paid=1),
+    Case("[[reset-before]]", *UNKNOWN, submits=1, paid=0),
+    Case("[[reset-after]]", *UNKNOWN, submits=1, paid=1),
+    Case("[[cut-off]]", *UNKNOWN, submits=1, paid=1),
+    Case("[[html]]", *UNREADABLE, submits=1, paid=0),
+    Case("[[no-id]]", *UNREADABLE, submits=1, paid=1),
+    # Refused first, perhaps accepted then
+    Case("[[429 times=1]] [[reset-after]]", *UNKNOWN, submits=2, paid=1),
+    # Accepted, and the looks go wrong
+    Case("[[status-404]]", *DONE, submits=1, paid=1),
+    Case("[[status-403]]", *DONE, submits=1, paid=1),
+    Case("[[status-403]] [[not-ready-403]] [[ready after=1]]", *DONE, submits=1, paid=1),
+    Case("[[status-401]]", *DONE, submits=1, paid=1),
+    Case("[[status-429 retry-after=1 times=1]]", *DONE, submits=1, paid=1),
+    Case("[[status-500 times=1]]", *DONE, submits=1, paid=1),
+    Case("[[status-html times=2]]", *DONE, submits=1, paid=1),
+    Case("[[status-reset-before times=2]]", *DONE, submits=1, paid=1),
+    Case("[[status-cut-off times=2]]", *DONE, submits=1, paid=1),
+    Case("[[asset-503 times=1]]", *DONE, submits=1, paid=1),
+    Case("[[asset-html times=2]]", *DONE, submits=1, paid=1),
+    Case("[[asset-403 times=1]]", *DONE, submits=1, paid=1),
+    # Accepted and ready, and the fetching goes wrong
+    Case("[[slow-bytes rate=40000]]", *DONE, submits=1, paid=1),
+    Case("[[asset-cut-off times=1]]", *DONE, submits=1, paid=1),
+    Case("[[asset-reset-before times=2]]", *DONE, submits=1, paid=1),
+    # Accepted, and no video comes of it
+    Case("[[fail after=0.1]]", *FAILED, submits=1, paid=1),
+    Case("[[never]]", *OUT_OF_TIME, submits=1, paid=1, impatient=True),
+    Case("[[asset-html]]", *OUT_OF_TIME, submits=1, paid=1, impatient=True),
+    Case("[[status-503]] [[never]]", *OUT_OF_TIME, submits=1, paid=1, impatient=True),
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one case; `submitted_at` in Unix seconds."""
+
+    reply: Reply
+    submitted_at: list[float]
+    paid: int
+
+
+async def outcome_of(case: Case, gateway: Gateway) -> Outcome:
+    prompt = a_prompt(case.fault)
+    reply = await gateway.generate(prompt)
+    submits = [submit["at"] for submit in await gateway.submits(prompt)]
+    return Outcome(reply, submits, len(await gateway.accepted(prompt)))
+
+
+async def all_outcomes(folder: Path, sandbox_url: str) -> dict[Case, Outcome]:
+    """Every case at once: they have nothing to do with each other, and most of them wait."""
+    async with (
+        a_gateway(folder / "patient", sandbox_url, submit_attempts=ATTEMPTS) as patient,
+        a_gateway(
+            folder / "impatient",
+            sandbox_url,
+            submit_attempts=ATTEMPTS,
+            job_timeout_s=IMPATIENT_S,
+        ) as impatient,
+    ):
+        found = await asyncio.gather(
+            *(outcome_of(case, impatient if case.impatient else patient) for case in TABLE)
+        )
+        return dict(zip(TABLE, found, strict=True))
+
+
+@pytest.fixture(scope="module")
+def outcomes(
+    tmp_path_factory: pytest.TempPathFactory, sandbox_url: str
+) -> Iterator[dict[Case, Outcome]]:
+    yield asyncio.run(all_outcomes(tmp_path_factory.mktemp("faults"), sandbox_url))
+
+
+@pytest.mark.parametrize("case", TABLE, ids=lambda case: case.fault or "no fault")
+def test_a_fault_has_its_answer_and_its_price(
+    case: Case, outcomes: dict[Case, Outcome]
+) -> None:
+    outcome = outcomes[case]
+    body = outcome.reply.body
+    code = body["error"]["code"] if "error" in body else body["status"]
+    assert (outcome.reply.status, code) == (case.status, case.code), body
+    assert outcome.reply.headers.get("Retry-After") == case.retry_after
+    assert (len(outcome.submitted_at), outcome.paid) == (case.submits, case.paid)
+
+
+def test_retry_after_is_waited_for(outcomes: dict[Case, Outcome]) -> None:
+    for case, outcome in outcomes.items():
+        if "retry-after=1 times=1" in case.fault and case.submits == 2:
+            first, second = outcome.submitted_at
+            assert second - first >= 1.0
+
+
+def test_a_rejected_folder_is_named(outcomes: dict[Case, Outcome]) -> None:
+    [reply] = [outcome.reply for case, outcome in outcomes.items() if case.fault == "[[403]]"]
+    assert "IMAGINE_PARENT_ID" in reply.body["detail"]
+
+
+def test_a_dead_token_is_named(outcomes: dict[Case, Outcome]) -> None:
+    [reply] = [outcome.reply for case, outcome in outcomes.items() if case.fault == "[[401]]"]
+    assert "IMAGINE_TOKEN" in reply.body["detail"]
+
+
+def test_the_table_has_every_fault_of_the_sandbox() -> None:
+    """A fault that the sandbox learns must find its row here."""
+
+    named = " ".join(case.fault for case in TABLE)
+    assert [fault.name for fault in FAULTS if fault.name not in named] == []
