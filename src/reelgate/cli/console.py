@@ -20,8 +20,8 @@ def say(message: str, style: str = "") -> None:
 
 
 def put(line: str) -> None:
-    """Write a result; on standard output."""
-    programs.print(Text(printable(line)), soft_wrap=True)
+    """Write a result; on standard output, as it is: Rich would wrap it and expand its tabs."""
+    sys.stdout.write(f"{printable(line)}\n")
 
 
 def put_json(value: Mapping[str, Any]) -> None:

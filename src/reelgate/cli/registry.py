@@ -32,6 +32,7 @@ COMMANDS = {
     "generate": Entry("reelgate.cli.commands.generate", "Make a video and save it."),
     "serve": Entry("reelgate.cli.commands.serve", "Run the gateway."),
     "videos": Entry("reelgate.cli.commands.videos", "List, follow, fetch, cancel, delete videos."),
+    "backup": Entry("reelgate.cli.commands.backup", "Copy the database while the gateway runs."),
     "keys": Entry("reelgate.cli.commands.keys", "Make, list and revoke API keys."),
     "sandbox": Entry("reelgate.cli.commands.sandbox", "Run a stand-in for imagine.art, alone."),
 }

@@ -1,0 +1,1 @@
+"""What happens to the data when disks and processes fail."""
