@@ -1,0 +1,144 @@
+"""Compares what the callers were told, what the database holds and what the upstream accepted."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from chaos.callers import Manner, Order
+
+T = TypeVar("T")
+
+MAY_HAVE_BEEN_ACCEPTED = {"submission_unknown", "upstream_bad_response", "cancelled"}
+"""Failures that say themselves that the upstream may have made the video all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A video in the database."""
+
+    id: str
+    prompt: str
+    state: str
+    provider_id: str | None
+    failure: str | None
+    sha256: str | None
+
+    @classmethod
+    def of(cls, columns: Mapping[str, Any]) -> Row:
+        """Read the columns that matter here."""
+        failure = json.loads(columns["failure"]) if columns["failure"] else {}
+        file = json.loads(columns["file"]) if columns["file"] else {}
+        return cls(
+            id=columns["id"],
+            prompt=json.loads(columns["request"])["prompt"],
+            state=columns["state"],
+            provider_id=columns["provider_id"],
+            failure=failure.get("code"),
+            sha256=file.get("sha256"),
+        )
+
+
+@dataclass(slots=True)
+class Findings:
+    """What is wrong, by the kind of promise that is broken; empty lists when all is well."""
+
+    lost: list[str] = field(default_factory=list)
+    unfinished: list[str] = field(default_factory=list)
+    doubled: list[str] = field(default_factory=list)
+    orphaned: list[str] = field(default_factory=list)
+    contradicted: list[str] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
+
+    def all(self) -> dict[str, list[str]]:
+        """Every kind with what was found of it."""
+        return {
+            "lost (a caller was told of it, and it is gone)": self.lost,
+            "unfinished (no outcome)": self.unfinished,
+            "doubled (submitted more often than asked)": self.doubled,
+            "orphaned (accepted upstream, known to no job)": self.orphaned,
+            "contradicted (a caller was told something else)": self.contradicted,
+            "damaged (the kept file differs from the upstream's)": self.damaged,
+        }
+
+    @property
+    def count(self) -> int:
+        """How many promises were broken."""
+        return sum(len(found) for found in self.all().values())
+
+
+def audit(
+    orders: Sequence[Order],
+    rows: Iterable[Row],
+    accepted: Iterable[Mapping[str, str]],
+    upstream_sha256: Mapping[str, str],
+) -> Findings:
+    """Check every promise.
+
+    Args:
+        orders: what was asked for and what the callers were told.
+        rows: the database's videos.
+        accepted: the upstream's own record of accepted jobs, `prompt` and `id` of each.
+        upstream_sha256: the digest of each finished file as the upstream serves it, by its id.
+    """
+    by_id = {row.id: row for row in rows}
+    by_prompt = grouped(by_id.values(), lambda row: row.prompt)
+    jobs = grouped(accepted, lambda job: job["prompt"])
+    findings = Findings()
+    for order in orders:
+        check_order(order, by_id, findings)
+        check_paid_once(order, by_prompt[order.prompt], jobs[order.prompt], findings)
+    for prompt, made in jobs.items():
+        check_known(made, by_prompt[prompt], findings)
+    for row in by_id.values():
+        check_row(row, upstream_sha256, findings)
+    return findings
+
+
+def check_order(order: Order, by_id: Mapping[str, Row], findings: Findings) -> None:
+    """Every job a caller was told of exists, and its end is what the caller was told."""
+    findings.lost += [video for video in order.told_ids if video not in by_id]
+    row = by_id.get(order.final_id or "")
+    if row is None:
+        findings.unfinished.append(order.prompt)
+    elif order.outcome != (row.failure or row.state):
+        told = f"{row.id}: told {order.outcome}, stands {row.failure or row.state}"
+        findings.contradicted.append(told)
+
+
+def check_paid_once(
+    order: Order, rows: Sequence[Row], jobs: Sequence[Mapping[str, str]], findings: Findings
+) -> None:
+    """A keyed request is one request; a bare one may be as many as it was sent."""
+    allowed = order.asks if order.manner is Manner.BARE else 1
+    if len(jobs) > allowed or len(rows) > allowed:
+        findings.doubled.append(
+            f"{order.prompt!r}: {len(jobs)} submits, {len(rows)} jobs, {allowed} asked"
+        )
+
+
+def check_known(jobs: Sequence[Mapping[str, str]], rows: Sequence[Row], findings: Findings) -> None:
+    """Every accepted job belongs to a video, or to a failure that says it may have happened."""
+    known = {row.provider_id for row in rows}
+    excused = sum(row.failure in MAY_HAVE_BEEN_ACCEPTED for row in rows)
+    unknown = [job["id"] for job in jobs if job["id"] not in known]
+    findings.orphaned += unknown[excused:]
+
+
+def check_row(row: Row, upstream_sha256: Mapping[str, str], findings: Findings) -> None:
+    """Every video has come to an end, and a completed one is the upstream's to the byte."""
+    if row.state not in {"completed", "failed"}:
+        findings.unfinished.append(row.id)
+    if row.state == "completed" and row.sha256 != upstream_sha256.get(row.provider_id or ""):
+        findings.damaged.append(row.id)
+
+
+def grouped(items: Iterable[T], key: Callable[[T], str]) -> defaultdict[str, list[T]]:
+    """The items by their key."""
+    groups: defaultdict[str, list[T]] = defaultdict(list)
+    for item in items:
+        groups[key(item)].append(item)
+    return groups

@@ -1,0 +1,150 @@
+"""Callers: they ask, lose patience, hang up, try again elsewhere, and note what they were told."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+import aiohttp
+
+GENERATIONS = "/v1/imagine-text-to-video/generations"
+SHORT = {"duration": 5, "resolution": "720p"}
+RETRY_S = 0.5
+MISCHIEF = (
+    "[[429 times=1]]",
+    "[[429 retry-after=1 times=2]]",
+    "[[503 times=1]]",
+    "[[500]]",
+    "[[500 accepted=1]]",
+    "[[reset-before]]",
+    "[[reset-after]]",
+    "[[cut-off]]",
+    "[[no-id]]",
+    "[[late after=3]]",
+    "[[fail after=1]]",
+    "[[status-503 times=2]]",
+    "[[status-404]]",
+    "[[asset-cut-off times=1]]",
+    "[[html]]",
+)
+"""What the upstream does to some prompts by itself."""
+
+
+class Manner(Enum):
+    """How a caller asks."""
+
+    KEYED = "keyed"  # blocking, with an Idempotency-Key: however often, it is one request
+    JOB = "job"  # a job, with an Idempotency-Key, polled at any gateway
+    BARE = "bare"  # blocking, without any key: each time it asks anew it may be a new request
+
+
+@dataclass(slots=True)
+class Order:
+    """One video that a caller wants, and what became of the wish."""
+
+    prompt: str
+    manner: Manner
+    asks: int = 0
+    told_ids: set[str] = field(default_factory=set)
+    outcome: str | None = None
+    final_id: str | None = None
+
+
+def orders(count: int, dice: random.Random) -> list[Order]:
+    """This many wishes, one in five of them for trouble at the upstream."""
+    manners = (Manner.KEYED, Manner.KEYED, Manner.JOB, Manner.JOB, Manner.BARE)
+    made = []
+    for number in range(count):
+        trouble = dice.choice(MISCHIEF) if dice.random() < 0.2 else ""
+        made.append(Order(f"chaos {number} {trouble}".strip(), dice.choice(manners)))
+    return made
+
+
+class Caller:
+    """Gets one order done, whatever happens to the gateways."""
+
+    def __init__(
+        self, order: Order, urls: Sequence[str], session: aiohttp.ClientSession, seed: int
+    ) -> None:
+        self._order = order
+        self._urls = urls
+        self._session = session
+        self._dice = random.Random(seed)
+
+    async def run(self) -> None:
+        """Ask until the outcome is known."""
+        while self._order.outcome is None:
+            try:
+                async with asyncio.timeout(self._patience_s()):
+                    if self._order.manner is Manner.JOB:
+                        await self._follow(await self._create())
+                    else:
+                        await self._block()
+            except (aiohttp.ClientError, OSError, TimeoutError):
+                await asyncio.sleep(RETRY_S)
+
+    def _patience_s(self) -> float:
+        """Some hang up early; everybody does in the end."""
+        return self._dice.uniform(0.2, 4.0) if self._dice.random() < 0.3 else 60.0
+
+    async def _block(self) -> None:
+        self._order.asks += 1
+        body = {"prompt": self._order.prompt, **SHORT}
+        async with self._session.post(
+            self._url(GENERATIONS), json=body, headers=self._key()
+        ) as response:
+            self._hear(response.headers.get("Reelgate-Video-Id"))
+            answer = await response.json(content_type=None)
+            if response.status == 200 and answer["status"] == "COMPLETED":
+                self._done("completed", response.headers["Reelgate-Video-Id"])
+            elif response.status >= 400 and "Reelgate-Video-Id" in response.headers:
+                self._done(answer["error"]["code"], response.headers["Reelgate-Video-Id"])
+            else:
+                await asyncio.sleep(RETRY_S)
+
+    async def _create(self) -> str:
+        self._order.asks += 1
+        body = {"prompt": self._order.prompt, "seconds": "5", "size": "1280x720"}
+        async with self._session.post(
+            self._url("/v1/videos"), json=body, headers=self._key()
+        ) as response:
+            answer = await response.json(content_type=None)
+            if response.status != 200:
+                message = f"create answered {response.status}"
+                raise aiohttp.ClientError(message)
+            self._hear(answer["id"])
+            return str(answer["id"])
+
+    async def _follow(self, video_id: str) -> None:
+        while self._order.outcome is None:
+            async with self._session.get(self._url(f"/v1/videos/{video_id}")) as response:
+                answer = await response.json(content_type=None)
+                if response.status == 200:
+                    self._read(answer)
+                elif response.status == 404:
+                    self._done("forgotten", video_id)
+            await asyncio.sleep(RETRY_S)
+
+    def _read(self, video: dict[str, Any]) -> None:
+        if video["status"] == "completed":
+            self._done("completed", video["id"])
+        elif video["status"] == "failed":
+            self._done(video["error"]["code"], video["id"])
+
+    def _hear(self, video_id: str | None) -> None:
+        if video_id is not None:
+            self._order.told_ids.add(video_id)
+
+    def _done(self, outcome: str, video_id: str) -> None:
+        self._order.outcome = outcome
+        self._order.final_id = video_id
+
+    def _url(self, path: str) -> str:
+        return self._dice.choice(self._urls) + path
+
+    def _key(self) -> dict[str, str]:
+        return {} if self._order.manner is Manner.BARE else {"Idempotency-Key": self._order.prompt}
