@@ -18,9 +18,10 @@ def leave_address(folder: Path, url: str) -> None:
     partial.replace(folder / FILE_NAME)
 
 
-def remove_address(folder: Path) -> None:
-    """Take the address away before the gateway stops."""
-    (folder / FILE_NAME).unlink(missing_ok=True)
+def remove_address(folder: Path, url: str) -> None:
+    """Take the address away before the gateway stops, unless another gateway left its own since."""
+    if find_address(folder) == url:
+        (folder / FILE_NAME).unlink(missing_ok=True)
 
 
 def find_address(folder: Path) -> str | None:

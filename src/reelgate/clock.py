@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
+CLOCK: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""An upstream works on while this machine sleeps."""
+
 
 class Clock(Protocol):
     """Wall time for show, monotonic time for measuring; seconds."""
@@ -26,5 +29,5 @@ class SystemClock:
         return time.time()
 
     def monotonic(self) -> float:
-        """Seconds since some fixed moment."""
-        return time.monotonic()
+        """Seconds since some fixed moment; on Linux the time a machine sleeps counts as well."""
+        return time.clock_gettime(CLOCK)

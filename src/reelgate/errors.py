@@ -42,7 +42,6 @@ request, because only then may a submit be sent again.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from inspect import cleandoc
 from typing import Any, ClassVar
 
 
@@ -71,7 +70,7 @@ class ReelgateError(Exception):
         param: str | None = None,
         retry_after_s: float | None = None,
     ) -> None:
-        self.message = message or cleandoc(type(self).__doc__ or "")
+        self.message = message or " ".join((type(self).__doc__ or "").split())
         self.param = param
         self.retry_after_s = retry_after_s
         super().__init__(self.message)

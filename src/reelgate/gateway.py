@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
+from urllib.parse import urljoin
 
 import structlog
 
 from reelgate.catalog import Catalog
 from reelgate.clock import SystemClock
-from reelgate.engine.dispatch import Dispatch
+from reelgate.deployment import Deployment, open_deployment
+from reelgate.errors import UpstreamUnauthorized
 from reelgate.gatekeeper import Gatekeeper
 from reelgate.housekeeping import Housekeeping
 from reelgate.http.context import Context
@@ -21,6 +24,7 @@ from reelgate.media.storage import Storage, open_storage
 from reelgate.providers.base import Provider
 from reelgate.providers.http import HttpClient
 from reelgate.providers.imagine.build import build_sandboxed
+from reelgate.providers.links import video_url
 from reelgate.providers.registry import build_providers
 from reelgate.references import open_references
 from reelgate.sandbox import Sandbox, SandboxOptions
@@ -28,12 +32,10 @@ from reelgate.service import Service
 from reelgate.settings import Settings
 from reelgate.store.admission import Admission
 from reelgate.store.api_keys import ApiKeys
-from reelgate.store.changes import Changes
-from reelgate.store.database import Database, open_database
 from reelgate.store.durations import Durations
-from reelgate.store.lock import only_process_in
-from reelgate.store.migrate import migrate
-from reelgate.store.videos import Videos
+from reelgate.store.videos import Outbox, Videos
+from reelgate.video import Video
+from reelgate.webhooks.build import open_webhooks
 from reelgate.worker import Limits, Tools, Worker
 from reelgate.worker.laws import Laws
 from reelgate.worker.turnstile import Turnstile
@@ -45,33 +47,43 @@ SANDBOX_PATH = "/sandbox/processed"
 
 
 @asynccontextmanager
-async def open_gateway(settings: Settings) -> AsyncIterator[Context]:
+async def open_gateway(settings: Settings, own_url: str = "") -> AsyncIterator[Context]:
     """A running gateway: it carries every unfinished job, whether or not anybody listens.
+
+    `own_url` is where it is served; webhooks link to it where no public address is set.
 
     Raises:
         StorageFailed: the data folder or the database cannot be used.
     """
     async with AsyncExitStack() as stack:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
-        stack.enter_context(only_process_in(settings.data_dir))
-        database = open_database(settings.database)
-        stack.push_async_callback(database.close)
-        await migrate(database)
+        deployment = await stack.enter_async_context(open_deployment(settings))
         providers = await start_providers(settings, stack)
         storage = open_storage(settings.storage)
         keeper = start_keeper(settings, storage, stack)
         gatekeeper = Gatekeeper(
-            ApiKeys(database),
+            ApiKeys(deployment.database),
             SystemClock(),
             open_without_keys=settings.is_loopback or settings.allow_open,
         )
-        service = await start_engine(settings, database, providers, keeper, gatekeeper, stack)
+        outbox = await stack.enter_async_context(
+            open_webhooks(
+                settings,
+                deployment.database,
+                deployment.clock,
+                partial(play_url, settings, own_url, providers),
+            )
+        )
+        service, hand_over = await start_engine(
+            settings, deployment, providers, keeper, gatekeeper, outbox, stack
+        )
         yield Context(
             service=service,
             settings=settings,
             provider=next(iter(providers.values())),
             storage=storage,
             gatekeeper=gatekeeper,
+            hand_over=hand_over,
             references=await stack.enter_async_context(
                 open_references(
                     providers, SystemClock(), allow_private=settings.reference_allow_private
@@ -96,7 +108,10 @@ async def start_providers(settings: Settings, stack: AsyncExitStack) -> dict[str
     http = await stack.enter_async_context(HttpClient(clock=clock))
     if not settings.uses_sandbox:
         return build_providers(http, settings, clock)
-    log.warning("sandbox", note="no IMAGINE_TOKEN: videos are made by the sandbox, not for real")
+    if settings.sandbox == "off":
+        message = "IMAGINE_TOKEN is empty, and REELGATE_SANDBOX=off: there is nobody to make videos"
+        raise UpstreamUnauthorized(message)
+    log.info("sandbox", note="no IMAGINE_TOKEN: videos are made by the sandbox, not for real")
     provider = build_sandboxed(
         http,
         clock,
@@ -121,20 +136,25 @@ def sandbox_options(settings: Settings) -> SandboxOptions:
 
 async def start_engine(
     settings: Settings,
-    database: Database,
+    deployment: Deployment,
     providers: dict[str, Provider],
     keeper: Keeper | None,
     gatekeeper: Gatekeeper,
+    outbox: Outbox | None,
     stack: AsyncExitStack,
-) -> Service:
-    """Set the worker going, first of all on what an earlier process left behind."""
-    clock = SystemClock()
-    changes = Changes()
-    videos = Videos(database, changes)
+) -> tuple[Service, Callable[[], Awaitable[None]]]:
+    """Set the worker going, first of all on what an earlier process left behind.
+
+    Returns:
+        The use cases, and what gives all jobs to other processes where there are others.
+    """
+    clock, changes, database = deployment.clock, deployment.changes, deployment.database
+    videos = Videos(database, changes, outbox)
     limits = Limits(
         submit_attempts=settings.submit_attempts,
         job_timeout_s=settings.job_timeout_s,
         retention_s=settings.retention_s,
+        submit_lease_s=deployment.submit_lease_s,
     )
     laws = Laws(
         Durations(database),
@@ -149,11 +169,13 @@ async def start_engine(
         keeper=keeper,
         clock=clock,
         limits=limits,
-        turnstiles={name: Turnstile(settings.max_in_flight) for name in providers},
+        turnstiles={
+            name: Turnstile(settings.max_in_flight, settings.max_submits) for name in providers
+        },
     )
     worker = Worker(tools, changes)
-    admission = Admission(database)
-    dispatch = Dispatch(worker.carry)
+    admission = Admission(database, deployment.queue_up)
+    dispatch = await deployment.open_dispatch(worker.carry, providers, stack)
     service = Service(
         catalog=Catalog(
             (model for provider in providers.values() for model in provider.models),
@@ -170,10 +192,10 @@ async def start_engine(
         clock=clock,
         adopt_window_s=settings.adopt_window_s,
     )
-    await videos.hang_up_all()
-    await dispatch.start(await videos.unfinished(providers))
+    await deployment.begin(dispatch, videos, providers)
     stack.push_async_callback(dispatch.stop)
     stack.push_async_callback(worker.stop)
+    stack.callback(dispatch.pause)
     housekeeping = Housekeeping(
         videos,
         admission,
@@ -183,7 +205,19 @@ async def start_engine(
         max_total_bytes=settings.max_storage_bytes or None,
     )
     stack.push_async_callback(stopped, asyncio.create_task(housekeeping.run()))
-    return service
+
+    async def hand_over() -> None:
+        if deployment.hands_over:
+            dispatch.pause()
+            await worker.stop()
+
+    return service, hand_over
+
+
+def play_url(settings: Settings, own_url: str, providers: dict[str, Provider], video: Video) -> str:
+    """Where a video plays, told to somebody who has not called the gateway."""
+    base = settings.public_url or own_url or f"http://{settings.host}:{settings.port}"
+    return urljoin(base, video_url(video, providers) or f"/v1/videos/{video.id}/content")
 
 
 async def stopped(task: asyncio.Task[None]) -> None:

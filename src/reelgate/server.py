@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from math import ceil
 
 import uvicorn
 
@@ -17,6 +19,8 @@ from reelgate.settings import Settings
 
 BACKLOG = 4096
 """Connections that may wait to be accepted: a crowd arrives at once."""
+LAST_WORDS_S = 3
+"""How long the last answers may take once nobody may wait any longer."""
 KEEP_ALIVE_S = 75
 """Longer than the idle limit of most proxies, so that it is they who close first."""
 
@@ -37,10 +41,18 @@ class Server(uvicorn.Server):
         self.listening.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Answer those who wait, then stop."""
-        remove_address(self._context.settings.data_dir)
-        self._context.service.close()
+        """Take no more work, let those who wait go on for a while, answer them, then stop."""
+        remove_address(self._context.settings.data_dir, self._url)
+        service = self._context.service
+        service.close()
+        handing_over = asyncio.ensure_future(self._context.hand_over())
+        letting_go = asyncio.get_running_loop().call_later(
+            self._context.settings.shutdown_grace_s, service.let_go
+        )
         await super().shutdown(sockets)
+        letting_go.cancel()
+        service.let_go()
+        await handing_over
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -98,7 +110,7 @@ def http_config(context: Context) -> uvicorn.Config:
         server_header=False,
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=max(1, round(context.settings.shutdown_grace_s)),
+        timeout_graceful_shutdown=ceil(context.settings.shutdown_grace_s) + LAST_WORDS_S,
     )
 
 
@@ -107,7 +119,7 @@ async def serve(
 ) -> None:
     """Serve until SIGINT or SIGTERM; `ready` is called once requests are answered."""
     with listener:
-        async with open_gateway(settings) as context:
+        async with open_gateway(settings, url_of(listener)) as context:
             server = Server(http_config(context), context, url_of(listener))
             telling = asyncio.create_task(tell(server, ready))
             try:
@@ -127,7 +139,7 @@ async def running(settings: Settings) -> AsyncIterator[str]:
     """A gateway in this event loop for as long as the context lasts; yields its address."""
     with listen(settings) as listener:
         url = url_of(listener)
-        async with open_gateway(settings) as context:
+        async with open_gateway(settings, url) as context:
             server = EmbeddedServer(http_config(context), context, url)
             serving = asyncio.create_task(server.serve(sockets=[listener]))
             await server.listening.wait()
@@ -136,3 +148,18 @@ async def running(settings: Settings) -> AsyncIterator[str]:
             finally:
                 server.should_exit = True
                 await serving
+
+
+async def work(settings: Settings, ready: Callable[[], None] = lambda: None) -> None:
+    """Carry jobs without serving HTTP until SIGINT or SIGTERM.
+
+    Raises:
+        StorageFailed: the database cannot be used.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    async with open_gateway(settings):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        ready()
+        await stop.wait()

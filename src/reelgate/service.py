@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, suppress
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 import structlog
 
 from reelgate.catalog import Catalog, check_prompt
 from reelgate.clock import Clock
-from reelgate.engine.dispatch import Dispatch
+from reelgate.engine.base import Engine
 from reelgate.errors import (
     Cancelled,
     InvalidRequest,
@@ -24,6 +25,7 @@ from reelgate.gatekeeper import Gatekeeper
 from reelgate.load import Load
 from reelgate.media.keep import Keeper
 from reelgate.providers.base import Provider
+from reelgate.providers.links import video_url
 from reelgate.store.admission import Admission, Origin, Quota, Terms
 from reelgate.store.changes import Changes, Subscription
 from reelgate.store.videos import LostRace, Page, Videos
@@ -57,7 +59,7 @@ class Service:
         videos: Videos,
         admission: Admission,
         changes: Changes,
-        dispatch: Dispatch,
+        dispatch: Engine,
         providers: Mapping[str, Provider],
         keeper: Keeper | None,
         gatekeeper: Gatekeeper,
@@ -77,6 +79,8 @@ class Service:
         self._clock = clock
         self._adopt_window_s = adopt_window_s
         self._closing = asyncio.Event()
+        self._letting_go = asyncio.Event()
+        self._lines: Counter[str] = Counter()
 
     async def order(self, order: Order, terms: Terms) -> tuple[Video, Origin]:
         """A durable job for this order: a new one set going, or the one that it already has.
@@ -194,18 +198,22 @@ class Service:
             raise VideoNotFound(message, param=param)
         return video
 
-    async def wait(self, video_id: str, timeout_s: float) -> Video:
-        """The video once it is over, or as it is after this many seconds, or at shut-down."""
-        with self._changes.subscribe(video_id) as subscription:
+    async def wait(self, video_id: str, timeout_s: float, gone: asyncio.Future[None]) -> Video:
+        """The video once it is over, or as it is after this many seconds, or at shut-down.
+
+        Or once the future `gone` is done: whoever waits has left.
+        """
+        clock = asyncio.get_running_loop().time
+        ends_at_s = clock() + timeout_s
+        with self._changes.subscribe(video_id) as subscription, waking(subscription, gone):
             video = await self._videos.find(video_id)
             if video is None:
                 raise VideoNotFound
-            try:
-                async with asyncio.timeout(timeout_s):
-                    while not video.is_over and not self._closing.is_set():
-                        video = await subscription.next() or video
-            except TimeoutError:
-                pass
+            while not (video.is_over or gone.done() or self._letting_go.is_set()):
+                left_s = ends_at_s - clock()
+                if left_s <= 0:
+                    break
+                video = await subscription.next_within(left_s) or video
             return video
 
     def remixed(self, video: Video, prompt: str) -> VideoRequest:
@@ -232,17 +240,41 @@ class Service:
         """Whether the gateway takes no more work."""
         return self._closing.is_set()
 
+    @property
+    def lets_go(self) -> bool:
+        """Whether nobody may wait any longer."""
+        return self._letting_go.is_set()
+
     def close(self) -> None:
-        """Take no more work, and let nobody wait any longer."""
+        """Take no more work; whoever waits may wait on."""
         self._closing.set()
+        self._changes.wake_all()
+
+    def let_go(self) -> None:
+        """Let nobody wait any longer."""
+        self.close()
+        self._letting_go.set()
         self._changes.wake_all()
 
     async def count_open(self) -> int:
         """How many videos are on their way."""
         return await self._videos.count_open()
 
+    @contextmanager
+    def holding(self, video_id: str) -> Iterator[None]:
+        """A blocking caller holds the line for a video; several may, by one Idempotency-Key."""
+        self._lines[video_id] += 1
+        try:
+            yield
+        finally:
+            self._lines[video_id] -= 1
+            if not self._lines[video_id]:
+                del self._lines[video_id]
+
     async def hang_up(self, video_id: str) -> None:
-        """The blocking caller has no answer: the next identical request adopts the job."""
+        """A blocking caller has no answer: if it was the last, the next like it adopts the job."""
+        if self._lines[video_id] > 1:
+            return
         await self._videos.hand_over(video_id, Caller.WAITING, Caller.GONE)
 
     async def answered(self, video_id: str) -> None:
@@ -263,7 +295,18 @@ class Service:
 
     def video_url(self, video: Video) -> str | None:
         """Where anybody can play the video, once it is ready; None before it was accepted."""
-        provider = self._providers.get(video.provider)
-        if provider is None or video.provider_id is None:
-            return None
-        return provider.video_url(video.provider_id)
+        return video_url(video, self._providers)
+
+
+@contextmanager
+def waking(subscription: Subscription, gone: asyncio.Future[None]) -> Iterator[None]:
+    """Wake a subscription's waiter when a future is done, too."""
+
+    def wake(_: asyncio.Future[None]) -> None:
+        subscription.wake()
+
+    gone.add_done_callback(wake)
+    try:
+        yield
+    finally:
+        gone.remove_done_callback(wake)

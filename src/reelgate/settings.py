@@ -7,9 +7,14 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
-from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from reelgate.errors import InvalidRequest
+from reelgate.netguard import check_url
+from reelgate.whsec import decode_secrets
+
+WEBHOOK_EVENTS = frozenset({"video.completed", "video.failed", "video.in_progress"})
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -21,7 +26,13 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="REELGATE_", env_file=".env", extra="ignore", frozen=True, populate_by_name=True
+        env_prefix="REELGATE_",
+        env_file=".env",
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+        # What an error repeats may be a secret, or an address with one in it.
+        hide_input_in_errors=True,
     )
 
     # The upstream account
@@ -143,6 +154,12 @@ class Settings(BaseSettings):
     max_in_flight: int = Field(
         10_000, ge=1, description="Videos that the upstream account may have under way at once."
     )
+    max_submits: int = Field(
+        32,
+        ge=1,
+        description="Submits that may wait for the upstream's answer at once: as many may end as "
+        "`submission_unknown` when the gateway is killed.",
+    )
     max_waiting: int = Field(
         20_000,
         ge=1,
@@ -159,6 +176,26 @@ class Settings(BaseSettings):
     )
     shutdown_grace_s: float = Field(
         5.0, ge=0, description="How long callers may still wait when the gateway is told to stop."
+    )
+
+    # Webhooks
+    # The order of these three counts: the check of each looks at those before it.
+    webhook_allow_private: bool = Field(
+        default=False, description="Send webhooks to private and loopback addresses too."
+    )
+    webhook_url: str = Field(
+        "", description="Told of every video's end, beside the `webhook_url` of a request."
+    )
+    webhook_secret: SecretStr = Field(
+        SecretStr(""),
+        validate_default=True,
+        description="`whsec_...`: signs webhooks; several, separated by blanks, sign side by side."
+        " Empty: no webhooks.",
+    )
+    webhook_events: str = Field(
+        "video.completed,video.failed",
+        description="The events that are told, separated by commas; `video.in_progress` exists"
+        " too.",
     )
 
     # The sandbox
@@ -199,6 +236,45 @@ class Settings(BaseSettings):
             raise ValueError(message)
         return value.rstrip("/")
 
+    @field_validator("webhook_url")
+    @classmethod
+    def _is_endpoint(cls, value: str, info: ValidationInfo) -> str:
+        allow_private = bool(info.data.get("webhook_allow_private"))
+        if value:
+            try:
+                check_url(value, param="it", allow_private=allow_private)
+            except InvalidRequest as error:
+                raise ValueError(error.message) from error
+        return value
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _is_secret(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        keys = decode_secrets(value.get_secret_value())
+        if info.data.get("webhook_url") and not keys:
+            message = "it is needed to sign with, because REELGATE_WEBHOOK_URL is set"
+            raise ValueError(message)
+        return value
+
+    @field_validator("webhook_events")
+    @classmethod
+    def _are_events(cls, value: str) -> str:
+        unknown = set(split(value)) - WEBHOOK_EVENTS
+        if unknown:
+            message = f"there is no {', '.join(sorted(unknown))}: use {', '.join(WEBHOOK_EVENTS)}"
+            raise ValueError(message)
+        return value
+
+    @property
+    def webhook_keys(self) -> tuple[bytes, ...]:
+        """The keys that sign webhooks; none where there are to be no webhooks."""
+        return decode_secrets(self.webhook_secret.get_secret_value())
+
+    @property
+    def webhook_event_names(self) -> frozenset[str]:
+        """The events that are told."""
+        return frozenset(split(self.webhook_events))
+
     @property
     def uses_sandbox(self) -> bool:
         """Whether the built-in sandbox stands in for imagine.art."""
@@ -213,6 +289,11 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """The database's URL, with its default filled in."""
         return self.database_url or f"sqlite:///{self.data_dir.absolute()}/reelgate.sqlite"
+
+    @property
+    def shares_database(self) -> bool:
+        """Whether other processes may work on the same database."""
+        return self.database.startswith("postgres")
 
     @property
     def storage(self) -> str:
@@ -233,4 +314,9 @@ class Settings(BaseSettings):
     @property
     def origins(self) -> list[str]:
         """The CORS origins as a list."""
-        return [origin.strip() for origin in self.cors_origins.split(",") if origin.strip()]
+        return split(self.cors_origins)
+
+
+def split(listed: str) -> list[str]:
+    """The entries of a list that is separated by commas."""
+    return [entry.strip() for entry in listed.split(",") if entry.strip()]

@@ -83,6 +83,17 @@ async def test_after_a_rest_jobs_are_let_in_one_by_one_until_one_is_accepted() -
     await queue.close()
 
 
+async def test_only_so_many_submits_wait_for_their_answer_at_once() -> None:
+    queue = Queue(Turnstile(submits=2))
+    for number in range(5):
+        await queue.join("a", str(number))
+    assert queue.inside == ["0", "1"]
+    queue.places["0"].settled(accepted=True)
+    await settle()
+    assert queue.inside == ["0", "1", "2"]
+    await queue.close()
+
+
 async def test_a_job_that_gives_up_waiting_takes_no_place() -> None:
     queue = Queue(Turnstile(1))
     for job in ("a", "b", "c"):

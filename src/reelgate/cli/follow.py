@@ -7,7 +7,7 @@ import os
 import shlex
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,6 +23,8 @@ from reelgate.cli.remote import RemoteVideo
 PATIENCE_S = 30.0
 """How long a gateway may be away, as during a restart, before we give up on it."""
 PAUSE_S = 1.0
+MAX_ROUNDS = 30
+"""Gateways that are there but break off again and again are given up as well."""
 TEMPORARY = frozenset({429, 502, 503, 504})
 
 T = TypeVar("T")
@@ -54,7 +56,9 @@ class Vigil:
 
     wish: Wish
     video: RemoteVideo
-    seen_at: float = field(default=0.0)
+    seen_at: float = 0.0
+    ends_at: float | None = None
+    rounds: int = 0
 
     async def see_through(self, client: Client) -> Ending:
         """Wait until the video is over, and save it where that is wanted.
@@ -87,8 +91,9 @@ class Vigil:
 
     @property
     def patience_is_over(self) -> bool:
-        """Whether the gateway has been away for too long."""
-        return asyncio.get_running_loop().time() - self.seen_at > PATIENCE_S
+        """Whether the gateway has been away for too long, or went away too often."""
+        away_s = asyncio.get_running_loop().time() - self.seen_at
+        return away_s > PATIENCE_S or self.rounds >= MAX_ROUNDS
 
 
 async def temporary_is_unreachable(asking: Awaitable[T]) -> T:
@@ -110,7 +115,9 @@ async def follow(wish: Wish, begin: Callable[[Client], Awaitable[RemoteVideo]]) 
     async with wish.place.reach() as client:
         vigil = Vigil(wish, await begin(client))
         announce(vigil, client)
-        async with explained(vigil), asyncio.timeout(wish.timeout_s):
+        if wish.timeout_s is not None:
+            vigil.ends_at = asyncio.get_running_loop().time() + wish.timeout_s
+        async with explained(vigil), asyncio.timeout_at(vigil.ends_at):
             with suppress(Unreachable):
                 return await vigil.see_through(client)
     return await go_on(vigil)
@@ -118,8 +125,9 @@ async def follow(wish: Wish, begin: Callable[[Client], Awaitable[RemoteVideo]]) 
 
 async def go_on(vigil: Vigil) -> Ending:
     """See it through with whichever gateway is at this place now."""
-    async with explained(vigil), asyncio.timeout(vigil.wish.timeout_s):
+    async with explained(vigil), asyncio.timeout_at(vigil.ends_at):
         while True:
+            vigil.rounds += 1
             say("The gateway went away; looking for it.", "yellow")
             await asyncio.sleep(PAUSE_S)
             try:

@@ -31,9 +31,12 @@ class Entry:
 COMMANDS = {
     "generate": Entry("reelgate.cli.commands.generate", "Make a video and save it."),
     "serve": Entry("reelgate.cli.commands.serve", "Run the gateway."),
+    "worker": Entry("reelgate.cli.commands.worker", "Carry jobs without serving HTTP."),
+    "migrate": Entry("reelgate.cli.commands.migrate", "Bring the database up to date."),
     "videos": Entry("reelgate.cli.commands.videos", "List, follow, fetch, cancel, delete videos."),
     "backup": Entry("reelgate.cli.commands.backup", "Copy the database while the gateway runs."),
     "keys": Entry("reelgate.cli.commands.keys", "Make, list and revoke API keys."),
+    "webhooks": Entry("reelgate.cli.commands.webhooks", "Show and repeat what was told to others."),
     "sandbox": Entry("reelgate.cli.commands.sandbox", "Run a stand-in for imagine.art, alone."),
 }
 

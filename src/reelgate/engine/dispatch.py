@@ -4,62 +4,116 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from datetime import timedelta
 
-from pgqueuer import InMemoryDriver, InMemoryQueries, Job, PgQueuer, RetryRequested
+import structlog
+from pgqueuer import Job, QueueManager, RetryRequested
+from pgqueuer.ports import RepositoryPort
+
+from reelgate.engine.base import HandBack, TakenOver
+
+log = structlog.get_logger()
 
 ENTRYPOINT = "carry_video"
-BATCH = 100
-"""Jobs taken at once: PgQueuer counts what is under way at each take."""
-NEVER = timedelta(days=1)
-"""In memory nobody else can take a job over, so heartbeats would only cost."""
+RESTART_S = 1.0
 
 
-class HandBack(Exception):
-    """The carrier stops before the video is finished: somebody must carry it on.
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """How the queue is worked through.
 
-    `delay_s` is how long to leave it.
+    Attributes:
+        batch: jobs taken at once.
+        look_every: how often the queue is looked at when nothing is heard of it.
+        heartbeat_timeout: a job whose carrier was not heard for so long is taken over.
     """
 
-    def __init__(self, delay_s: float = 0.0) -> None:
-        super().__init__(f"carry on in {delay_s} s")
-        self.delay_s = delay_s
+    batch: int
+    look_every: timedelta
+    heartbeat_timeout: timedelta
 
 
 class Dispatch:
     """The queue between those who ask for videos and the worker that carries them."""
 
-    def __init__(self, carry: Callable[[str], Awaitable[None]]) -> None:
-        """`carry` takes a video's id and returns once there is nothing left to do for it."""
-        driver = InMemoryDriver()
-        self._queue = InMemoryQueries(driver)
-        self._queuer = PgQueuer(driver, queries=self._queue)
-        self._running: asyncio.Task[None] | None = None
+    def __init__(
+        self,
+        carry: Callable[[str], Awaitable[None]],
+        queue: RepositoryPort,
+        rhythm: Rhythm,
+        forget_only: Callable[[Job], None] = lambda _: None,
+    ) -> None:
+        """Set the queue up.
 
-        @self._queuer.entrypoint(ENTRYPOINT)
-        async def handle(job: Job) -> None:
-            try:
-                await carry((job.payload or b"").decode())
-            except HandBack as stop:
-                raise RetryRequested(timedelta(seconds=stop.delay_s)) from stop
+        `carry` takes a video's id and returns once there is nothing left to do for it;
+        `forget_only` is told a job that has ended here but not in the queue.
+        """
+        self._carry = carry
+        self._queue = queue
+        self._rhythm = rhythm
+        self._forget_only = forget_only
+        self._managers: list[QueueManager] = []
+        self._running: asyncio.Task[None] | None = None
+        self._stopping = False
 
     async def start(self, unfinished: Iterable[str]) -> None:
         """Start taking work, first of all what an earlier process left behind."""
         await self.enqueue(*unfinished)
-        self._running = asyncio.create_task(
-            self._queuer.run(batch_size=BATCH, heartbeat_timeout=NEVER)
-        )
+        self._running = asyncio.create_task(self._run())
 
     async def enqueue(self, *video_ids: str) -> None:
-        """Let the worker carry these videos."""
+        """Let the worker carry these videos; one that is in the queue already stays as it is."""
         if not video_ids:
             return
         count = len(video_ids)
         payloads: list[bytes | None] = [video_id.encode() for video_id in video_ids]
-        await self._queue.enqueue([ENTRYPOINT] * count, payloads, [0] * count)
+        await self._queue.enqueue(
+            [ENTRYPOINT] * count,
+            payloads,
+            [0] * count,
+            dedupe_key=list(video_ids),
+            on_conflict="skip",
+        )
+
+    def pause(self) -> None:
+        """Take no more work."""
+        self._stopping = True
+        for manager in self._managers:
+            manager.shutdown.set()
 
     async def stop(self) -> None:
         """Take no more work and return once the worker has let go of what it carries."""
-        self._queuer.shutdown.set()
+        self.pause()
         if self._running is not None:
             await asyncio.wait([self._running])
+
+    async def _run(self) -> None:
+        while not self._stopping:
+            manager = self._manager()
+            try:
+                await manager.run(
+                    batch_size=self._rhythm.batch,
+                    dequeue_timeout=self._rhythm.look_every,
+                    heartbeat_timeout=self._rhythm.heartbeat_timeout,
+                    log_aggregation_interval=timedelta(0),
+                )
+            except Exception:
+                log.exception("dispatch_failed")
+                await asyncio.sleep(RESTART_S)
+            finally:
+                self._managers.remove(manager)
+
+    def _manager(self) -> QueueManager:
+        manager = QueueManager(self._queue)
+        manager.entrypoint(ENTRYPOINT)(self._handle)
+        self._managers.append(manager)
+        return manager
+
+    async def _handle(self, job: Job) -> None:
+        try:
+            await self._carry((job.payload or b"").decode())
+        except HandBack as stop:
+            raise RetryRequested(timedelta(seconds=stop.delay_s)) from stop
+        except TakenOver:
+            self._forget_only(job)

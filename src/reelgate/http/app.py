@@ -10,7 +10,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from reelgate.errors import ReelgateError
-from reelgate.http import generations, health, models, problems, sandbox, videos
+from reelgate.http import document, generations, health, models, problems, sandbox, videos
 from reelgate.http.context import Context
 from reelgate.http.middleware import BodyGuard, RequestContext
 from reelgate.version import VERSION
@@ -49,6 +49,8 @@ def create_app(context: Context) -> FastAPI:
         app.include_router(room.router)
     if context.sandbox:
         app.include_router(sandbox.router)
+    # FastAPI keeps the document that it finds here.
+    app.openapi_schema = document.completed(app.openapi())
     return app
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import Coroutine
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -31,6 +29,10 @@ class BlockingAnswer(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Wait, answer, and note whether the caller has had its answer."""
+        with self.ctx.service.holding(self._video.id):
+            await self._serve(scope, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         hung_up = asyncio.ensure_future(disconnected(receive))
         try:
             video = await self._wait(hung_up, send)
@@ -58,16 +60,18 @@ class BlockingAnswer(Response):
         ends_at = loop.time() + self.limit_s()
         while True:
             left_s = max(0.0, ends_at - loop.time())
-            wait = self.ctx.service.wait(self._video.id, min(left_s, self.beat_every_s() or left_s))
-            video = await first_of(wait, hung_up)
-            if video is None or video.is_over or loop.time() >= ends_at or self.is_closing:
+            wait_s = min(left_s, self.beat_every_s() or left_s)
+            video = await self.ctx.service.wait(self._video.id, wait_s, hung_up)
+            if video.is_over or loop.time() >= ends_at or self.is_closing:
                 return video
+            if hung_up.done():
+                return None
             await self.beat(send)
 
     @property
     def is_closing(self) -> bool:
-        """Whether the gateway is stopping."""
-        return self.ctx.service.is_closing
+        """Whether the gateway is stopping and waits for no video any longer."""
+        return self.ctx.service.lets_go
 
     def limit_s(self) -> float:
         """How long to wait at most."""
@@ -91,14 +95,3 @@ def error_of(video: Video) -> ReelgateError:
     if failure is None:
         return ReelgateError()
     return job_error(failure.code, failure.message, retry_after_s=failure.retry_after_s)
-
-
-async def first_of(wait: Coroutine[Any, Any, Video], hung_up: asyncio.Future[None]) -> Video | None:
-    """What the wait returns, or None if the caller hangs up first."""
-    waiting = asyncio.ensure_future(wait)
-    either: set[asyncio.Future[Any]] = {waiting, hung_up}
-    try:
-        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        return waiting.result() if waiting.done() else None
-    finally:
-        waiting.cancel()

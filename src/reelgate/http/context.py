@@ -1,5 +1,6 @@
 """What every route works with."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import urljoin
@@ -25,6 +26,8 @@ class Context:
     storage: Storage
     gatekeeper: Gatekeeper
     references: References
+    hand_over: Callable[[], Awaitable[None]]
+    """Gives the jobs to other processes, where there are others."""
 
     @property
     def sandbox(self) -> bool:

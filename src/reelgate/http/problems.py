@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.routing import compile_path
 
 from reelgate.errors import (
     InternalError,
@@ -94,16 +95,27 @@ async def on_validation_error(_request: Request, error: Exception) -> JSONRespon
     return answer(invalid(errors))
 
 
-async def on_http_exception(_request: Request, error: Exception) -> JSONResponse:
+async def on_http_exception(request: Request, error: Exception) -> JSONResponse:
     """Answer the framework's own 404 and 405."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     if status == HTTPStatus.NOT_FOUND:
         return answer(RouteNotFound())
     if status == HTTPStatus.METHOD_NOT_ALLOWED and isinstance(error, HTTPException):
-        return answer(MethodNotAllowed(), error.headers)
+        return answer(MethodNotAllowed(), {"Allow": ", ".join(sorted(allowed(request)))})
     if status == HTTPStatus.BAD_REQUEST:
         return answer(MalformedRequest())
     return answer(InternalError())
+
+
+def allowed(request: Request) -> set[str]:
+    """The methods that an address takes; each has a route of its own, which knows no other."""
+    paths: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
+    return {
+        method.upper()
+        for template, operations in paths.items()
+        if compile_path(template)[0].match(request.scope["path"])
+        for method in operations
+    }
 
 
 def invalid(errors: Sequence[Mapping[str, Any]]) -> InvalidRequest:

@@ -4,6 +4,15 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
 
+from reelgate.catalog import MAX_PROMPT_CHARS
+
+PROMPT_SCHEMA: dict[str, Any] = {
+    "minLength": 1,
+    "maxLength": MAX_PROMPT_CHARS,
+    "pattern": r"\S",
+}
+"""For the document only: the catalog checks a prompt, and says in words what is wrong with it."""
+
 
 class GenerationRequest(BaseModel):
     """A video to make; what is left out takes the model's default."""
@@ -22,7 +31,9 @@ class GenerationRequest(BaseModel):
         },
     )
 
-    prompt: StrictStr = Field(description="What the video shows: 1 to 2000 characters.")
+    prompt: StrictStr = Field(
+        description="What the video shows: 1 to 2000 characters.", json_schema_extra=PROMPT_SCHEMA
+    )
     aspect_ratio: StrictStr | None = Field(
         None, description="imagine-text-to-video: `16:9` (default), `9:16`, `4:3`, `1:1`."
     )
@@ -104,7 +115,10 @@ class RemixRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    prompt: StrictStr = Field(description="What the new video shows: 1 to 2000 characters.")
+    prompt: StrictStr = Field(
+        description="What the new video shows: 1 to 2000 characters.",
+        json_schema_extra=PROMPT_SCHEMA,
+    )
 
 
 class VideoError(BaseModel):

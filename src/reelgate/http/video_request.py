@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 from fastapi import Request
@@ -10,8 +11,11 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    StrictBool,
+    StrictInt,
     StrictStr,
     ValidationError,
+    WithJsonSchema,
     model_validator,
 )
 from starlette.datastructures import FormData, UploadFile
@@ -19,6 +23,7 @@ from starlette.datastructures import FormData, UploadFile
 from reelgate.catalog import Model
 from reelgate.errors import InvalidRequest, MalformedRequest, Problem
 from reelgate.http.problems import invalid
+from reelgate.http.schemas import PROMPT_SCHEMA
 from reelgate.sizes import OPENAI_SIZES, from_size, sizes
 from reelgate.video import Duration, VideoRequest
 
@@ -27,6 +32,7 @@ MAX_METADATA_KEY_CHARS = 64
 MAX_METADATA_VALUE_CHARS = 512
 INDEXED = re.compile(r"(\w+)\[(\w+)\]")
 """How a form spells one entry of an object: `metadata[order]`."""
+PLAIN_NUMBER = re.compile(r"-?[0-9]{1,18}")
 OBJECTS = frozenset({"metadata", "input_reference"})
 """The fields that hold objects: in a form as JSON, or entry by entry."""
 
@@ -41,25 +47,14 @@ def read_seconds(value: object) -> object:
     raise ValueError(message)
 
 
-def no_boolean(value: object) -> object:
-    """A form's text may stand for a number, but true is none."""
-    if isinstance(value, bool):
-        message = "takes a whole number"
-        raise ValueError(message)
-    return value
-
-
-def no_number(value: object) -> object:
-    """A form's text may stand for true or false, but a number does not."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        message = "takes true or false"
-        raise ValueError(message)
-    return value
-
-
-Seconds = Annotated[Duration | None, BeforeValidator(read_seconds)]
-Number = Annotated[int | None, BeforeValidator(no_boolean)]
-Flag = Annotated[bool | None, BeforeValidator(no_number)]
+SECONDS_SCHEMA = {
+    "anyOf": [
+        {"type": "integer"},
+        {"type": "string", "pattern": "^([0-9]{1,9}|auto)$"},
+        {"type": "null"},
+    ]
+}
+Seconds = Annotated[Duration | None, BeforeValidator(read_seconds), WithJsonSchema(SECONDS_SCHEMA)]
 MetadataKey = Annotated[str, Field(max_length=MAX_METADATA_KEY_CHARS)]
 MetadataValue = Annotated[str, Field(max_length=MAX_METADATA_VALUE_CHARS)]
 
@@ -98,15 +93,19 @@ class VideoCreate(BaseModel):
         },
     )
 
-    prompt: StrictStr = Field(description="What the video shows: 1 to 2000 characters.")
+    prompt: StrictStr = Field(
+        description="What the video shows: 1 to 2000 characters.", json_schema_extra=PROMPT_SCHEMA
+    )
     model: StrictStr | None = Field(None, description="A model's id or alias.")
     seconds: Seconds = Field(None, description="How long the video is, OpenAI's spelling.")
     duration: Seconds = Field(None, description="How long the video is, our spelling.")
     size: StrictStr | None = Field(None, description="`1280x720` and the like.")
     aspect_ratio: StrictStr | None = Field(None, description="`16:9` and the like.")
     resolution: StrictStr | None = Field(None, description="`720p` and the like.")
-    style_id: Number = Field(None, description="imagine-text-to-video: the style's number.")
-    is_enhance: Flag = Field(None, description="Let the model improve the prompt.")
+    style_id: StrictInt | None = Field(
+        None, description="imagine-text-to-video: the style's number."
+    )
+    is_enhance: StrictBool | None = Field(None, description="Let the model improve the prompt.")
     input_reference: ImageReference | None = Field(
         None, description="A picture to start from: `{image_url}` here, or a file in a form."
     )
@@ -217,8 +216,22 @@ def form_fields(form: FormData) -> tuple[dict[str, Any], UploadFile | None]:
         elif name in OBJECTS:
             fields[name] = json_fields(value.encode())
         else:
-            fields[name] = value
+            fields[name] = FROM_TEXT.get(name, str)(value)
     return fields, upload
+
+
+def whole_number(text: str) -> int | str:
+    """A number that a form spells; any other text as it is, to be refused."""
+    return int(text) if PLAIN_NUMBER.fullmatch(text) else text
+
+
+def truth(text: str) -> bool | str:
+    """What `true` and `false` mean in a form; any other text as it is, to be refused."""
+    return {"true": True, "false": False}.get(text, text)
+
+
+FROM_TEXT: Mapping[str, Callable[[str], object]] = {"style_id": whole_number, "is_enhance": truth}
+"""The fields whose values a form, which knows only text, must spell."""
 
 
 def only_reference(name: str, upload: UploadFile) -> UploadFile:

@@ -1,12 +1,13 @@
 """The job shape: OpenAI's Videos API, and what it lacks."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from reelgate.http.content import Variant, content_of
 from reelgate.http.context import Context, Ctx, Owner
+from reelgate.http.document import CREATE_BODY, NOT_FOUND, REFUSED
 from reelgate.http.events import EventStream
 from reelgate.http.ordering import terms_of
 from reelgate.http.reference import request_of
@@ -20,11 +21,12 @@ from reelgate.http.schemas import (
 )
 from reelgate.http.sync import SyncAnswer
 from reelgate.http.video_object import video_object
-from reelgate.http.video_request import VideoCreate, read_video_create
+from reelgate.http.video_request import read_video_create
 from reelgate.service import Order
 from reelgate.store.admission import Origin
 from reelgate.store.videos import Page
 from reelgate.video import STATUS, Caller, Video, VideoStatus
+from reelgate.webhooks.endpoint import check_endpoint
 
 router = APIRouter(prefix="/v1/videos", tags=["Videos"])
 
@@ -32,38 +34,6 @@ POLL_AFTER_MS = "2000"
 """OpenAI's SDK keeps to the first `openai-poll-after-ms` it is sent."""
 
 VideoId = Annotated[str, Path(description="The video's id: `video_...`.")]
-
-NOT_FOUND: dict[int | str, dict[str, Any]] = {
-    404: {"model": ErrorAnswer, "description": "There is no such video."}
-}
-REFUSED: dict[int | str, dict[str, Any]] = {
-    400: {"model": ErrorAnswer, "description": "The body cannot be read."},
-    413: {"model": ErrorAnswer, "description": "The body is too large."},
-    415: {"model": ErrorAnswer, "description": "The body is neither JSON nor a form."},
-    422: {"model": ErrorAnswer, "description": "A value the model does not take."},
-    **NOT_FOUND,
-}
-CREATE_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {"schema": VideoCreate.model_json_schema(ref_template="{model}")},
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["prompt"],
-                    "properties": {
-                        "prompt": {"type": "string"},
-                        "model": {"type": "string"},
-                        "seconds": {"type": "string"},
-                        "size": {"type": "string"},
-                        "input_reference": {"type": "string", "format": "binary"},
-                    },
-                }
-            },
-        },
-    }
-}
 
 
 @router.post(
@@ -200,18 +170,38 @@ async def remix_video(
 
 async def order(request: Request, ctx: Context, owner: str, caller: Caller) -> tuple[Video, bool]:
     """Read the request's body and find or make its job; whether it existed before."""
-    body, upload = await read_video_create(request)
-    model = ctx.service.catalog.find(body.model or ctx.settings.default_model)
-    wanted = Order(
-        request=await request_of(body, upload, model, ctx.references),
-        owner=owner,
-        caller=caller,
-        metadata=body.metadata or {},
-        webhook_url=body.webhook_url,
-    )
-    terms = terms_of(request.headers, ctx.service, adopts=caller is Caller.WAITING)
-    video, origin = await ctx.service.order(wanted, terms)
-    return video, origin is not Origin.NEW
+    try:
+        body, upload = await read_video_create(request)
+        check_webhook(body.webhook_url, ctx)
+        named = ctx.settings.default_model if body.model is None else body.model
+        wanted = Order(
+            request=await request_of(body, upload, ctx.service.catalog.find(named), ctx.references),
+            owner=owner,
+            caller=caller,
+            metadata=body.metadata or {},
+            webhook_url=body.webhook_url,
+        )
+        terms = terms_of(request.headers, ctx.service, adopts=caller is Caller.WAITING)
+        video, origin = await ctx.service.order(wanted, terms)
+        return video, origin is not Origin.NEW
+    finally:
+        # A form may hold a picture, which lies in a temporary file until then.
+        await request.close()
+
+
+def check_webhook(url: str | None, ctx: Context) -> None:
+    """Refuse an address at which nobody could be told.
+
+    Raises:
+        InvalidRequest: naming `webhook_url`.
+    """
+    settings = ctx.settings
+    if url is not None:
+        check_endpoint(
+            url,
+            can_sign=bool(settings.webhook_keys),
+            allow_private=settings.webhook_allow_private,
+        )
 
 
 def shown(video: Video, request: Request, ctx: Context, *, attached: bool = False) -> Response:

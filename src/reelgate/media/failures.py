@@ -35,5 +35,9 @@ def unreadable(reason: str) -> StorageFailed:
 
 
 def gone() -> VideoExpired:
-    """The video's file is not there any more."""
-    return VideoExpired()
+    """The video's file is not there any more, or was never on this machine."""
+    message = (
+        "the video's file is not in this gateway's storage: it was removed, or another machine "
+        "keeps it in a folder of its own (machines must share REELGATE_STORAGE_URL)"
+    )
+    return VideoExpired(message)

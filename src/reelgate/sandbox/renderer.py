@@ -67,8 +67,9 @@ class RenderWorker:
         if self._process is not None and self._process.returncode is not None:
             await self.close()
         if self._process is None:
+            # A session of its own: Ctrl-C on the terminal is for the parent, which ends the worker.
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", WORKER, stdin=PIPE, stdout=PIPE
+                sys.executable, "-m", WORKER, stdin=PIPE, stdout=PIPE, start_new_session=True
             )
         return self._process
 

@@ -6,8 +6,12 @@ the job and the others find it.
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from sqlalchemy import (
     Connection,
@@ -18,6 +22,7 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    text,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -85,6 +90,9 @@ class Terms:
     quota: Quota = Quota()
 
 
+BESIDE = ("metadata", "webhook_url", "remixed_from")
+"""What a body tells beside the video: another caller's retry may differ in nothing else."""
+
 # Statements are built once: building one costs as much as running it.
 SAME_REQUEST = (
     select(videos)
@@ -96,7 +104,9 @@ SAME_REQUEST = (
     .limit(1)
 )
 FIRST_TRY = SAME_REQUEST.where(
-    videos.c.created_at >= bindparam("since"), videos.c.retries < bindparam("the_retry")
+    videos.c.created_at >= bindparam("since"),
+    videos.c.retries < bindparam("the_retry"),
+    *(videos.c[name].is_not_distinct_from(bindparam(f"the_{name}")) for name in BESIDE),
 ).with_for_update(skip_locked=True)
 FINISHED = SAME_REQUEST.where(
     videos.c.state == State.COMPLETED.value,
@@ -144,17 +154,38 @@ COUNT_OPEN = (
 SPENT = select(func.sum(videos.c.cost)).where(
     videos.c.owner == bindparam("the_owner"), videos.c.created_at >= bindparam("since")
 )
+
+
+def keep_or_renew(insertion: sqlite.Insert | postgresql.Insert) -> Executable:
+    """A key's insertion, which also takes the place of the same key when that has had its day."""
+    renewed = {name: insertion.excluded[name] for name in ("fingerprint", "video_id", "created_at")}
+    return insertion.on_conflict_do_update(
+        index_elements=[keys.c.owner, keys.c.key],
+        set_=renewed,
+        where=keys.c.created_at < bindparam("before"),
+    )
+
+
+ONE_BY_ONE = text("SELECT pg_advisory_xact_lock(hashtextextended(:the_owner, 0))")
 KEEP_KEY = {
-    "sqlite": sqlite.insert(keys).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(keys).on_conflict_do_nothing(),
+    "sqlite": keep_or_renew(sqlite.insert(keys)),
+    "postgresql": keep_or_renew(postgresql.insert(keys)),
 }
+
+
+def no_queue(_connection: Connection, _video_id: str) -> None:
+    """Where the queue is not in the database, the transaction has nothing to add to it."""
 
 
 class Admission:
     """The one door through which jobs come into being."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self, database: Database, queue_up: Callable[[Connection, str], None] = no_queue
+    ) -> None:
+        """`queue_up` is told a new job's id in the transaction that makes it."""
         self._database = database
+        self._queue_up = queue_up
 
     async def admit(self, video: Video, terms: Terms) -> tuple[Video, Origin]:
         """Make this video durable, or find the one that already answers its request.
@@ -164,7 +195,14 @@ class Admission:
             VideoNotFound: its key's video was deleted.
             RateLimited: a new job would be more than its owner may have.
         """
-        return await self._database.write(lambda connection: admit(connection, video, terms))
+
+        def change(connection: Connection) -> tuple[Video, Origin]:
+            admitted, origin = admit(connection, video, terms)
+            if origin is Origin.NEW:
+                self._queue_up(connection, admitted.id)
+            return admitted, origin
+
+        return await self._database.write(change)
 
     async def forget_keys(self, now: float) -> None:
         """Drop the Idempotency-Keys that have lived their day."""
@@ -201,6 +239,9 @@ def check_quota(connection: Connection, owner: str, terms: Terms) -> None:
         RateLimited: saying which limit, and when to come back.
     """
     quota = terms.quota
+    if quota != Quota() and connection.dialect.name == "postgresql":
+        # Other processes count as well: one owner's jobs are admitted one after the other.
+        connection.execute(ONE_BY_ONE, {"the_owner": owner})
     if quota.max_in_flight is not None:
         open_jobs = connection.scalar(COUNT_OPEN, {"the_owner": owner}) or 0
         if open_jobs >= quota.max_in_flight:
@@ -218,9 +259,10 @@ def keep_key(connection: Connection, video: Video, terms: Terms) -> bool:
     row = {
         "owner": video.owner,
         "key": terms.idempotency_key,
-        "fingerprint": video.request.fingerprint(),
+        "fingerprint": body_digest(video),
         "video_id": video.id,
         "created_at": terms.now,
+        "before": terms.now - KEY_LIFE_S,
     }
     return bool(connection.execute(KEEP_KEY[connection.dialect.name], row).rowcount)
 
@@ -229,14 +271,25 @@ def by_key(connection: Connection, video: Video, terms: Terms) -> Video:
     """The video that this Idempotency-Key stands for."""
     values = {"the_owner": video.owner, "k": terms.idempotency_key}
     known = connection.execute(FIND_KEY, values).mappings().one()
-    if known["fingerprint"] != video.request.fingerprint():
+    if known["fingerprint"] != body_digest(video):
         raise IdempotencyMismatch(param="Idempotency-Key")
-    return call_again(connection, known["video_id"])
+    return call_again(connection, known["video_id"], video.caller)
 
 
-def call_again(connection: Connection, video_id: str) -> Video:
-    """A video that was answered before; if its caller had gone away, it is back now."""
-    connection.execute(CALL_AGAIN, {"the_id": video_id})
+def body_digest(video: Video) -> str:
+    """A digest that is equal for equal bodies, of whatever shape."""
+    digest = video.request.fingerprint()
+    row = to_row(video)
+    beside = [row[name] for name in BESIDE]
+    if not any(beside):
+        return digest
+    return hashlib.sha256(json.dumps([digest, *beside]).encode()).hexdigest()
+
+
+def call_again(connection: Connection, video_id: str, caller: Caller) -> Video:
+    """A video that was answered before; if its blocking caller had gone away, it is back now."""
+    if caller is Caller.WAITING:
+        connection.execute(CALL_AGAIN, {"the_id": video_id})
     row = connection.execute(FIND, {"the_id": video_id}).mappings().first()
     if row is None:
         message = f"video {video_id!r}, which this Idempotency-Key made, was deleted"
@@ -252,12 +305,14 @@ def first_try(connection: Connection, video: Video, terms: Terms) -> Video | Non
     """
     if terms.retry <= 0:
         return None
+    told = to_row(video)
+    beside = {f"the_{name}": told[name] for name in BESIDE}
     since = {"since": terms.now - RETRY_WINDOW_S, "the_retry": terms.retry}
-    row = first(connection, video, FIRST_TRY, since)
+    row = first(connection, video, FIRST_TRY, since | beside)
     if row is None:
         return None
     connection.execute(COUNT_RETRY, {"the_id": row["id"], "the_retry": terms.retry})
-    return call_again(connection, row["id"])
+    return call_again(connection, row["id"], video.caller)
 
 
 def orphan(connection: Connection, video: Video, terms: Terms) -> Video | None:
@@ -278,7 +333,7 @@ def finished(connection: Connection, video: Video, terms: Terms) -> Video | None
 
 
 def first(
-    connection: Connection, video: Video, statement: Executable, more: dict[str, float]
+    connection: Connection, video: Video, statement: Executable, more: dict[str, Any]
 ) -> RowMapping | None:
     """The first row of a statement about this video's owner and request."""
     values = {"the_owner": video.owner, "the_fingerprint": video.request.fingerprint()}

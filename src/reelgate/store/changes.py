@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from reelgate.video import Video
@@ -40,12 +40,12 @@ class Subscription:
         return latest
 
     async def next_within(self, seconds: float) -> Video | None:
-        """The latest change, or None if there is none within this many seconds."""
+        """The latest change; None if there is none within this many seconds, or when woken."""
+        alarm = asyncio.get_running_loop().call_later(max(0.0, seconds), self.wake)
         try:
-            async with asyncio.timeout(seconds):
-                return await self.next()
-        except TimeoutError:
-            return None
+            return await self.next()
+        finally:
+            alarm.cancel()
 
 
 class Changes:
@@ -53,9 +53,12 @@ class Changes:
 
     def __init__(self) -> None:
         self._subscriptions: dict[str, set[Subscription]] = {}
+        self._published: list[set[str]] = []
 
     def publish(self, video: Video) -> None:
         """Tell this video's subscribers."""
+        for published in self._published:
+            published.add(video.id)
         for subscription in self._subscriptions.get(video.id, ()):
             subscription.put(video)
 
@@ -64,6 +67,25 @@ class Changes:
         for subscriptions in self._subscriptions.values():
             for subscription in subscriptions:
                 subscription.wake()
+
+    def has_followers(self, video_id: str) -> bool:
+        """Whether anybody follows a video."""
+        return video_id in self._subscriptions
+
+    def followed(self) -> set[str]:
+        """Every video that somebody follows."""
+        return set(self._subscriptions)
+
+    @contextmanager
+    def overtaken(self, video_ids: Iterable[str]) -> Iterator[set[str]]:
+        """Collect which of these videos are published meanwhile: what was read of them is old."""
+        published: set[str] = set()
+        self._published.append(published)
+        try:
+            yield published
+        finally:
+            self._published.remove(published)
+            published &= set(video_ids)
 
     @contextmanager
     def subscribe(self, video_id: str) -> Iterator[Subscription]:

@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from reelgate.errors import StorageFailed
 from reelgate.store.group_commit import GroupCommit, Work
-from reelgate.store.postgres import DRIVER_ERRORS, Server, is_broken_line
+from reelgate.store.postgres import DRIVER_ERRORS, MIGRATION_LOCK, Server, is_broken_line
 
 T = TypeVar("T")
 
@@ -30,8 +30,6 @@ SQLITE_READERS = 2
 SQLITE_BUSY_TIMEOUT_S = 30.0
 POSTGRES_POOL = 6
 """Connections in use at once; group commit needs one, the rest read."""
-MIGRATION_LOCK = 0x5265656C67617465
-"""The advisory lock that ten processes starting at once queue for ("Reelgate" in ASCII)."""
 RECONNECT_PAUSES_S = (0.05, 0.2, 0.5, 1.0, 2.0, 3.0)
 """Together longer than a server's restart or a switch to its standby mostly takes."""
 IN_PROGRESS_PAUSE_S = 0.1
@@ -260,7 +258,8 @@ class PostgresDatabase:
         """What became of a transaction whose commit was not answered."""
 
         def ask(connection: Connection) -> str | None:
-            return connection.scalar(TRANSACTION_STATUS, {"number": number})
+            status: str | None = connection.scalar(TRANSACTION_STATUS, {"number": number})
+            return status
 
         if number is None:
             return True

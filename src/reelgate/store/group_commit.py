@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
+from reelgate.store.postgres import is_broken_line
+
 T = TypeVar("T")
 Work = Callable[[Connection], T]
 """One unit of work: a function of a connection, which may be run again after a rollback."""
@@ -66,10 +68,10 @@ class GroupCommit:
         self, batch: list[tuple[Work[Any], asyncio.Future[Any]]], error: Exception
     ) -> None:
         """One bad unit must not fail its neighbours: each is tried again by itself."""
-        if len(batch) > 1:
+        if len(batch) > 1 and not is_broken_line(error):
             for unit in batch:
                 await self._commit([unit])
             return
-        done = batch[0][1]
-        if not done.done():
-            done.set_exception(error)
+        for _, done in batch:
+            if not done.done():
+                done.set_exception(error)

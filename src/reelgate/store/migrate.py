@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect, text
 
 from reelgate.store.database import Database
 
 SCRIPTS = Path(__file__).parent / "migrations"
+VERSION_TABLE = "alembic_version"
+VERSION = text("SELECT version_num FROM alembic_version")
 
 
 async def migrate(database: Database) -> None:
@@ -23,8 +24,22 @@ async def migrate(database: Database) -> None:
 
 
 def upgrade(connection: Connection) -> None:
-    """Run the missing migrations on this connection, inside its transaction."""
-    config = Config()
-    config.set_main_option("script_location", str(SCRIPTS))
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    """Run the missing migrations on this connection, inside its transaction.
+
+    Alembic takes 0.2 s and 15 MB to load, and a database that is up to date does without it.
+    """
+    if revision_of(connection) != newest_revision():
+        import_module("reelgate.store.upgrade").run(connection)
+
+
+def revision_of(connection: Connection) -> str | None:
+    """The revision of a database's tables; None where there are none."""
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    revision: str | None = connection.scalar(VERSION)
+    return revision
+
+
+def newest_revision() -> str:
+    """The revision that the scripts lead to: they are named by their number."""
+    return max(path.name.partition("_")[0] for path in (SCRIPTS / "versions").glob("[0-9]*.py"))

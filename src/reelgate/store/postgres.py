@@ -13,6 +13,9 @@ CONNECT_TIMEOUT_S = 10.0
 COMMAND_TIMEOUT_S = 60.0
 """No statement of ours takes long: one that does is waiting for a server that is gone."""
 
+MIGRATION_LOCK = 0x5265656C67617465
+"""The advisory lock that ten processes starting at once queue for ("Reelgate" in ASCII)."""
+
 DRIVER_ERRORS = (DBAPIError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 """What a broken database raises, through SQLAlchemy or past it."""
 BROKEN_LINE = (
@@ -45,18 +48,26 @@ class Server:
 
     async def connect(self, **settings: str) -> asyncpg.Connection:
         """A connection; `settings` are the server's run-time parameters for it."""
-        return await asyncpg.connect(self.dsn, **self._options(settings))
+        return await asyncpg.connect(
+            self.dsn,
+            timeout=CONNECT_TIMEOUT_S,
+            command_timeout=COMMAND_TIMEOUT_S,
+            server_settings=self._marked(settings),
+        )
 
     def pool(self, size: int, **settings: str) -> asyncpg.Pool:
-        """A pool of connections, to be awaited or entered."""
-        return asyncpg.create_pool(self.dsn, min_size=1, max_size=size, **self._options(settings))
+        """A pool of connections, to be entered."""
+        return asyncpg.create_pool(
+            self.dsn,
+            min_size=1,
+            max_size=size,
+            timeout=CONNECT_TIMEOUT_S,
+            command_timeout=COMMAND_TIMEOUT_S,
+            server_settings=self._marked(settings),
+        )
 
-    def _options(self, settings: dict[str, str]) -> dict[str, object]:
-        return {
-            "timeout": CONNECT_TIMEOUT_S,
-            "command_timeout": COMMAND_TIMEOUT_S,
-            "server_settings": {"application_name": self.name, **settings},
-        }
+    def _marked(self, settings: dict[str, str]) -> dict[str, str]:
+        return {"application_name": self.name, **settings}
 
 
 def is_broken_line(error: BaseException) -> bool:

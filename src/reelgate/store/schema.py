@@ -19,8 +19,14 @@ HAS_FILE = text("file_bytes IS NOT NULL")
 
 metadata = MetaData()
 
+CHANGES_CHANNEL = "reelgate_changes"
+"""Where Postgres notifies of changes: a trigger sends the video's id and who changed it."""
+
 OPEN = text("state NOT IN ('completed', 'failed')")
 """Which videos still go on; a partial index serves only queries that say it in the same words."""
+
+WAITING = text("caller = 'waiting'")
+"""Which videos a blocking caller waits for; `waiting_on` is the process that holds the line."""
 
 videos = Table(
     "videos",
@@ -34,6 +40,7 @@ videos = Table(
     Column("state", Text, nullable=False),
     Column("epoch", Integer, nullable=False),
     Column("caller", Text, nullable=False),
+    Column("waiting_on", BigInteger),
     Column("retries", Integer, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("provider_id", Text),
@@ -59,6 +66,7 @@ videos = Table(
         sqlite_where=OPEN,
         postgresql_where=OPEN,
     ),
+    Index("videos_waiting", "waiting_on", sqlite_where=WAITING, postgresql_where=WAITING),
     Index("videos_by_request", "owner", "fingerprint", "id"),
     Index("videos_with_file", "completed_at", sqlite_where=HAS_FILE, postgresql_where=HAS_FILE),
 )
@@ -96,3 +104,46 @@ api_keys = Table(
     Column("credits_per_day", Integer),
     Column("created_at", Double, nullable=False),
 )
+
+PENDING = text("state = 'pending'")
+"""Which deliveries are still to be made; worded once, as `OPEN` is."""
+
+webhook_deliveries = Table(
+    "webhook_deliveries",
+    metadata,
+    # Grows with the moves of a video, which its row's lock puts in line: the order of its events.
+    Column(
+        "seq",
+        BigInteger().with_variant(Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=True,
+    ),
+    Column("id", Text, nullable=False, unique=True),
+    Column("video_id", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("queued_at", Double, nullable=False),
+    Column("due_at", Double, nullable=False),
+    Column("tried_at", Double),
+    Column("status", Integer),
+    Column("error", Text),
+    Index("webhook_deliveries_due", "due_at", sqlite_where=PENDING, postgresql_where=PENDING),
+    Index("webhook_deliveries_by_url", "url", sqlite_where=PENDING, postgresql_where=PENDING),
+    Index("webhook_deliveries_by_video", "video_id", "url", "seq"),
+    Index("webhook_deliveries_by_age", "state", "queued_at"),
+)
+
+webhook_endpoints = Table(
+    "webhook_endpoints",
+    metadata,
+    Column("url", Text, primary_key=True),
+    Column("disabled_at", Double, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+"""The endpoints that are switched off; one that works has no row."""

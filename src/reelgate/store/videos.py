@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypedDict, Unpack
+from typing import Any, Literal, Protocol, TypedDict, Unpack
 
-from sqlalchemy import Connection, Select, Update, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Select, Update, bindparam, case, delete, func, select, update
 
 from reelgate.pacing import Forecast
 from reelgate.store.changes import Changes
@@ -26,7 +26,8 @@ COUNT_OPEN = select(func.count()).select_from(videos).where(OPEN)
 CLAIM = (
     update(videos)
     .where(videos.c.id == bindparam("the_id"), OPEN)
-    .values(epoch=videos.c.epoch + 1)
+    # A submit under way belongs to whoever began it: only its outcome moves the video on.
+    .values(epoch=videos.c.epoch + case((videos.c.state == State.SUBMITTING.value, 0), else_=1))
     .returning(*videos.c)
 )
 MOVE = (
@@ -35,6 +36,7 @@ MOVE = (
         videos.c.id == bindparam("the_id"),
         videos.c.state == bindparam("was"),
         videos.c.epoch == bindparam("the_epoch"),
+        videos.c.attempts == bindparam("the_attempts"),
     )
     .values({column: bindparam(column) for column in PROGRESS_COLUMNS})
     .returning(*videos.c)
@@ -100,12 +102,25 @@ class Page:
     model: str | None = None
 
 
-class Videos:
-    """Named queries on the videos."""
+class Outbox(Protocol):
+    """Somebody who writes down, with each move of a video, who is to be told of it."""
 
-    def __init__(self, database: Database, changes: Changes) -> None:
+    def note(self, connection: Connection, video: Video) -> None:
+        """Write it down in the move's own transaction; may run again after a rollback."""
+        ...
+
+    def committed(self) -> None:
+        """The move and what was noted of it are durable."""
+        ...
+
+
+class Videos:
+    """Named queries on the videos; `outbox` is None where nobody is told of moves."""
+
+    def __init__(self, database: Database, changes: Changes, outbox: Outbox | None = None) -> None:
         self._database = database
         self._changes = changes
+        self._outbox = outbox
 
     async def find(self, video_id: str) -> Video | None:
         """The video with this id, if there is one."""
@@ -125,6 +140,7 @@ class Videos:
     async def claim(self, video_id: str) -> Video | None:
         """Take a video over: from now on only moves of the returned epoch count.
 
+        One that is being submitted keeps its epoch, for the process that submits it may live.
         None when there is nothing left to do for it.
         """
         return await self._change(CLAIM, {"the_id": video_id})
@@ -140,8 +156,13 @@ class Videos:
             message = f"{video.id}: {video.state} -> {state}"
             raise IllegalMove(message)
         moved = replace(video, state=state, **changes)
-        expected = {"the_id": video.id, "was": video.state.value, "the_epoch": video.epoch}
-        result = await self._change(MOVE, expected | progress_columns(moved))
+        expected = {
+            "the_id": video.id,
+            "was": video.state.value,
+            "the_epoch": video.epoch,
+            "the_attempts": video.attempts,
+        }
+        result = await self._change(MOVE, expected | progress_columns(moved), self._outbox)
         if result is None:
             raise LostRace(video.id)
         return result
@@ -187,14 +208,23 @@ class Videos:
         """Note that a video's file is no longer kept."""
         await self._change(DROP_FILE, {"the_id": video_id, "the_now": now})
 
-    async def _change(self, statement: Update, values: dict[str, Any]) -> Video | None:
+    async def _change(
+        self, statement: Update, values: dict[str, Any], outbox: Outbox | None = None
+    ) -> Video | None:
         def change(connection: Connection) -> Video | None:
             row = connection.execute(statement, values).mappings().first()
-            return None if row is None else from_row(row)
+            if row is None:
+                return None
+            changed = from_row(row)
+            if outbox is not None:
+                outbox.note(connection, changed)
+            return changed
 
         video = await self._database.write(change)
         if video is not None:
             self._changes.publish(video)
+            if outbox is not None:
+                outbox.committed()
         return video
 
     async def _first(self, query: Select[Any], values: dict[str, Any]) -> Video | None:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, assert_never
 
 import structlog
 
-from reelgate.engine.dispatch import HandBack
+from reelgate.engine.base import HandBack, TakenOver
 from reelgate.errors import InternalError, StorageFailed, SubmissionUnknown
 from reelgate.store.changes import Changes
 from reelgate.store.videos import LostRace
@@ -28,6 +28,10 @@ DATABASE_PAUSE_S = 5.0
 """How long to leave a database that does not answer."""
 
 
+NOT_OURS_PAUSE_S = 5.0
+"""How long to leave a video to a process that knows its provider."""
+
+
 class Worker:
     """Every job of this process; a waiting job is one coroutine that sleeps."""
 
@@ -42,13 +46,16 @@ class Worker:
 
         Raises:
             HandBack: it is not finished, and must be carried on later or by another process.
+            TakenOver: another process carries it on already.
         """
+        if self._stopping:
+            raise HandBack
         task = asyncio.create_task(self._carry(video_id))
         self._tasks.add(task)
         try:
             await task
-        except LostRace:
-            log.debug("lost_race", video=video_id)
+        except LostRace as race:
+            await self._check_over(video_id, race)
         except StorageFailed as error:
             log.warning("database_failed", video=video_id, error=error.message)
             raise HandBack(DATABASE_PAUSE_S) from error
@@ -73,6 +80,9 @@ class Worker:
             video = await self._tools.videos.claim(video_id)
             if video is None:
                 return
+            log.debug("claimed", video=video.id, state=video.state.value, epoch=video.epoch)
+            if video.provider not in self._tools.providers:
+                raise HandBack(NOT_OURS_PAUSE_S)
             place = Place(self._tools.turnstiles[video.provider], video.owner)
             try:
                 while not video.is_over:
@@ -95,7 +105,7 @@ class Worker:
             case State.QUEUED:
                 return await self._submit(video, pause, place)
             case State.SUBMITTING:
-                return await self._reconcile(video)
+                return await self._reconcile(video, pause)
             case State.RENDERING:
                 place.occupy()
                 return await Vigil(video, self._tools).keep(pause)
@@ -121,11 +131,35 @@ class Worker:
             await pause.sleep(sent, rest_s)
         return sent
 
-    async def _reconcile(self, video: Video) -> Video:
-        """A submit that nobody saw the end of; no provider of ours can be asked what became of it.
+    async def _check_over(self, video_id: str, race: LostRace) -> None:
+        """A race is lost to whoever ended the video or to whoever carries it on.
 
-        Only a process that died leaves this state behind: a living one ends its submits itself.
+        Raises:
+            TakenOver: it goes on.
+            HandBack: the database cannot tell.
         """
+        log.debug("lost_race", video=video_id)
+        try:
+            video = await self._tools.videos.find(video_id)
+        except StorageFailed as error:
+            raise HandBack(DATABASE_PAUSE_S) from error
+        if video is not None and not video.is_over:
+            raise TakenOver(video_id) from race
+
+    async def _reconcile(self, video: Video, pause: Pause) -> Video:
+        """A submit of another process; no provider of ours can be asked what became of it.
+
+        While that process may live the video is left to it: a paused one may still write down
+        that the upstream has accepted. The wait is measured here, from when the video was found,
+        so that no two clocks are compared. See docs/adr/0004-a-submit-found-under-way.md.
+        """
+        try:
+            await pause.sleep(video, self._tools.limits.submit_lease_s)
+        except LostRace:
+            claimed = await self._tools.videos.claim(video.id)
+            if claimed is None:
+                raise
+            return claimed
         failure = Failure(SubmissionUnknown.code, str(SubmissionUnknown()))
         return await fail(video, failure, self._tools)
 

@@ -8,7 +8,10 @@ from typing import Any
 
 from reelgate.store.changes import Subscription
 from reelgate.store.videos import LostRace
-from reelgate.video import Video
+from reelgate.video import State, Video
+
+TICK_S = 0.001
+"""Event loops count whole milliseconds: what is left after that is none."""
 
 
 class Pause:
@@ -23,12 +26,14 @@ class Pause:
         Raises:
             LostRace: somebody else moved the video meanwhile (it was cancelled, or taken over).
         """
-        try:
-            async with asyncio.timeout(max(0.0, seconds)):
-                await self._moved_away_from(video)
-        except TimeoutError:
-            return
-        raise LostRace(video.id)
+        clock = asyncio.get_running_loop().time
+        ends_at_s = clock() + seconds
+        while True:
+            latest = await self._subscription.next_within(ends_at_s - clock())
+            if latest is not None and moved_on(video, latest):
+                raise LostRace(video.id)
+            if ends_at_s - clock() < TICK_S:
+                return
 
     async def until(self, video: Video, entry: Coroutine[Any, Any, None]) -> None:
         """Wait for something to happen.
@@ -48,8 +53,19 @@ class Pause:
             moved.cancel()
 
     async def _moved_away_from(self, video: Video) -> None:
-        known = (video.state, video.epoch)
         while True:
             latest = await self._subscription.next()
-            if latest is not None and (latest.state, latest.epoch) != known:
+            if latest is not None and moved_on(video, latest):
                 return
+
+
+def moved_on(known: Video, latest: Video) -> bool:
+    """Whether somebody else moved the video; news from before it was claimed are none."""
+    if latest.epoch < known.epoch:
+        return False
+    return stage_of(latest) != stage_of(known)
+
+
+def stage_of(video: Video) -> tuple[State, int, int]:
+    """What every move changes."""
+    return video.state, video.epoch, video.attempts

@@ -19,6 +19,8 @@ from reelgate.worker.tools import Tools
 
 log = structlog.get_logger()
 
+INTENT_FRESH_S = 10.0
+"""A process that was paused for longer between its intent to send and the sending does not send."""
 REMEMBER_ATTEMPTS = 20
 """How often the database is tried for an accepted submit: some minutes. It has been paid for."""
 
@@ -32,7 +34,12 @@ async def submit(video: Video, tools: Tools) -> tuple[Video, float]:
         The video, and for how many seconds to leave it alone before the next step.
     """
     learned = await tools.laws.of(video, tools.providers[video.provider])
+    began_s = tools.clock.monotonic()
     video = await note_intent(video, tools)
+    if tools.clock.monotonic() - began_s > INTENT_FRESH_S:
+        # Others may be about to give this submit up.
+        log.warning("intent_too_old", video=video.id)
+        return await tools.videos.move(video, State.QUEUED), 0.0
     try:
         submission = await tools.providers[video.provider].submit(video.request)
     except UpstreamError as error:

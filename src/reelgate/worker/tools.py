@@ -23,6 +23,7 @@ class Limits:
     fetch_attempts: int = 5
     job_timeout_s: float = 3600.0
     retention_s: float | None = None
+    submit_lease_s: float = 0.0
     look_floor_s: float = FLOOR_S
     look_ceiling_s: float = CEILING_S
 

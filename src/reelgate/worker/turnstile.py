@@ -16,9 +16,14 @@ class Turnstile:
     submit is accepted, so that the crowd does not run into the same answer together.
     """
 
-    def __init__(self, limit: int = UNLIMITED) -> None:
-        """`limit` is how many jobs the account may have under way."""
+    def __init__(self, limit: int = UNLIMITED, submits: int = UNLIMITED) -> None:
+        """`limit` jobs may be under way, and `submits` of them be waiting for their answer.
+
+        What waits for its answer when the process dies may or may not have been accepted: the
+        fewer, the less is lost.
+        """
         self._limit = limit
+        self._submits = submits
         self._inside = 0
         self._trying = 0
         self._cautious = False
@@ -83,9 +88,8 @@ class Turnstile:
     def _is_open(self) -> bool:
         if asyncio.get_running_loop().time() < self._rests_until_s:
             return False
-        if self._cautious and self._trying:
-            return False
-        return self._inside < self._limit
+        submits = 1 if self._cautious else self._submits
+        return self._trying < submits and self._inside < self._limit
 
     def _withdraw(self, owner: str, ticket: asyncio.Future[None]) -> None:
         if ticket.done() and not ticket.cancelled():

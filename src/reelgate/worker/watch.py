@@ -29,17 +29,21 @@ class Vigil:
         self._watch = self._provider.watch(video.provider_id or "")
         self._submitted_s = submitted_s(video, tools)
         self._not_ready_at_s = 0.0
+        # Zero for a job taken over as well: if its first look is overdue, it is due now.
+        self._looked_at_s = 0.0
         self._not_before_s = 0.0
         self._failures = 0
 
     async def keep(self, pause: Pause) -> Video:
         """Look at the right moments until the video is ready, has failed or is out of time."""
-        while not self._is_late:
+        while True:
             await pause.sleep(self._video, await self._next_look_s() - self._elapsed_s)
             moved = await self._look()
             if moved is not None:
                 return moved
-        return await self._give_up()
+            # Only after a look: a job that was taken over late may be ready all the same.
+            if self._is_late:
+                return await self._give_up()
 
     @property
     def _elapsed_s(self) -> float:
@@ -53,14 +57,14 @@ class Vigil:
         learned = await self._tools.laws.of(self._video, self._provider)
         return next_look_s(
             learned.law,
-            self._elapsed_s,
+            self._looked_at_s,
             learned.pace,
             deadline_s=self._tools.limits.job_timeout_s,
             not_before_s=self._not_before_s,
         )
 
     async def _look(self) -> Video | None:
-        began_s = self._elapsed_s
+        began_s = self._looked_at_s = self._elapsed_s
         try:
             look = await self._watch.look()
         except UpstreamError as error:

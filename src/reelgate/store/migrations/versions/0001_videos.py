@@ -10,13 +10,46 @@ down_revision = None
 
 HAS_FILE = sa.text("file_bytes IS NOT NULL")
 OPEN = sa.text("state NOT IN ('completed', 'failed')")
+PENDING = sa.text("state = 'pending'")
+WAITING = sa.text("caller = 'waiting'")
+
+TELL_CHANGE = """
+CREATE FUNCTION reelgate_tell_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('reelgate_changes', NEW.id || ' ' || current_setting('application_name'));
+    RETURN NULL;
+END
+$$
+"""
+NOTE_WAITER = """
+CREATE FUNCTION reelgate_note_waiter() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.waiting_on := substring(current_setting('application_name') FROM '^reelgate-([0-9]+)$');
+    RETURN NEW;
+END
+$$
+"""
+ON_WAITER = """
+CREATE TRIGGER reelgate_note_waiter BEFORE INSERT OR UPDATE OF caller ON videos FOR EACH ROW
+WHEN (NEW.caller = 'waiting')
+EXECUTE FUNCTION reelgate_note_waiter()
+"""
+ON_CHANGE = """
+CREATE TRIGGER reelgate_tell_change AFTER UPDATE ON videos FOR EACH ROW
+WHEN (OLD.state <> NEW.state OR OLD.epoch <> NEW.epoch OR OLD.attempts <> NEW.attempts)
+EXECUTE FUNCTION reelgate_tell_change()
+"""
 
 
 def upgrade() -> None:
     """Create the tables."""
     create_videos()
+    if op.get_bind().dialect.name == "postgresql":
+        for trigger in (TELL_CHANGE, ON_CHANGE, NOTE_WAITER, ON_WAITER):
+            op.execute(trigger)
     create_durations()
     create_keys()
+    create_webhooks()
 
 
 def create_videos() -> None:
@@ -32,6 +65,7 @@ def create_videos() -> None:
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("epoch", sa.Integer, nullable=False),
         sa.Column("caller", sa.Text, nullable=False),
+        sa.Column("waiting_on", sa.BigInteger),
         sa.Column("retries", sa.Integer, nullable=False),
         sa.Column("attempts", sa.Integer, nullable=False),
         sa.Column("provider_id", sa.Text),
@@ -53,6 +87,9 @@ def create_videos() -> None:
     )
     op.create_index("videos_by_owner", "videos", ["owner", "id"])
     op.create_index("videos_open", "videos", ["id"], sqlite_where=OPEN, postgresql_where=OPEN)
+    op.create_index(
+        "videos_waiting", "videos", ["waiting_on"], sqlite_where=WAITING, postgresql_where=WAITING
+    )
     op.create_index("videos_by_request", "videos", ["owner", "fingerprint", "id"])
     op.create_index(
         "videos_with_file",
@@ -96,4 +133,52 @@ def create_keys() -> None:
         sa.Column("max_in_flight", sa.Integer),
         sa.Column("credits_per_day", sa.Integer),
         sa.Column("created_at", sa.Double, nullable=False),
+    )
+
+
+def create_webhooks() -> None:
+    """What is to be told to whom, and who does not want to be told."""
+    op.create_table(
+        "webhook_deliveries",
+        sa.Column(
+            "seq",
+            sa.BigInteger().with_variant(sa.Integer, "sqlite"),
+            primary_key=True,
+            autoincrement=True,
+        ),
+        sa.Column("id", sa.Text, nullable=False, unique=True),
+        sa.Column("video_id", sa.Text, nullable=False),
+        sa.Column("event", sa.Text, nullable=False),
+        sa.Column("url", sa.Text, nullable=False),
+        sa.Column("origin", sa.Text, nullable=False),
+        sa.Column("body", sa.Text, nullable=False),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("failures", sa.Integer, nullable=False),
+        sa.Column("created_at", sa.Double, nullable=False),
+        sa.Column("queued_at", sa.Double, nullable=False),
+        sa.Column("due_at", sa.Double, nullable=False),
+        sa.Column("tried_at", sa.Double),
+        sa.Column("status", sa.Integer),
+        sa.Column("error", sa.Text),
+    )
+    for name, columns, pending in (
+        ("due", ["due_at"], True),
+        ("by_url", ["url"], True),
+        ("by_video", ["video_id", "url", "seq"], False),
+        ("by_age", ["state", "queued_at"], False),
+    ):
+        where = PENDING if pending else None
+        op.create_index(
+            f"webhook_deliveries_{name}",
+            "webhook_deliveries",
+            columns,
+            sqlite_where=where,
+            postgresql_where=where,
+        )
+    op.create_table(
+        "webhook_endpoints",
+        sa.Column("url", sa.Text, primary_key=True),
+        sa.Column("disabled_at", sa.Double, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
     )

@@ -1,0 +1,27 @@
+"""`reelgate migrate`: the tables, brought up to date before the gateways start."""
+
+import asyncio
+
+from reelgate.cli.config import load_settings
+from reelgate.cli.console import say
+from reelgate.cli.exits import CliError, ExitCode
+from reelgate.cli.registry import command_app
+from reelgate.deployment import migrate_database
+from reelgate.errors import ReelgateError
+
+app = command_app()
+
+
+@app.command(no_args_is_help=False)
+def migrate() -> None:
+    """Bring the database up to date.
+
+    Every process does so by itself when it starts, and any number may at once; run it before a
+    deploy to see that it works. A gateway that runs already goes on.
+    """
+    settings = load_settings()
+    try:
+        asyncio.run(migrate_database(settings))
+    except ReelgateError as error:
+        raise CliError(error.message, ExitCode.GATEWAY, code=error.code) from error
+    say("The database is up to date.")

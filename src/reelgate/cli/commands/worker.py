@@ -1,0 +1,28 @@
+"""`reelgate worker`: one more process for the jobs of a shared database."""
+
+from reelgate import server
+from reelgate.cli.commands.serve import run_server
+from reelgate.cli.config import load_settings
+from reelgate.cli.console import say
+from reelgate.cli.exits import CliError, ExitCode
+from reelgate.cli.reach import check_account
+from reelgate.cli.registry import command_app
+from reelgate.log import configure_log
+
+app = command_app()
+
+
+@app.command(no_args_is_help=False)
+def worker() -> None:
+    """Carry the jobs of a shared Postgres database until Ctrl-C or SIGTERM.
+
+    It serves no HTTP; everything else is set as for `reelgate serve`, REELGATE_DATABASE_URL first.
+    Several of them, and several gateways, share the work.
+    """
+    settings = load_settings()
+    if not settings.shares_database:
+        message = "a worker shares a Postgres database with a gateway: set REELGATE_DATABASE_URL"
+        raise CliError(message, ExitCode.USAGE)
+    check_account(settings)
+    configure_log(settings.log_level, settings.log_format)
+    run_server(server.work(settings, lambda: say("Working. Ctrl-C ends it.")), settings)

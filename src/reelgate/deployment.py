@@ -1,0 +1,148 @@
+"""What is different between a gateway alone with its database and one of many on a shared one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib import import_module
+from types import ModuleType
+from typing import Protocol
+
+from sqlalchemy import Connection
+
+from reelgate.clock import Clock, SystemClock
+from reelgate.engine.base import Engine
+from reelgate.engine.in_process import InProcess
+from reelgate.errors import StorageFailed
+from reelgate.settings import Settings
+from reelgate.store.admission import no_queue
+from reelgate.store.changes import Changes
+from reelgate.store.database import Database, PostgresDatabase, open_database, translated
+from reelgate.store.lock import only_process_in
+from reelgate.store.migrate import migrate
+from reelgate.store.videos import Videos
+
+Carry = Callable[[str], Awaitable[None]]
+
+
+class Deployment(Protocol):
+    """One of the two ways to run."""
+
+    changes: Changes
+    clock: Clock
+    submit_lease_s: float
+    """How long a submit found under way is left alone: its process may live."""
+    hands_over: bool
+    """Whether others carry this process's jobs on while it still answers its callers."""
+
+    @property
+    def database(self) -> Database:
+        """Where everything is kept."""
+        ...
+
+    def queue_up(self, connection: Connection, video_id: str) -> None:
+        """Put a new video into the queue, in the transaction that makes it."""
+        ...
+
+    async def open_dispatch(
+        self, carry: Carry, providers: Iterable[str], stack: AsyncExitStack
+    ) -> Engine:
+        """The queue, not yet worked through; `providers` are those whose videos can be carried."""
+        ...
+
+    async def begin(self, dispatch: Engine, videos: Videos, providers: Iterable[str]) -> None:
+        """Set the queue going, first of all on what an earlier process left behind."""
+        ...
+
+
+class Alone:
+    """One process, whose database is a file: everything else that it finds is its own past."""
+
+    submit_lease_s = 0.0
+    hands_over = False
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.changes = Changes()
+        self.clock: Clock = SystemClock()
+
+    def queue_up(self, connection: Connection, video_id: str) -> None:
+        """The queue is not in the database."""
+        no_queue(connection, video_id)
+
+    async def open_dispatch(
+        self, carry: Carry, _providers: Iterable[str], _stack: AsyncExitStack
+    ) -> Engine:
+        """A task in this process for each video."""
+        return InProcess(carry)
+
+    async def begin(self, dispatch: Engine, videos: Videos, providers: Iterable[str]) -> None:
+        """Nobody waits any more, and every unfinished video is this process's own."""
+        await videos.hang_up_all()
+        await dispatch.start(await videos.unfinished(providers))
+
+
+@asynccontextmanager
+async def open_deployment(settings: Settings) -> AsyncIterator[Deployment]:
+    """The database, up to date, and the way to run on it.
+
+    Raises:
+        StorageFailed: the database or the data folder cannot be used.
+    """
+    async with AsyncExitStack() as stack:
+        database = open_database(settings.database)
+        stack.push_async_callback(database.close)
+        if isinstance(database, PostgresDatabase):
+            check_upstream_is_shared(settings)
+            await prepare(database)
+            yield shared_deployment().Shared(database)
+        else:
+            stack.enter_context(only_process_in(settings.data_dir))
+            await prepare(database)
+            yield Alone(database)
+
+
+def check_upstream_is_shared(settings: Settings) -> None:
+    """A sandbox inside one process knows nothing of the jobs of another's.
+
+    Raises:
+        StorageFailed: each process would have a sandbox of its own.
+    """
+    if settings.uses_sandbox and not settings.sandbox_url:
+        message = (
+            "gateways that share a Postgres database must share one upstream too: set "
+            "IMAGINE_TOKEN, or REELGATE_SANDBOX_URL to a sandbox that runs (reelgate sandbox)"
+        )
+        raise StorageFailed(message)
+
+
+async def prepare(database: Database) -> None:
+    """Bring all tables up to date, the queue's as well; safe for many processes at once.
+
+    Raises:
+        StorageFailed: the database cannot be used.
+    """
+    await migrate(database)
+    if isinstance(database, PostgresDatabase):
+        await translated(shared_deployment().install_queue(database.server))
+
+
+async def migrate_database(settings: Settings) -> None:
+    """Bring the settings' database up to date, and do nothing else.
+
+    Raises:
+        StorageFailed: the database cannot be used.
+    """
+    database = open_database(settings.database)
+    try:
+        await prepare(database)
+    finally:
+        await database.close()
+
+
+def shared_deployment() -> ModuleType:
+    """The other way to run.
+
+    PgQueuer takes 0.3 s and 15 MB to load: a gateway alone with its database does without it.
+    """
+    return import_module("reelgate.shared_deployment")

@@ -1,0 +1,63 @@
+"""Carries every video inside this process, for a database that no other process uses."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+
+import structlog
+
+from reelgate.engine.base import HandBack
+
+log = structlog.get_logger()
+
+
+class InProcess:
+    """One task for each video.
+
+    The rows are the queue: whatever ends this process, the next start finds every unfinished one.
+    PgQueuer's queue in memory did the same at four times the memory for each waiting video, counted
+    all that was under way at every take, and never forgot its log (docs/performance.md).
+    """
+
+    def __init__(self, carry: Callable[[str], Awaitable[None]]) -> None:
+        """`carry` takes a video's id and returns once there is nothing left to do for it."""
+        self._carry = carry
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._takes_work = True
+
+    async def start(self, unfinished: Iterable[str]) -> None:
+        """Start taking work, first of all what an earlier process left behind."""
+        await self.enqueue(*unfinished)
+
+    async def enqueue(self, *video_ids: str) -> None:
+        """Let the worker carry these videos; one that is carried already stays as it is."""
+        for video_id in video_ids:
+            self._begin(video_id)
+
+    def pause(self) -> None:
+        """Take no more work."""
+        self._takes_work = False
+
+    async def stop(self) -> None:
+        """Take no more work and return once the worker has let go of what it carries."""
+        self.pause()
+        if self._tasks:
+            await asyncio.wait(self._tasks.values())
+
+    def _begin(self, video_id: str) -> None:
+        if self._takes_work and video_id not in self._tasks:
+            self._tasks[video_id] = asyncio.create_task(self._run(video_id))
+
+    async def _run(self, video_id: str) -> None:
+        again_in_s = None
+        try:
+            await self._carry(video_id)
+        except HandBack as stop:
+            again_in_s = stop.delay_s
+        except Exception:
+            log.exception("carry_failed", video=video_id)
+        finally:
+            del self._tasks[video_id]
+        if again_in_s is not None:
+            asyncio.get_running_loop().call_later(again_in_s, self._begin, video_id)

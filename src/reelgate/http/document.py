@@ -1,0 +1,84 @@
+"""The OpenAPI document: what FastAPI derives, and what it cannot know of our answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reelgate.http.problems import MEDIA_TYPE
+from reelgate.http.schemas import PROMPT_SCHEMA, ErrorAnswer
+from reelgate.http.video_request import VideoCreate
+
+REF = "#/components/schemas/{model}"
+ERROR = REF.format(model=ErrorAnswer.__name__)
+FASTAPIS_OWN = ("HTTPValidationError", "ValidationError")
+"""Shapes of errors that no answer of ours has."""
+METHODS = frozenset({"get", "post", "delete"})
+
+Document = dict[str, Any]
+Responses = dict[int | str, dict[str, Any]]
+
+NOT_FOUND: Responses = {404: {"model": ErrorAnswer, "description": "There is no such video."}}
+REFUSED: Responses = {
+    400: {"model": ErrorAnswer, "description": "The body cannot be read."},
+    413: {"model": ErrorAnswer, "description": "The body is too large."},
+    415: {"model": ErrorAnswer, "description": "The body is neither JSON nor a form."},
+    422: {"model": ErrorAnswer, "description": "A value the model does not take."},
+    **NOT_FOUND,
+}
+
+TEXT = {"type": "string"}
+FORM = {
+    "type": "object",
+    "required": ["prompt"],
+    "additionalProperties": False,
+    "properties": {
+        "prompt": TEXT | PROMPT_SCHEMA,
+        **dict.fromkeys(("model", "size", "aspect_ratio", "resolution", "webhook_url"), TEXT),
+        **dict.fromkeys(("seconds", "duration"), TEXT | {"pattern": "^([0-9]{1,9}|auto)$"}),
+        "style_id": {"type": "integer"},
+        "is_enhance": {"type": "boolean"},
+        "metadata": TEXT | {"contentMediaType": "application/json"},
+        "input_reference": TEXT | {"format": "binary"},
+    },
+}
+CREATE_BODY: Document = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": {"$ref": REF.format(model=VideoCreate.__name__)}},
+            "multipart/form-data": {"schema": FORM},
+        },
+    }
+}
+"""A body that the routes read themselves: either kind may hold the same fields."""
+
+
+def completed(document: Document) -> Document:
+    """The document with every error in its one shape."""
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    for name in FASTAPIS_OWN:
+        schemas.pop(name, None)
+    add_schema(schemas, VideoCreate.model_json_schema(ref_template=REF))
+    add_schema(schemas, ErrorAnswer.model_json_schema(ref_template=REF))
+    for path in document.get("paths", {}).values():
+        for method in METHODS & path.keys():
+            complete(path[method]["responses"])
+    return document
+
+
+def add_schema(schemas: Document, schema: Document) -> None:
+    """Put a schema and those it is made of beside the others."""
+    parts = schema.pop("$defs", {})
+    schemas.update(parts)
+    schemas[schema["title"]] = schema
+
+
+def complete(responses: Document) -> None:
+    """Tell an operation's errors as what they are: problem details (RFC 9457)."""
+    for status, response in responses.items():
+        if status.startswith(("4", "5")):
+            response["content"] = {MEDIA_TYPE: {"schema": {"$ref": ERROR}}}
+    responses["default"] = {
+        "description": "Any other error; `error.code` tells which.",
+        "content": {MEDIA_TYPE: {"schema": {"$ref": ERROR}}},
+    }

@@ -1,0 +1,70 @@
+"""One gateway process of many, on a Postgres database that they share."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AsyncExitStack
+
+from sqlalchemy import Connection
+
+from reelgate.clock import Clock, SystemClock
+from reelgate.engine.base import Engine
+from reelgate.engine.queue import install_queue, queue_up
+from reelgate.engine.shared import SharedDispatch
+from reelgate.store.changes import Changes
+from reelgate.store.database import Database, PostgresDatabase, translated
+from reelgate.store.feed import Feed
+from reelgate.store.line import Line
+from reelgate.store.peers import Peers
+from reelgate.store.server_clock import ServerClock
+from reelgate.store.videos import Videos
+
+__all__ = ["Shared", "install_queue"]
+
+Carry = Callable[[str], Awaitable[None]]
+
+SUBMIT_LEASE_S = 90.0
+"""How long a submit that another process began is left to it: the time in which it may still send
+(10 s), the time the upstream may take to answer (60 s), and as much again as a pause is long."""
+
+
+class Shared:
+    """One process of many, on a Postgres server."""
+
+    submit_lease_s = SUBMIT_LEASE_S
+    hands_over = True
+
+    def __init__(self, database: PostgresDatabase) -> None:
+        self._database = database
+        self.changes = Changes()
+        self._line = Line(database.server)
+        self._feed = Feed(database, database.server, self.changes, self._line)
+        self._peers = Peers(database.server, self._line)
+        self.clock: Clock = ServerClock(SystemClock(), self._line)
+
+    @property
+    def database(self) -> Database:
+        """The server."""
+        return self._database
+
+    def queue_up(self, connection: Connection, video_id: str) -> None:
+        """The queue is in the database."""
+        queue_up(connection, video_id)
+
+    async def open_dispatch(
+        self, carry: Carry, providers: Iterable[str], stack: AsyncExitStack
+    ) -> Engine:
+        """This process's end of the queue."""
+        shared = SharedDispatch(self._database.server, self._line, providers)
+        dispatch = await stack.enter_async_context(shared.open(carry))
+        stack.push_async_callback(self._close)
+        return dispatch
+
+    async def begin(self, dispatch: Engine, _videos: Videos, _providers: Iterable[str]) -> None:
+        """Join the others."""
+        await translated(self._line.open())
+        await dispatch.start(())
+
+    async def _close(self) -> None:
+        await self._feed.close()
+        await self._line.close()

@@ -1,0 +1,127 @@
+"""A lasting connection to Postgres: notifications come in on it, and it beats."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import asyncpg
+import structlog
+
+from reelgate.store.postgres import DRIVER_ERRORS, Server
+
+log = structlog.get_logger()
+
+Listener = Callable[[str], None]
+"""Takes a notification's payload."""
+Duty = Callable[[asyncpg.Connection], Awaitable[None]]
+"""Something to do on the line."""
+
+BEAT_S = 5.0
+ANSWER_TIMEOUT_S = 10.0
+"""A server that says nothing for so long is gone, whatever the socket says."""
+RECONNECT_S = 0.5
+KEEPALIVE = {
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "3",
+    "tcp_keepalives_count": "3",
+}
+"""The server must notice within seconds, not hours, that a machine has vanished: its session's
+locks tell the others that its callers are gone."""
+
+
+class Line:
+    """Reconnects by itself. Set everything up before `open`."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._listeners: dict[str, list[Listener]] = {}
+        self._at_connect: list[Duty] = []
+        self._at_beat: list[Duty] = []
+        self._connection: asyncpg.Connection | None = None
+        self._lost = asyncio.Event()
+        self._keeping: asyncio.Task[None] | None = None
+
+    def listen(self, channel: str, listener: Listener) -> None:
+        """Hand every notification on a channel to a function."""
+        self._listeners.setdefault(channel, []).append(listener)
+
+    def at_connect(self, duty: Duty) -> None:
+        """Do this on every new connection, once it listens."""
+        self._at_connect.append(duty)
+
+    def at_beat(self, duty: Duty) -> None:
+        """Do this every few seconds."""
+        self._at_beat.append(duty)
+
+    async def open(self) -> None:
+        """Connect and stay connected.
+
+        Raises:
+            OSError, asyncpg.PostgresError: the first connection fails.
+        """
+        await self._connect()
+        self._keeping = asyncio.create_task(self._keep())
+
+    async def close(self) -> None:
+        """Hang up."""
+        if self._keeping is not None:
+            self._keeping.cancel()
+            await asyncio.wait([self._keeping])
+        self._hang_up()
+
+    async def _keep(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(BEAT_S):
+                    await self._lost.wait()
+            except TimeoutError:
+                await self._do(self._at_beat)
+            else:
+                await self._reconnect()
+
+    async def _reconnect(self) -> None:
+        self._hang_up()
+        try:
+            await self._connect()
+        except DRIVER_ERRORS as error:
+            log.warning("database_line_down", error=str(error))
+            await asyncio.sleep(RECONNECT_S)
+        else:
+            log.info("database_line_up")
+
+    async def _connect(self) -> None:
+        connection = await self._server.connect(**KEEPALIVE)
+        self._connection = connection
+        self._lost.clear()
+        connection.add_termination_listener(lambda _: self._lost.set())
+        for channel, listeners in self._listeners.items():
+            await connection.add_listener(channel, relay(listeners))
+        await self._do(self._at_connect)
+
+    async def _do(self, duties: list[Duty]) -> None:
+        connection = self._connection
+        if connection is None:
+            return
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                for duty in duties:
+                    await duty(connection)
+        except DRIVER_ERRORS as error:
+            log.warning("database_line_failed", error=str(error))
+            self._lost.set()
+
+    def _hang_up(self) -> None:
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None
+
+
+def relay(listeners: list[Listener]) -> Callable[..., None]:
+    """An asyncpg listener that passes the payload on."""
+
+    def heard(_connection: object, _pid: int, _channel: str, payload: str) -> None:
+        for listener in listeners:
+            listener(payload)
+
+    return heard

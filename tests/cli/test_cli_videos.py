@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from reelgate.cli.exits import ExitCode
+
+from .conftest import Served
+from .movie import read_movie
+from .program import Result
+
+
+def video_of(served: Served, made: tuple[Result, Path]) -> str:
+    """The id of the video that was made for all tests."""
+    page = served.home.run("videos", "list", "--status", "completed", "--json").json
+    assert page["object"] == "list"
+    return next(str(each["id"]) for each in page["data"] if each["id"] in made[0].err)
+
+
+def test_a_finished_video_is_listed_shown_and_fetched_again(
+    made: tuple[Result, Path], served: Served
+) -> None:
+    video_id = video_of(served, made)
+    row = next(
+        line
+        for line in served.home.run("videos", "list").out.splitlines()
+        if line.startswith(video_id)
+    )
+    assert row.split("\t")[1:3] == ["completed", "100"]
+    shown = served.home.run("videos", "show", video_id)
+    assert "completed, 100 %" in shown.out
+    path = served.home.run("videos", "download", video_id).out.strip()
+    assert path != made[1].name
+    assert read_movie(served.home.folder / path).size == (1280, 720)
+
+
+def test_a_broken_download_goes_on_where_it_stopped(
+    made: tuple[Result, Path], served: Served
+) -> None:
+    path = made[1]
+    whole = path.read_bytes()
+    video_id = video_of(served, made)
+    target = served.home.folder / "resumed.mp4"
+    part = target.with_name(f"resumed.mp4.{video_id}.part")
+    # Marked, so that the file shows whether these bytes were fetched again.
+    part.write_bytes(b"MARK" + whole[4:100_000])
+    saved = served.home.run("videos", "download", video_id, "-o", "resumed.mp4", "--json")
+    assert saved.json["file"]["size_bytes"] == len(whole)
+    assert target.read_bytes() == b"MARK" + whole[4:]
+    assert not part.exists()
+
+
+def test_a_running_video_is_cancelled_and_deleted(served: Served) -> None:
+    started = served.home.run("generate", "A cow [[never]]", "--timeout", "0.1", "--json")
+    video_id = started.json["id"]
+    early = served.home.run("videos", "download", video_id)
+    assert early.code == ExitCode.FAILED
+    assert f"reelgate videos wait {video_id}" in early.err
+    assert "is cancelled" in served.home.run("videos", "cancel", video_id).out
+    waited = served.home.run("videos", "wait", video_id)
+    assert waited.code == ExitCode.FAILED
+    assert "cancelled" in waited.err
+    assert "is deleted" in served.home.run("videos", "delete", video_id).out
+    gone = served.home.run("videos", "show", video_id)
+    assert gone.code == ExitCode.USAGE
+    assert "videos list" in gone.err
