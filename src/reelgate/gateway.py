@@ -72,6 +72,7 @@ async def open_gateway(settings: Settings, own_url: str = "") -> AsyncIterator[C
                 deployment.database,
                 deployment.clock,
                 partial(play_url, settings, own_url, providers),
+                alone=not deployment.hands_over,
             )
         )
         service, hand_over = await start_engine(
@@ -159,8 +160,8 @@ async def start_engine(
     laws = Laws(
         Durations(database),
         clock,
-        floor_s=limits.look_floor_s,
-        ceiling_s=limits.look_ceiling_s,
+        looks_per_s=settings.looks_per_s,
+        unit_s=settings.time_unit_s,
     )
     tools = Tools(
         videos=videos,

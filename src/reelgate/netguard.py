@@ -120,6 +120,8 @@ def parse(url: str) -> URL | None:
     try:
         parsed = URL(url)
         usable = parsed.scheme in {"http", "https"} and parsed.raw_host and parsed.port
+        # A resolver falls over labels that are empty or longer than 63 characters.
+        (parsed.raw_host or "").encode("idna")
     except ValueError:
         return None
     return parsed if usable else None

@@ -151,6 +151,12 @@ class Settings(BaseSettings):
     submit_attempts: int = Field(
         8, ge=1, description="How often a submit that was surely refused is sent in all."
     )
+    looks_per_s: float = Field(
+        100.0,
+        gt=0,
+        description="How often a second the upstream account is asked at most whether videos are "
+        "ready, by one gateway process. With a sandbox: a second of its time.",
+    )
     max_in_flight: int = Field(
         10_000, ge=1, description="Videos that the upstream account may have under way at once."
     )
@@ -279,6 +285,11 @@ class Settings(BaseSettings):
     def uses_sandbox(self) -> bool:
         """Whether the built-in sandbox stands in for imagine.art."""
         return not self.imagine_token.get_secret_value().strip()
+
+    @property
+    def time_unit_s(self) -> float:
+        """What counts as a second upstream; a sandbox's time is followed up to fifty times ours."""
+        return max(1.0 / self.sandbox_speed, 0.02) if self.uses_sandbox else 1.0
 
     @property
     def is_loopback(self) -> bool:

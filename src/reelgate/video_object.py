@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any
 
 from reelgate.sizes import frame_size
-from reelgate.video import Video
+from reelgate.video import Timeline, Video
+
+STAGES = tuple(field.name for field in fields(Timeline))
 
 
 def video_object(video: Video, *, now: float, video_url: str) -> dict[str, Any]:
@@ -37,7 +39,7 @@ def video_object(video: Video, *, now: float, video_url: str) -> dict[str, Any]:
             "cost": video.cost,
             "attempts": video.attempts,
             "eta_s": video.eta_s(now),
-            "timeline": asdict(video.timeline),
+            "timeline": {stage: getattr(video.timeline, stage) for stage in STAGES},
         },
     }
 

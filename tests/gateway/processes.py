@@ -33,7 +33,9 @@ class Program:
 
     def __init__(self, main: Callable[..., None], log: Path, *args: object) -> None:
         ours, theirs = CONTEXT.Pipe()
-        self._process: ForkServerProcess = CONTEXT.Process(target=main, args=(theirs, log, *args))
+        self._process: ForkServerProcess = CONTEXT.Process(
+            target=main, args=(theirs, log, *args), daemon=True
+        )
         self._process.start()
         theirs.close()
         with ours:
@@ -47,7 +49,12 @@ class Program:
 
     def terminate(self) -> None:
         """SIGTERM; `ended` waits for what follows."""
-        os.kill(self._process.pid or 0, signal.SIGTERM)
+        self.signal(signal.SIGTERM)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        assert self._process.pid is not None
+        os.kill(self._process.pid, number)
 
     def ended(self) -> int | None:
         """Wait for its end; its exit code, negative for a signal."""

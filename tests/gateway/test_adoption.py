@@ -9,6 +9,8 @@ import pytest
 
 from .world import Gateway, a_gateway, a_prompt, soon
 
+pytestmark = pytest.mark.both_databases
+
 SLOW = "[[ready after=0.8]]"
 
 

@@ -9,13 +9,15 @@ import shutil
 from asyncio.subprocess import PIPE
 from pathlib import Path
 
-from aiohttp import web
 import av
 import pytest
+from aiohttp import web
 
 from reelgate.providers.imagine.build import SANDBOX_ORG
 
 from .world import GENERATIONS, Gateway, a_gateway, a_prompt
+
+pytestmark = pytest.mark.both_databases
 
 SPECIFICATION_EXAMPLE = """\
 curl -X POST "http://localhost:8000/v1/imagine-text-to-video/generations" \\
@@ -175,5 +177,5 @@ async def submitted_parts(
 
 
 def seconds_of(file: bytes) -> float:
-    with av.open(io.BytesIO(file)) as movie:
+    with av.open(io.BytesIO(file), "r") as movie:
         return float(movie.duration or 0) / av.time_base

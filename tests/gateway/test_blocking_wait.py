@@ -64,9 +64,7 @@ async def test_a_caller_may_cap_its_wait(gateway: Gateway) -> None:
     assert len(await gateway.submits(prompt)) == 1
 
 
-async def test_a_caller_cannot_wait_longer_than_the_limit(
-    tmp_path: Path, sandbox_url: str
-) -> None:
+async def test_a_caller_cannot_wait_longer_than_the_limit(tmp_path: Path, sandbox_url: str) -> None:
     async with a_gateway(tmp_path, sandbox_url, wait_limit_s=0.2) as gateway:
         reply = await gateway.generate(a_prompt(SLOW), headers={"Prefer": "wait=3600"})
     assert reply.body["status"] == "PROCESSING"

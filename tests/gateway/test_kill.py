@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import itertools
 import json
 import random
+import time
 from collections import Counter
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,8 +25,11 @@ from .world import GENERATIONS, SHORT, TINY, a_prompt, callers, read_rows, soon,
 
 SEED = 20261122
 JOBS = 36
-SPREAD_S = 6.0
-FAULTS = ("", "[[late after=0.3]]", "[[ready after=1]]", "[[slow-bytes rate=20000]]")
+SPREAD_S = 8.0
+LONGEST_LIFE_S = 1.5
+LONGER_S = 0.1
+"""Each life may be longer than the one before, or a job slower than a life would never end."""
+FAULTS = ("", "[[late after=0.3]]", "[[ready after=1]]", "[[slow-bytes rate=100000]]")
 
 
 @dataclass
@@ -35,6 +42,11 @@ class Told:
     """Prompts answered for good, with status and body."""
 
 
+Caller = Callable[
+    [Household, aiohttp.ClientSession, Told, str, float], Coroutine[object, object, None]
+]
+
+
 async def test_killed_again_and_again_it_loses_nothing_and_pays_once(tmp_path: Path) -> None:
     dice = random.Random(SEED)
     told = Told()
@@ -45,8 +57,8 @@ async def test_killed_again_and_again_it_loses_nothing_and_pays_once(tmp_path: P
         callers() as session,
     ):
         asking = [
-            asyncio.create_task(caller(household, session, told, dice.uniform(0, SPREAD_S)))
-            for caller in [persistent_caller, sent_caller] * (JOBS // 2)
+            asyncio.create_task(caller(household, session, told, prompt, dice.uniform(0, SPREAD_S)))
+            for caller, prompt in all_callers()
         ]
         kills = await kill_until_over(household, asking, dice)
         await asyncio.gather(*asking)
@@ -54,14 +66,21 @@ async def test_killed_again_and_again_it_loses_nothing_and_pays_once(tmp_path: P
         rows = read_rows(tmp_path)
         audit(sandbox, rows, told, tmp_path)
     assert kills >= 5, "hardly anything was killed while it worked"
-    assert len(rows) >= 30
+    assert len(told.acknowledged) + len(told.answered) == JOBS
+    assert "completed" in {row["state"] for row in rows}
+
+
+def all_callers() -> Iterator[tuple[Caller, str]]:
+    """Callers of both kinds, each with a prompt of its own; every fault meets both."""
+    for number in range(JOBS):
+        caller = persistent_caller if number % 2 else sent_caller
+        yield caller, a_prompt(FAULTS[number // 2 % len(FAULTS)])
 
 
 async def persistent_caller(
-    household: Household, session: aiohttp.ClientSession, told: Told, delay_s: float
+    household: Household, session: aiohttp.ClientSession, told: Told, prompt: str, delay_s: float
 ) -> None:
     """Asks until it is answered, as often as the line breaks."""
-    prompt = a_prompt(FAULTS[len(told.answered) % len(FAULTS)])
     await asyncio.sleep(delay_s)
     while prompt not in told.answered:
         try:
@@ -72,17 +91,17 @@ async def persistent_caller(
 
 
 async def sent_caller(
-    household: Household, session: aiohttp.ClientSession, told: Told, delay_s: float
+    household: Household, session: aiohttp.ClientSession, told: Told, prompt: str, delay_s: float
 ) -> None:
-    """Sends its job once, and trusts the acknowledgement if it gets one."""
-    prompt = a_prompt(FAULTS[len(told.acknowledged) % len(FAULTS)])
+    """Sends its job and trusts the acknowledgement; where it gets none it sends another job."""
     await asyncio.sleep(delay_s)
-    try:
-        status, body = await ask(household, session, prompt, Prefer="respond-async")
-    except aiohttp.ClientError:
-        return
-    assert status == 202
-    told.acknowledged[prompt] = body["id"]
+    for attempt in itertools.count():
+        other = f"{prompt} ({attempt})"
+        with suppress(aiohttp.ClientError):
+            status, body = await ask(household, session, other, Prefer="respond-async")
+            assert status == 202
+            told.acknowledged[other] = body["id"]
+            return
 
 
 async def ask(
@@ -102,7 +121,7 @@ async def kill_until_over(
     """
     kills = 0
     while not (all(task.done() for task in asking) and all_over(household)):
-        await asyncio.sleep(dice.uniform(0.1, 1.0))
+        await asyncio.sleep(dice.uniform(0.2, LONGEST_LIFE_S + kills * LONGER_S))
         await household.kill()
         kills += not all_over(household)
         await household.start()
@@ -165,7 +184,7 @@ MOMENTS = (
     Moment("queued", "[[429 retry-after=2 times=1]]", 200, submits=2),
     Moment("submitting", "[[late after=60]]", 502, submits=1),
     Moment("rendering", "[[ready after=1]]", 200, submits=1),
-    Moment("fetching", "[[slow-bytes rate=4000]]", 200, submits=1),
+    Moment("fetching", "[[slow-bytes rate=8000]]", 200, submits=1),
 )
 
 
@@ -196,6 +215,26 @@ async def test_killed_in_any_state_the_job_goes_on_and_its_caller_finds_it(
         assert (reply.body["status"], reply.body["id"]) == ("COMPLETED", job["id"])
     else:
         assert reply.code == "submission_unknown"
+
+
+async def test_a_video_that_got_ready_while_nobody_ran_is_delivered_however_late(
+    tmp_path: Path, sandbox_url: str
+) -> None:
+    """It has been paid for: the job's time-out ends no job that was not looked at."""
+    prompt = a_prompt("[[ready after=2]]")
+    async with a_household(tmp_path, sandbox_url, job_timeout_s=2.5) as household:
+        async with visiting(household, sandbox_url) as before:
+            sent = await before.generate(prompt, headers={"Prefer": "respond-async"})
+            await until(lambda: before.was_accepted(prompt))
+            await soon(lambda: [row["state"] for row in before.rows(prompt)] == ["rendering"])
+            await household.kill()
+            [row] = before.rows(prompt)
+            await soon(lambda: time.time() > row["submitted_at"] + 3)
+        await household.start()
+        async with visiting(household, sandbox_url) as after:
+            await soon(lambda: is_over(after.rows(prompt)[0]))
+            [row] = after.rows(prompt)
+    assert (row["id"], row["state"]) == (sent.video, "completed")
 
 
 async def test_a_kill_before_the_submit_reached_the_upstream_is_unknown_too(

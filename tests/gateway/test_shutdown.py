@@ -10,6 +10,8 @@ import pytest
 from .household import a_household, visiting
 from .world import a_prompt, soon, until
 
+pytestmark = pytest.mark.both_databases
+
 QUICK_S = 15.0
 
 
@@ -91,19 +93,3 @@ async def test_it_stops_quickly_whatever_its_jobs_wait_for(
         [row] = gateway.rows(prompt)
         assert row["state"] == state
         assert len(await gateway.submits(prompt)) == 1
-
-
-async def test_while_it_stops_new_work_is_refused_with_a_time_to_come_back(
-    tmp_path: Path, sandbox_url: str
-) -> None:
-    """A kept-alive connection may still bring a request while the last answers go out."""
-    prompt = a_prompt("[[late after=2]]")
-    async with (
-        a_household(tmp_path, sandbox_url) as household,
-        visiting(household, sandbox_url) as gateway,
-    ):
-        asking = asyncio.create_task(gateway.generate(prompt))
-        await until(lambda: gateway.was_accepted(prompt))
-        household.terminate()
-        assert (await asking).status == 202
-        assert await household.ended() == 0

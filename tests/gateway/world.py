@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import io
 import itertools
 import json
-import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import aiohttp
 from multidict import CIMultiDictProxy
@@ -20,6 +20,7 @@ from multidict import CIMultiDictProxy
 from reelgate.sandbox import SandboxOptions
 from reelgate.server import running
 from reelgate.settings import Settings
+from tests.databases import databases
 
 SPEED = 1000.0
 TINY = SandboxOptions(speed=SPEED, max_short_side_px=64)
@@ -28,7 +29,19 @@ SHORT = {"duration": 5, "resolution": "720p"}
 GIVE_UP_S = 40.0
 PAUSE_S = 0.02
 
+Json = Any
+"""What a JSON body holds: the tests say what they expect of it."""
+
 _numbers = itertools.count()
+
+
+class Options(TypedDict, total=False):
+    """What a call may be sent with."""
+
+    json: Json
+    data: bytes | io.IOBase | AsyncIterator[bytes]
+    headers: dict[str, str] | None
+    skip_auto_headers: list[str]
 
 
 def settings_values(data_dir: Path, sandbox_url: str = "", **more: object) -> dict[str, Any]:
@@ -39,6 +52,8 @@ def settings_values(data_dir: Path, sandbox_url: str = "", **more: object) -> di
         "port": 0,
         "sandbox_url": sandbox_url,
         "sandbox_speed": SPEED,
+        "shutdown_grace_s": 0.0,
+        "database_url": databases.url_of(data_dir),
         **more,
     }
 
@@ -64,7 +79,7 @@ class Reply:
     text: str
 
     @property
-    def body(self) -> Any:
+    def body(self) -> Json:
         return json.loads(self.text)
 
     @property
@@ -92,7 +107,7 @@ class Gateway:
     data_dir: Path
     sandbox_url: str
 
-    async def call(self, method: str, path: str, **options: Any) -> Reply:
+    async def call(self, method: str, path: str, **options: Unpack[Options]) -> Reply:
         async with self.session.request(method, self.url + path, **options) as response:
             return Reply(response.status, response.headers, await response.text())
 
@@ -139,7 +154,7 @@ class Gateway:
     async def was_accepted(self, prompt: str) -> bool:
         return bool(await self.accepted(prompt))
 
-    async def _control(self, what: str, **wanted: str) -> Any:
+    async def _control(self, what: str, **wanted: str) -> Json:
         url = f"{self.sandbox_url}/_sandbox/{what}"
         async with self.session.get(url, params=wanted) as response:
             assert response.status == 200, await response.text()
@@ -148,9 +163,7 @@ class Gateway:
 
 def read_rows(data_dir: Path) -> list[dict[str, Any]]:
     """Every job in a gateway's database, oldest first, whether or not the gateway runs."""
-    with closing(sqlite3.connect(data_dir / "reelgate.sqlite")) as database:
-        database.row_factory = sqlite3.Row
-        rows = [dict(row) for row in database.execute("SELECT * FROM videos ORDER BY id")]
+    rows = databases.rows_of(data_dir)
     return [row | {"prompt": json.loads(row["request"])["prompt"]} for row in rows]
 
 

@@ -22,13 +22,13 @@ def _saved(folder: Path, content: bytes) -> Path:
 
 @pytest.mark.parametrize("faststart", [True, False])
 async def test_a_film_tells_its_length_size_and_codec(tmp_path: Path, *, faststart: bool) -> None:
-    found = await probe(_saved(tmp_path, movie(seconds=2, faststart=faststart)))
+    found = probe(_saved(tmp_path, movie(seconds=2, faststart=faststart)))
     assert (found.width, found.height, found.codec) == (64, 36, "h264")
     assert found.duration_s == 2.0
 
 
 async def test_the_thumbnail_is_the_first_picture(tmp_path: Path) -> None:
-    found = await probe(_saved(tmp_path, movie()))
+    found = probe(_saved(tmp_path, movie()))
     with Image.open(BytesIO(found.thumbnail)) as thumbnail:
         assert (thumbnail.format, thumbnail.size) == ("WEBP", (64, 36))
         red, green, blue = thumbnail.convert("RGB").resize((1, 1)).tobytes()
@@ -42,7 +42,7 @@ async def test_the_thumbnail_is_the_first_picture(tmp_path: Path) -> None:
 async def test_a_large_picture_is_shrunk_in_its_own_proportions(
     tmp_path: Path, film: tuple[int, int], thumbnail: tuple[int, int]
 ) -> None:
-    found = await probe(_saved(tmp_path, movie(width=film[0], height=film[1])))
+    found = probe(_saved(tmp_path, movie(width=film[0], height=film[1])))
     assert (found.width, found.height) == film
     with Image.open(BytesIO(found.thumbnail)) as picture:
         assert picture.size == thumbnail
@@ -62,7 +62,7 @@ async def test_a_large_picture_is_shrunk_in_its_own_proportions(
 )
 async def test_a_file_without_a_picture_is_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(UpstreamBadResponse):
-        await probe(_saved(tmp_path, content))
+        probe(_saved(tmp_path, content))
 
 
 def test_a_gateway_that_finished_no_video_yet_has_not_loaded_the_decoder() -> None:

@@ -62,10 +62,11 @@ class BlockingAnswer(Response):
             left_s = max(0.0, ends_at - loop.time())
             wait_s = min(left_s, self.beat_every_s() or left_s)
             video = await self.ctx.service.wait(self._video.id, wait_s, hung_up)
-            if video.is_over or loop.time() >= ends_at or self.is_closing:
-                return video
+            # First, for a video that is finished at the same moment must stay up for adoption.
             if hung_up.done():
                 return None
+            if video.is_over or loop.time() >= ends_at or self.is_closing:
+                return video
             await self.beat(send)
 
     @property

@@ -48,8 +48,12 @@ class Context:
         return urljoin(self.settings.public_url or str(request.base_url), url)
 
 
-def context_of(request: Request) -> Context:
-    """The context that the app factory left for the routes."""
+async def context_of(request: Request) -> Context:
+    """The context that the app factory left for the routes.
+
+    A coroutine, because FastAPI calls a plain function in a thread, which costs as much as the
+    rest of a small request.
+    """
     context: Context = request.app.state.context
     return context
 

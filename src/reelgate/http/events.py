@@ -50,7 +50,7 @@ class EventStream(StreamedAnswer):
                 # 204 tells an EventSource that has heard the end not to connect again.
                 await Response(status_code=204)(scope, receive, send)
                 return
-            await send(HEAD)
+            await send(head())
             await send(body(f"retry: {RECONNECT_MS}\n\n"))
             await self._tell(video, subscription, send)
             await send({"type": "http.response.body", "body": b""})
@@ -97,15 +97,14 @@ def is_older(changed: Video, known: Video) -> bool:
     return order.index(changed.status) < order.index(known.status)
 
 
-HEAD = {
-    "type": "http.response.start",
-    "status": 200,
-    "headers": [
+def head() -> dict[str, Any]:
+    """The head of the stream: a new one each time, because middleware adds to its headers."""
+    headers = [
         (b"content-type", b"text/event-stream; charset=utf-8"),
         (b"cache-control", b"no-store"),
         (b"x-accel-buffering", b"no"),
-    ],
-}
+    ]
+    return {"type": "http.response.start", "status": 200, "headers": headers}
 
 
 def body(text: str) -> dict[str, Any]:

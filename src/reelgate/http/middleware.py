@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import uuid
-
 import structlog
+import uuid_utils
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -32,7 +31,7 @@ class RequestContext:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = f"req_{uuid.uuid4().hex}"
+        request_id = f"req_{uuid_utils.uuid4().hex}"
         started = False
 
         async def send_marked(message: Message) -> None:

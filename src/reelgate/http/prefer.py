@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+LONGEST_WAIT_S = 86_400.0
+"""A number beyond all sense would become infinite, and be echoed as such."""
+
 
 @dataclass(frozen=True, slots=True)
 class Preference:
@@ -31,7 +34,7 @@ def parse_prefer(header: str | None) -> Preference:
             case "respond-async":
                 respond_async = True
             case "wait" if wait_s is None and value.isascii() and value.isdigit():
-                wait_s = float(value)
+                wait_s = min(float(value), LONGEST_WAIT_S)
             case _:
                 continue
     return Preference(wait_s, respond_async)

@@ -110,12 +110,9 @@ async def on_http_exception(request: Request, error: Exception) -> JSONResponse:
 def allowed(request: Request) -> set[str]:
     """The methods that an address takes; each has a route of its own, which knows no other."""
     paths: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
-    return {
-        method.upper()
-        for template, operations in paths.items()
-        if compile_path(template)[0].match(request.scope["path"])
-        for method in operations
-    }
+    path = request.scope["path"]
+    own = [path] if path in paths else [each for each in paths if compile_path(each)[0].match(path)]
+    return {method.upper() for template in own for method in paths[template]}
 
 
 def invalid(errors: Sequence[Mapping[str, Any]]) -> InvalidRequest:

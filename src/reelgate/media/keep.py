@@ -96,8 +96,9 @@ class Keeper:
 
     async def _check(self, path: Path, received: Received, *, told_length: bool) -> Probe:
         async with self._probes:
-            if not await asyncio.to_thread(_is_cut_off, path, received.size_bytes):
-                return await probe(path)
+            found = await asyncio.to_thread(_probe_whole, path, received.size_bytes)
+        if found is not None:
+            return found
         if told_length:
             message = "The upstream's file is not complete, though all of it arrived."
             raise UpstreamBadResponse(message)
@@ -117,6 +118,9 @@ class Keeper:
         return None
 
 
-def _is_cut_off(path: Path, size_bytes: int) -> bool:
+def _probe_whole(path: Path, size_bytes: int) -> Probe | None:
+    """What the file holds; None where its end is missing."""
     with path.open("rb") as file:
-        return is_cut_off(file, size_bytes)
+        if is_cut_off(file, size_bytes):
+            return None
+    return probe(path)

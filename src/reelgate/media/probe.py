@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -23,17 +22,14 @@ class Probe:
     thumbnail: bytes = field(repr=False)
 
 
-async def probe(path: Path) -> Probe:
-    """Look into an MP4 file, off the event loop.
+def probe(path: Path) -> Probe:
+    """Look into an MP4 file; it takes milliseconds of a processor, so not on the event loop.
+
+    FFmpeg and Pillow take 25 MB and 0.1 s to load. A gateway that has not finished a video yet does
+    without them, so they are loaded here and nowhere else.
 
     Raises:
         UpstreamBadResponse: it holds no picture that can be decoded.
     """
-    return await asyncio.to_thread(_look, path)
-
-
-def _look(path: Path) -> Probe:
-    # FFmpeg and Pillow take 25 MB and 0.1 s to load. A gateway that has not finished a video yet
-    # does without them, so they are loaded here and nowhere else.
     found: Probe = import_module("reelgate.media.frames").look(path)
     return found

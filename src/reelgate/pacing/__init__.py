@@ -4,6 +4,7 @@ Pure functions of plain data, learned from the durations of earlier jobs; docs/p
 derivation and the measurements.
 """
 
+from reelgate.pacing.crowd import Crowd
 from reelgate.pacing.evidence import UNPUBLISHED, Prior, Seen
 from reelgate.pacing.forecast import Forecast
 from reelgate.pacing.law import Law
@@ -18,6 +19,7 @@ from reelgate.pacing.pace import (
 
 __all__ = [
     "UNPUBLISHED",
+    "Crowd",
     "Forecast",
     "Law",
     "Pace",

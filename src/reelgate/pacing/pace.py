@@ -104,12 +104,18 @@ def price_for_looks(law: Law, looks: float) -> float:
     return float((law.spread / max(looks - 0.5, 0.5)) ** 2)
 
 
-def default_pace(law: Law, *, floor_s: float = FLOOR_S, ceiling_s: float = CEILING_S) -> Pace:
-    """About half a second of delay, unless that takes twice the looks of polling every 10 s."""
-    delay_s = min(DELAY_S, DELAY_SHARE * law.mean_s)
-    looks = max(LOOKS_ALWAYS, LOOKS_AT_MOST * law.mean_s / PLAIN_LOOP_S)
+def default_pace(law: Law, *, unit_s: float = 1.0) -> Pace:
+    """About half a second of delay, unless that takes twice the looks of polling every 10 s.
+
+    Args:
+        law: the law of the job's kind.
+        unit_s: what counts as a second: an upstream that runs in a scaled time, as a sandbox does,
+            is looked at in that time.
+    """
+    delay_s = min(DELAY_S * unit_s, DELAY_SHARE * law.mean_s)
+    looks = max(LOOKS_ALWAYS, LOOKS_AT_MOST * law.mean_s / (PLAIN_LOOP_S * unit_s))
     price_s = max(price_for_delay(law, delay_s), price_for_looks(law, looks))
-    return Pace(price_s, floor_s, ceiling_s)
+    return Pace(price_s, FLOOR_S * unit_s, CEILING_S * unit_s)
 
 
 def pace_within_budget(

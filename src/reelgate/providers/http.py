@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from io import BytesIO
 from types import TracebackType
 from typing import Self
+from uuid import uuid4
 
 import aiohttp
 
@@ -105,11 +107,13 @@ class HttpClient:
         Raises:
             UpstreamError: no answer came.
         """
+        boundary = uuid4().hex
         with network_errors_are_ours(url):
+            # One piece, one write: aiohttp's own writer makes three of each part.
             async with self._fresh.post(
                 url,
-                data=form_body(parts, file),
-                headers=headers,
+                data=BytesIO(b"".join(form_body(parts, file, boundary))),
+                headers={**headers, "Content-Type": f"multipart/form-data; boundary={boundary}"},
                 timeout=self._timeout(timeout_s),
                 allow_redirects=False,
             ) as response:
@@ -203,24 +207,30 @@ class HttpClient:
 
 
 def form_body(
-    parts: Sequence[tuple[str, str]], file: FilePart | None = None
-) -> aiohttp.MultipartWriter:
-    """A `multipart/form-data` body as a browser writes it (RFC 7578).
+    parts: Sequence[tuple[str, str]], file: FilePart | None, boundary: str
+) -> Iterator[bytes]:
+    """A `multipart/form-data` body as a browser writes it (RFC 7578), in pieces.
 
     Text parts have no file name and no content type of their own.
     """
-    writer = aiohttp.MultipartWriter("form-data")
     for name, value in parts:
         # Half a surrogate pair has no UTF-8; a submit must not fall over because of it.
-        payload = aiohttp.BytesPayload(value.encode("utf-8", errors="replace"))
-        del payload.headers["Content-Type"]
-        payload.set_content_disposition("form-data", name=name)
-        writer.append_payload(payload)
+        yield part_head(boundary, name) + value.encode("utf-8", errors="replace")
     if file is not None:
-        payload = aiohttp.BytesPayload(file.content, content_type=file.media_type)
-        payload.set_content_disposition("form-data", name=file.name, filename=file.file_name)
-        writer.append_payload(payload)
-    return writer
+        more = f'; filename="{quoted(file.file_name)}"\r\nContent-Type: {file.media_type}'
+        yield part_head(boundary, file.name, more) + file.content
+    yield f"\r\n--{boundary}--\r\n".encode()
+
+
+def part_head(boundary: str, name: str, more: str = "") -> bytes:
+    """What stands before a part's content; the line end before it belongs to the boundary."""
+    disposition = f'Content-Disposition: form-data; name="{quoted(name)}"{more}'
+    return f"\r\n--{boundary}\r\n{disposition}\r\n\r\n".encode()
+
+
+def quoted(name: str) -> str:
+    """A name inside quotes, as browsers write it (HTML, multipart/form-data encoding)."""
+    return name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
 
 
 async def _chunks(response: aiohttp.ClientResponse, url: str) -> AsyncGenerator[bytes, None]:

@@ -13,6 +13,9 @@ CONNECT_TIMEOUT_S = 10.0
 COMMAND_TIMEOUT_S = 60.0
 """No statement of ours takes long: one that does is waiting for a server that is gone."""
 
+ABANDONED = {"idle_in_transaction_session_timeout": "8000"}
+"""Milliseconds after which the server ends the transaction of a process that was paused in it: it
+would hold its rows against whoever takes its jobs over."""
 MIGRATION_LOCK = 0x5265656C67617465
 """The advisory lock that ten processes starting at once queue for ("Reelgate" in ASCII)."""
 
@@ -67,7 +70,7 @@ class Server:
         )
 
     def _marked(self, settings: dict[str, str]) -> dict[str, str]:
-        return {"application_name": self.name, **settings}
+        return {"application_name": self.name, **ABANDONED, **settings}
 
 
 def is_broken_line(error: BaseException) -> bool:

@@ -130,6 +130,7 @@ webhook_deliveries = Table(
     Column("created_at", Double, nullable=False),
     Column("queued_at", Double, nullable=False),
     Column("due_at", Double, nullable=False),
+    Column("claimed_until", Double),
     Column("tried_at", Double),
     Column("status", Integer),
     Column("error", Text),

@@ -68,6 +68,10 @@ DROP_FILE = (
 )
 
 
+NEVER_STORED = "\x00"
+"""Postgres refuses to hear of it in any text."""
+
+
 class LostRace(Exception):
     """Somebody else changed the video first: what was known of it is out of date."""
 
@@ -124,6 +128,8 @@ class Videos:
 
     async def find(self, video_id: str) -> Video | None:
         """The video with this id, if there is one."""
+        if NEVER_STORED in video_id:
+            return None
         return await self._first(FIND, {"the_id": video_id})
 
     async def unfinished(self, providers: Iterable[str]) -> list[str]:
@@ -182,6 +188,8 @@ class Videos:
 
     async def page(self, asked: Page) -> list[Video]:
         """Up to `limit` of an owner's videos, newest first or oldest first."""
+        if NEVER_STORED in (asked.model or ""):
+            return []
         query = LIST[asked.order].where(videos.c.owner == asked.owner).limit(asked.limit)
         if asked.after is not None:
             newer = videos.c.id > asked.after
@@ -232,7 +240,7 @@ class Videos:
             row = connection.execute(query, values).mappings().first()
             return None if row is None else from_row(row)
 
-        return await self._database.read(read)
+        return await self._database.look_up(read)
 
     async def _all(self, query: Select[Any]) -> list[Video]:
         def read(connection: Connection) -> list[Video]:

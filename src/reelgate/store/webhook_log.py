@@ -87,6 +87,7 @@ class WebhookLog:
             failures=0,
             queued_at=DatabaseNow(),
             due_at=DatabaseNow(),
+            claimed_until=None,
         )
         if ids:
             change = change.where(deliveries.c.id.in_(ids))

@@ -1,7 +1,7 @@
 """The queue of webhooks: written with the change they tell of, claimed, settled.
 
-A claim moves `due_at` beyond the time an attempt can take. Whoever dies with a claim therefore
-loses nothing: the delivery is due again when that time is over. `attempts` grows with each claim,
+A claim lasts somewhat longer than an attempt can take. Whoever dies with one therefore loses
+nothing: the delivery can be claimed again when that time is over. `attempts` grows with each claim,
 and only the latest claim can settle the delivery.
 """
 
@@ -90,10 +90,12 @@ CLAIMABLE: tuple[ColumnElement[bool], ...] = (
     FIRST_IN_LINE,
     deliveries.c.origin.not_in(bindparam("the_full", expanding=True)),
 )
+READY_AT = func.coalesce(deliveries.c.claimed_until, deliveries.c.due_at)
+"""When a delivery can be claimed: a claim never ends before its delivery was due."""
 # Statements are built once: building one costs as much as running it.
 DUE_ORIGINS = (
     select(deliveries.c.origin)
-    .where(PENDING, *CLAIMABLE, deliveries.c.due_at <= DatabaseNow())
+    .where(PENDING, *CLAIMABLE, deliveries.c.due_at <= DatabaseNow(), DatabaseNow() >= READY_AT)
     .group_by(deliveries.c.origin)
     .order_by(func.min(deliveries.c.due_at))
     .limit(bindparam("the_limit"))
@@ -104,17 +106,20 @@ DUE = (
         PENDING,
         *CLAIMABLE,
         deliveries.c.due_at <= DatabaseNow(),
+        DatabaseNow() >= READY_AT,
         deliveries.c.origin == bindparam("the_origin"),
     )
     .order_by(deliveries.c.due_at, deliveries.c.seq)
     .limit(bindparam("the_limit"))
     .with_for_update(skip_locked=True, of=deliveries)
 )
-NEXT_DUE = select(func.min(deliveries.c.due_at) - DatabaseNow()).where(PENDING, *CLAIMABLE)
+NEXT_DUE = select(func.min(READY_AT) - DatabaseNow()).where(PENDING, *CLAIMABLE)
 CLAIM = (
     update(deliveries)
     .where(deliveries.c.seq.in_(bindparam("the_seqs", expanding=True)))
-    .values(attempts=deliveries.c.attempts + 1, due_at=DatabaseNow() + bindparam("the_lease"))
+    .values(
+        attempts=deliveries.c.attempts + 1, claimed_until=DatabaseNow() + bindparam("the_lease")
+    )
     .returning(*deliveries.c, (DatabaseNow() - deliveries.c.queued_at).label("age_s"))
 )
 BURY = (
@@ -133,6 +138,7 @@ SETTLE = (
         state=bindparam("the_state"),
         failures=deliveries.c.failures + bindparam("the_failure"),
         due_at=DatabaseNow() + bindparam("the_gap"),
+        claimed_until=None,
         tried_at=DatabaseNow(),
         status=bindparam("the_status"),
         error=bindparam("the_error"),
@@ -145,7 +151,10 @@ RELEASE = (
         deliveries.c.attempts == bindparam("the_attempts"),
         deliveries.c.state == DeliveryState.PENDING.value,
     )
-    .values(due_at=DatabaseNow())
+    .values(claimed_until=None)
+)
+FORGET_CLAIMS = (
+    update(deliveries).where(deliveries.c.claimed_until.is_not(None)).values(claimed_until=None)
 )
 ADD = insert(deliveries).values(
     state=DeliveryState.PENDING.value,
@@ -186,9 +195,17 @@ class Deliveries:
     async def claim(self, room: Room, lease_s: float) -> list[Claimed]:
         """Take what is due, the longest due first, and the first of each video's only.
 
-        What is not settled within `lease_s` is due again.
+        What is not settled within `lease_s` can be claimed again.
         """
         return await self._database.write(lambda connection: claim(connection, room, lease_s))
+
+    async def forget_claims(self) -> None:
+        """Nobody is at work: what was claimed was claimed by a process that has ended."""
+
+        def change(connection: Connection) -> None:
+            connection.execute(FORGET_CLAIMS)
+
+        await self._database.write(change)
 
     async def next_due_s(self, room: Room) -> float | None:
         """In how many seconds something can be claimed; None when nothing is left."""
@@ -233,7 +250,7 @@ class Deliveries:
         await self._database.write(change)
 
     async def release(self, claims: Iterable[Claimed]) -> None:
-        """Let go of what was claimed and not tried to its end: it is due at once."""
+        """Let go of what was claimed and not tried to its end: it can be claimed at once."""
         rows = [{"the_seq": each.seq, "the_attempts": each.attempts} for each in claims]
 
         def change(connection: Connection) -> None:

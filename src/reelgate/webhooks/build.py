@@ -26,6 +26,8 @@ async def open_webhooks(
     database: Database,
     clock: Clock,
     play_url: Callable[[Video], str],
+    *,
+    alone: bool,
     schedule: Schedule | None = None,
 ) -> AsyncIterator[EventOutbox | None]:
     """Deliver while the context lasts; yields what notes the events.
@@ -37,17 +39,21 @@ async def open_webhooks(
         database: where the deliveries are.
         clock: the time.
         play_url: where a video plays, for those who know the gateway by no other address.
+        alone: whether no other process can be at work on this database.
         schedule: when failed deliveries are tried again.
     """
     if not settings.webhook_keys:
         yield None
         return
+    deliveries = Deliveries(database)
+    if alone:
+        await deliveries.forget_claims()
     events = Events(settings.webhook_event_names, settings.webhook_url, clock, play_url)
     async with open_session(
         allow_private=settings.webhook_allow_private, timeout_s=TIMEOUT_S
     ) as session:
         sender = Sender(session, Signer(settings.webhook_keys), clock)
-        deliverer = Deliverer(Deliveries(database), WebhookLog(database), sender, schedule=schedule)
+        deliverer = Deliverer(deliveries, WebhookLog(database), sender, schedule=schedule)
         deliverer.start()
         try:
             yield EventOutbox(events, deliverer.wake)

@@ -11,7 +11,7 @@ from typing import assert_never
 
 import structlog
 
-from reelgate.errors import StorageFailed
+from reelgate.errors import InternalError, StorageFailed
 from reelgate.store.webhook_log import WebhookLog
 from reelgate.store.webhooks import Claimed, Deliveries, DeliveryState, Room
 from reelgate.webhooks.schedule import Schedule
@@ -99,6 +99,9 @@ class Deliverer:
             except StorageFailed as error:
                 log.warning("webhooks_database_failed", error=error.message)
                 await asyncio.sleep(self._limits.database_pause_s)
+            except Exception:
+                log.exception("webhooks_round_failed")
+                await asyncio.sleep(self._limits.database_pause_s)
 
     async def _round(self) -> None:
         self._woken.clear()
@@ -137,12 +140,20 @@ class Deliverer:
         return min(max(due_s, self._limits.shortest_rest_s), self._limits.longest_rest_s)
 
     async def _attempt(self, claimed: Claimed) -> None:
-        reply = await self._sender.send(claimed.message)
+        reply = await self._safe_send(claimed)
         try:
             await self._settle(claimed, reply)
         except StorageFailed as error:
             # It is due again when the lease ends: better twice than never.
             log.warning("webhook_not_recorded", webhook=claimed.message.id, error=error.message)
+
+    async def _safe_send(self, claimed: Claimed) -> Reply:
+        """A mistake in the program counts as a failed attempt, or it would be made for ever."""
+        try:
+            return await self._sender.send(claimed.message)
+        except Exception:
+            log.exception("webhook_attempt_failed", webhook=claimed.message.id)
+            return Reply(error=str(InternalError()))
 
     async def _settle(self, claimed: Claimed, reply: Reply) -> None:
         verdict = judge(reply, claimed, self._schedule, self._dice.random())

@@ -151,7 +151,7 @@ class Worker:
 
         While that process may live the video is left to it: a paused one may still write down
         that the upstream has accepted. The wait is measured here, from when the video was found,
-        so that no two clocks are compared. See docs/adr/0004-a-submit-found-under-way.md.
+        so that no two clocks are compared. See docs/adr/0008-a-submit-found-under-way.md.
         """
         try:
             await pause.sleep(video, self._tools.limits.submit_lease_s)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 from reelgate.clock import Clock
-from reelgate.pacing import Law, Pace, Prior, Seen, default_pace
+from reelgate.pacing import Crowd, Law, Pace, Prior, Seen, default_pace
 from reelgate.providers.base import Provider
 from reelgate.store.durations import Durations
 from reelgate.video import Video
@@ -16,7 +18,7 @@ FRESH_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """A law, how eagerly to look by it, and when it was learned (monotonic seconds)."""
+    """A law, how eagerly one job alone looks by it, and when it was learned (monotonic seconds)."""
 
     law: Law
     pace: Pace
@@ -24,35 +26,60 @@ class Learned:
 
 
 class Laws:
-    """One law for each kind of job, shared by all jobs of that kind."""
+    """One law for each kind of job, and one budget of looks for each account."""
 
     def __init__(
-        self, durations: Durations, clock: Clock, *, floor_s: float, ceiling_s: float
+        self, durations: Durations, clock: Clock, *, looks_per_s: float, unit_s: float = 1.0
     ) -> None:
+        """`looks_per_s`: at most, for one account; `unit_s`: what counts as a second upstream."""
         self._durations = durations
         self._clock = clock
-        self._floor_s = floor_s
-        self._ceiling_s = ceiling_s
+        self._unit_s = unit_s
+        self._budget_per_s = looks_per_s / unit_s
         self._known: dict[str, Learned] = {}
+        self._crowds: dict[str, Crowd] = {}
 
-    async def of(self, video: Video, provider: Provider) -> Learned:
+    async def of(self, video: Video, provider: Provider) -> Law:
         """The law this video's rendering follows; what the provider publishes fills the gaps."""
-        kind = kind_of(video)
-        known = self._known.get(kind)
-        if known is None or self._clock.monotonic() - known.at_s > FRESH_S:
-            prior = Prior(*provider.typical_s(video.request))
-            known = self._learn(await self._durations.recent(kind), prior)
-            self._known[kind] = known
-        return known
+        return (await self._learned(video, provider)).law
+
+    async def pace(self, video: Video, provider: Provider) -> tuple[Law, Pace]:
+        """The same, and how eagerly to look now that so many jobs wait on the account."""
+        learned = await self._learned(video, provider)
+        crowd = self._crowds.get(video.provider)
+        if crowd is None:
+            return learned.law, learned.pace
+        return learned.law, crowd.slowed(learned.pace, self._budget_per_s)
+
+    @contextmanager
+    def waiting(self, video: Video, law: Law) -> Iterator[None]:
+        """The video is one of those that wait on its account."""
+        crowd = self._crowds.setdefault(video.provider, Crowd())
+        crowd.join(law)
+        try:
+            yield
+        finally:
+            crowd.leave(law)
+            if not crowd.jobs:
+                del self._crowds[video.provider]
 
     async def teach(self, video: Video, seen: Seen) -> None:
         """Remember how long this video took."""
         await self._durations.add(kind_of(video), seen)
 
-    def _learn(self, jobs: list[Seen], prior: Prior) -> Learned:
-        law = Law.learn(jobs, prior)
-        pace = default_pace(law, floor_s=self._floor_s, ceiling_s=self._ceiling_s)
-        return Learned(law, pace, self._clock.monotonic())
+    async def _learned(self, video: Video, provider: Provider) -> Learned:
+        kind = kind_of(video)
+        known, now_s = self._known.get(kind), self._clock.monotonic()
+        if known is not None and now_s - known.at_s <= FRESH_S:
+            return known
+        if known is not None:
+            # Of a crowd that finds it stale one learns anew, and the others use what was known.
+            self._known[kind] = replace(known, at_s=now_s)
+        prior = Prior(*provider.typical_s(video.request))
+        law = Law.learn(await self._durations.recent(kind), prior)
+        pace = default_pace(law, unit_s=self._unit_s)
+        learned = self._known[kind] = Learned(law, pace, now_s)
+        return learned
 
 
 def kind_of(video: Video) -> str:

@@ -33,7 +33,7 @@ async def submit(video: Video, tools: Tools) -> tuple[Video, float]:
     Returns:
         The video, and for how many seconds to leave it alone before the next step.
     """
-    learned = await tools.laws.of(video, tools.providers[video.provider])
+    law = await tools.laws.of(video, tools.providers[video.provider])
     began_s = tools.clock.monotonic()
     video = await note_intent(video, tools)
     if tools.clock.monotonic() - began_s > INTENT_FRESH_S:
@@ -44,7 +44,7 @@ async def submit(video: Video, tools: Tools) -> tuple[Video, float]:
         submission = await tools.providers[video.provider].submit(video.request)
     except UpstreamError as error:
         return await refused(video, error, tools)
-    return await remember(video, submission, Forecast.of(learned.law), tools), 0.0
+    return await remember(video, submission, Forecast.of(law), tools), 0.0
 
 
 async def note_intent(video: Video, tools: Tools) -> Video:

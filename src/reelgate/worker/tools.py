@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from reelgate.clock import Clock
 from reelgate.media.keep import Keeper
-from reelgate.pacing.pace import CEILING_S, FLOOR_S
 from reelgate.providers.base import Provider
 from reelgate.store.videos import Videos
 from reelgate.worker.laws import Laws
@@ -24,8 +23,6 @@ class Limits:
     job_timeout_s: float = 3600.0
     retention_s: float | None = None
     submit_lease_s: float = 0.0
-    look_floor_s: float = FLOOR_S
-    look_ceiling_s: float = CEILING_S
 
 
 @dataclass(frozen=True, slots=True)

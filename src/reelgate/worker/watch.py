@@ -9,7 +9,7 @@ import structlog
 
 from reelgate.errors import UpstreamError, UpstreamTimeout
 from reelgate.pacing import Seen, next_look_s
-from reelgate.providers.base import Failed, Look, Ready, Running
+from reelgate.providers.base import Failed, Ready, Running
 from reelgate.retry import pause_s
 from reelgate.video import Failure, State, Video
 from reelgate.worker.ending import fail
@@ -33,17 +33,19 @@ class Vigil:
         self._looked_at_s = 0.0
         self._not_before_s = 0.0
         self._failures = 0
+        self._phase = 1.0 - tools.dice.random()
 
     async def keep(self, pause: Pause) -> Video:
         """Look at the right moments until the video is ready, has failed or is out of time."""
-        while True:
-            await pause.sleep(self._video, await self._next_look_s() - self._elapsed_s)
-            moved = await self._look()
-            if moved is not None:
-                return moved
-            # Only after a look: a job that was taken over late may be ready all the same.
-            if self._is_late:
-                return await self._give_up()
+        law = await self._tools.laws.of(self._video, self._provider)
+        with self._tools.laws.waiting(self._video, law):
+            while True:
+                await pause.sleep(self._video, await self._next_look_s() - self._elapsed_s)
+                look = await self._look()
+                # Only after a look: a job that was taken over late may be ready all the same.
+                if look is not None or self._is_late:
+                    break
+        return await (self._give_up() if look is None else self._act(look))
 
     @property
     def _elapsed_s(self) -> float:
@@ -54,24 +56,31 @@ class Vigil:
         return self._elapsed_s >= self._tools.limits.job_timeout_s
 
     async def _next_look_s(self) -> float:
-        learned = await self._tools.laws.of(self._video, self._provider)
+        law, pace = await self._tools.laws.pace(self._video, self._provider)
+        # Jobs that were submitted together must not look together.
+        phase, self._phase = self._phase, 1.0
         return next_look_s(
-            learned.law,
+            law,
             self._looked_at_s,
-            learned.pace,
+            pace,
             deadline_s=self._tools.limits.job_timeout_s,
             not_before_s=self._not_before_s,
+            phase=phase,
         )
 
-    async def _look(self) -> Video | None:
-        began_s = self._looked_at_s = self._elapsed_s
+    async def _look(self) -> Ready | Failed | None:
+        """The end of the rendering, if this look shows it."""
+        self._looked_at_s = self._elapsed_s
         try:
             look = await self._watch.look()
         except UpstreamError as error:
             self._leave_alone(error)
             return None
         self._failures = 0
-        return await self._act(look, began_s)
+        if isinstance(look, Running):
+            self._not_ready_at_s = self._looked_at_s
+            return None
+        return look
 
     def _leave_alone(self, error: UpstreamError) -> None:
         """A look that failed says nothing about the job, only when to look again."""
@@ -80,13 +89,11 @@ class Vigil:
         self._not_before_s = self._elapsed_s + pause
         log.info("look_failed", video=self._video.id, error=error.message, pause_s=round(pause, 1))
 
-    async def _act(self, look: Look, began_s: float) -> Video | None:
+    async def _act(self, look: Ready | Failed) -> Video:
         match look:
-            case Running():
-                self._not_ready_at_s = began_s
-                return None
             case Ready():
-                await self._tools.laws.teach(self._video, Seen(self._not_ready_at_s, began_s))
+                seen = Seen(self._not_ready_at_s, self._looked_at_s)
+                await self._tools.laws.teach(self._video, seen)
                 timeline = replace(self._video.timeline, ready_at=self._tools.clock.now())
                 return await self._tools.videos.move(self._video, State.FETCHING, timeline=timeline)
             case Failed():

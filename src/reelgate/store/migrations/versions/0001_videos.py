@@ -158,6 +158,7 @@ def create_webhooks() -> None:
         sa.Column("created_at", sa.Double, nullable=False),
         sa.Column("queued_at", sa.Double, nullable=False),
         sa.Column("due_at", sa.Double, nullable=False),
+        sa.Column("claimed_until", sa.Double),
         sa.Column("tried_at", sa.Double),
         sa.Column("status", sa.Integer),
         sa.Column("error", sa.Text),

@@ -1,0 +1,52 @@
+# Every target works on a fresh machine with Python 3.11+ and git: the first one that runs makes
+# .venv and installs what uv.lock names. `make PYTHON=/path/to/python3.12 test` chooses a Python.
+.DEFAULT_GOAL := help
+.PHONY: help demo serve test chaos check format docs bench clean
+
+BIN := .venv/bin
+READY := .venv/.ready
+CHECKED := src tests bench chaos scripts examples
+
+# Tests that need Node, Chromium or curl skip where there is none; REELGATE_TEST_REQUIRE=1 turns
+# every skip into a failure. PYTEST_ARGS is for more arguments.
+PYTEST_ARGS ?= -n 2
+
+help: ## Show what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(READY) ## Make a real MP4 from a prompt, with no account
+	@$(BIN)/python -m scripts.demo
+
+serve: $(READY) ## Run the gateway on port 8000
+	$(BIN)/reelgate serve
+
+test: $(READY) ## Run the tests
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+chaos: $(READY) ## Break a cluster on purpose and audit every promise; CHAOS_ARGS="--seed 7"
+	$(BIN)/python -m chaos $(CHAOS_ARGS)
+
+check: $(READY) ## Lint, format, strict types, import direction
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy $(CHECKED)
+	$(BIN)/lint-imports
+
+format: $(READY) ## Format the code
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+docs: $(READY) ## Write the settings into docs/configuration.md and .env.example
+	$(BIN)/python -m scripts.settings_docs
+
+bench: $(READY) ## Measure, side by side with peers
+	$(BIN)/python -m bench
+
+clean: ## Remove what was built, installed and made here
+	rm -rf .venv out .reelgate dist build node_modules examples/node_modules
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find $(CHECKED) -name __pycache__ -prune -exec rm -rf {} +
+
+$(READY): uv.lock pyproject.toml scripts/bootstrap
+	@PYTHON="$(PYTHON)" scripts/bootstrap
+	@touch $@

@@ -1,0 +1,111 @@
+"""Event streams: what each costs, and how soon an end is told to all of them.
+
+`python bench/events.py [--streams 1000]`. So many readers follow one job by Server-Sent Events; the
+job is then cancelled, and each reader notes when it hears of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from crowd import Line, get, post
+from figures import Spread, table
+from programs import Program, gateway, raise_handle_limit, sandbox
+
+VIDEO = {"prompt": "a river [[never]]", "model": "imagine-text-to-video"}
+OPENING_AT_ONCE = 50
+QUIET_S = 5.0
+COLUMNS = ("streams", "memory, kB/stream", "CPU while waiting", "told: mean", "p99", "heard")
+
+
+def run(streams: int = 1000) -> dict[str, Any]:
+    """Measure one crowd of readers."""
+    raise_handle_limit()
+    with (
+        TemporaryDirectory(prefix="reelgate-bench-") as folder,
+        sandbox(speed=1) as upstream,
+        gateway(Path(folder), sandbox_url=upstream.url, sandbox_speed=1) as program,
+    ):
+        return asyncio.run(observe(program, streams))
+
+
+async def observe(program: Program, streams: int) -> dict[str, Any]:
+    """Open them all, wait in silence, cancel, and listen."""
+    line = await Line.open(program.url)
+    _, created = await line.ask(post(program.url, "/v1/videos", VIDEO))
+    video_id = created.split(b'"id":"')[1].split(b'"')[0].decode()
+    idle_bytes = program.rss_bytes()
+    readers: list[Line] = []
+    for first in range(0, streams, OPENING_AT_ONCE):
+        batch = range(first, min(first + OPENING_AT_ONCE, streams))
+        readers += await asyncio.gather(*(follow(program, video_id, nth) for nth in batch))
+    held_bytes, cpu_s = program.rss_bytes() - idle_bytes, program.cpu_s()
+    await asyncio.sleep(QUIET_S)
+    cpu_s = program.cpu_s() - cpu_s
+    ends = [asyncio.create_task(heard_end(reader)) for reader in readers]
+    cancelled_at = time.monotonic()
+    await line.ask(post(program.url, f"/v1/videos/{video_id}/cancel", {}))
+    heard = [at - cancelled_at for at in await asyncio.gather(*ends) if at is not None]
+    for each in (line, *readers):
+        each.close()
+    return {
+        "streams": streams,
+        "kb_per_stream": held_bytes / streams / 1e3,
+        "cpu_share": cpu_s / QUIET_S,
+        "told_s": asdict(Spread.of(heard)),
+        "heard": len(heard),
+    }
+
+
+async def follow(program: Program, video_id: str, nth: int) -> Line:
+    """Open a stream and read its first event."""
+    line = await Line.open(program.url, nth)
+    line.writer.write(get(program.url, f"/v1/videos/{video_id}/events"))
+    await line.reader.readuntil(b"event: video")
+    return line
+
+
+async def heard_end(line: Line) -> float | None:
+    """When this reader heard of the end (monotonic seconds); None if the stream broke."""
+    try:
+        await line.reader.readuntil(b'"status": "failed"')
+    except (OSError, EOFError, asyncio.LimitOverrunError):
+        return None
+    return time.monotonic()
+
+
+def report(result: dict[str, Any]) -> str:
+    """The table."""
+    told = result["told_s"]
+    return table(
+        COLUMNS,
+        [
+            (
+                f"{result['streams']:,}",
+                f"{result['kb_per_stream']:.1f}",
+                f"{result['cpu_share']:.0%} of a core",
+                f"{told['mean']:.2f} s",
+                f"{told['p99']:.2f} s",
+                f"{result['heard']:,}",
+            )
+        ],
+    )
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--streams", type=int, default=1000)
+    print(report(run(parser.parse_args(arguments).streams)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

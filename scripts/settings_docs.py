@@ -1,0 +1,165 @@
+"""Writes every setting into docs/configuration.md and .env.example: `make docs`.
+
+Both are made from the fields of `Settings`, so that no setting can be forgotten; a test compares.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from pydantic import AliasChoices, SecretStr
+from pydantic.fields import FieldInfo
+
+from reelgate.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "configuration.md"
+EXAMPLE = ROOT / ".env.example"
+BEGIN = "<!-- settings: written by `make docs` -->"
+END = "<!-- end of settings -->"
+WIDTH = 100
+
+EXAMPLES = {
+    "IMAGINE_ORG_ID": "425c7fab-779a-4d62-bd02-8c3c7064e229",
+    "IMAGINE_PARENT_ID": "3453d02d-025d-42e3-aacd-c7db2112b621",
+}
+"""Values that .env.example shows in place of an empty default: an account's own ids."""
+
+COMPUTED = {"data_dir": "the user's data folder, such as `~/.local/share/reelgate`"}
+"""Defaults that depend on the machine, in words."""
+
+HEADING = re.compile(r"\n\n    # (?P<heading>.+)(?=\n)|\n    (?P<field>[a-z]\w*): ")
+"""A one-line comment after a blank line begins a group of fields."""
+
+INTRODUCTION = """\
+# Copy this to `.env` beside where Reelgate runs, and keep that file to yourself.
+# A line that is commented out shows the default. docs/configuration.md explains.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting as its readers see it."""
+
+    group: str
+    variables: tuple[str, ...]
+    default: str
+    default_in_words: str
+    description: str
+
+
+def settings() -> Iterator[Setting]:
+    """Every setting, in the order of the class."""
+    groups = groups_of(inspect.getsource(Settings))
+    for name, field in Settings.model_fields.items():
+        default = default_of(name, field)
+        words = f"`{default}`" if default else "empty"
+        yield Setting(
+            group=groups[name],
+            variables=variables_of(name, field),
+            default=default,
+            default_in_words=COMPUTED.get(name, words),
+            description=field.description or "",
+        )
+
+
+def groups_of(source: str) -> dict[str, str]:
+    """The heading above each field of the class."""
+    groups = {}
+    heading = "Settings"
+    for found in HEADING.finditer(source):
+        if found["heading"]:
+            heading = found["heading"]
+        else:
+            groups[found["field"]] = heading
+    return groups
+
+
+def variables_of(name: str, field: FieldInfo) -> tuple[str, ...]:
+    """The environment variables that a setting is read from, the first one first."""
+    match field.validation_alias:
+        case AliasChoices(choices=choices):
+            return tuple(choice for choice in choices if isinstance(choice, str))
+        case str(alias):
+            return (alias,)
+        case _:
+            return (f"REELGATE_{name.upper()}",)
+
+
+def default_of(name: str, field: FieldInfo) -> str:
+    """The default as one would write it in the environment."""
+    return "" if name in COMPUTED else written(field.get_default(call_default_factory=True))
+
+
+def written(value: Any) -> str:  # noqa: ANN401 - a setting may be of any type
+    """A value as the environment holds it."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return str(value).lower()
+        case SecretStr():
+            return value.get_secret_value()
+        case float() if value.is_integer():
+            return str(int(value))
+        case _:
+            return str(value)
+
+
+def table() -> str:
+    """The settings as Markdown, one table to a group."""
+    parts = []
+    for group, members in groupby(settings(), key=lambda each: each.group):
+        rows = "\n".join(row(setting) for setting in members)
+        parts.append(f"### {group}\n\n| variable | default | |\n|---|---|---|\n{rows}\n")
+    return "\n".join(parts)
+
+
+def row(setting: Setting) -> str:
+    """One setting as a line of the table."""
+    names = ", ".join(f"`{variable}`" for variable in setting.variables)
+    description = setting.description.replace("|", "\\|")
+    return f"| {names} | {setting.default_in_words} | {description} |"
+
+
+def page(old: str) -> str:
+    """The page on configuration with the settings put between its two marks."""
+    before, _, rest = old.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n\n{table()}\n{END}{after}"
+
+
+def example() -> str:
+    """The whole of .env.example."""
+    parts = [INTRODUCTION]
+    for group, members in groupby(settings(), key=lambda each: each.group):
+        lines = "\n".join(example_lines(setting) for setting in members)
+        parts.append(f"# --- {group} ---\n{lines}\n")
+    return "\n".join(parts)
+
+
+def example_lines(setting: Setting) -> str:
+    """One setting: what it is, and a line to change."""
+    variable = setting.variables[0]
+    told = textwrap.fill(setting.description, WIDTH, initial_indent="# ", subsequent_indent="# ")
+    if variable in EXAMPLES:
+        return f"{told}\n# (An example: put your own here.)\n{variable}={EXAMPLES[variable]}"
+    line = f"{variable}={setting.default}"
+    return f"{told}\n{line}" if variable == "IMAGINE_TOKEN" else f"{told}\n#{line}"
+
+
+def main() -> None:
+    """Write both files."""
+    PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    EXAMPLE.write_text(example(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

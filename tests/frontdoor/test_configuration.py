@@ -1,0 +1,66 @@
+"""The documentation shows every setting with its variable and default."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import AliasChoices
+
+from reelgate.cli.config import load_settings
+from reelgate.settings import Settings
+from scripts.settings_docs import example, page, settings
+
+from .checkout import read
+
+ORG_ID = "425c7fab-779a-4d62-bd02-8c3c7064e229"
+PARENT_ID = "3453d02d-025d-42e3-aacd-c7db2112b621"
+
+
+def test_the_page_lists_every_setting_as_it_is() -> None:
+    """`make docs` writes it anew."""
+    text = read("docs", "configuration.md")
+    assert text == page(text)
+
+
+def test_the_example_file_shows_every_setting_as_it_is() -> None:
+    """`make docs` writes it anew."""
+    assert read(".env.example") == example()
+
+
+def test_no_field_is_left_out_of_either() -> None:
+    """Asked of the class itself, not of what wrote the files."""
+    for name, field in Settings.model_fields.items():
+        alias = field.validation_alias
+        variable = alias.choices[0] if isinstance(alias, AliasChoices) else alias
+        variable = variable or f"REELGATE_{name.upper()}"
+        assert f"| `{variable}`" in read("docs", "configuration.md")
+        assert re.search(rf"^#?{variable}=", read(".env.example"), re.MULTILINE), variable
+
+
+def test_every_setting_says_what_it_does() -> None:
+    assert [setting.variables for setting in settings() if not setting.description] == []
+
+
+def test_the_example_file_is_one_that_the_settings_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tmp_path.joinpath(".env").write_text(read(".env.example"), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    read_back = load_settings()
+    assert read_back.imagine_org_id == ORG_ID
+    assert read_back.imagine_parent_id == PARENT_ID
+    assert read_back.imagine_token.get_secret_value() == ""
+
+
+def test_the_lines_commented_out_show_the_defaults(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Taking away every `#` changes nothing, but where a default depends on the machine."""
+    lines = re.findall(r"^#((?:REELGATE|IMAGINE)_.+=.*)$", read(".env.example"), re.MULTILINE)
+    same = "\n".join(line for line in lines if not line.startswith("REELGATE_DATA_DIR="))
+    monkeypatch.chdir(tmp_path)
+    defaults = load_settings()
+    tmp_path.joinpath(".env").write_text(same, encoding="utf-8")
+    assert load_settings() == defaults

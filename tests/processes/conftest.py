@@ -1,0 +1,38 @@
+"""Fixtures of the tests with many processes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.databases import databases
+from tests.gateway.processes import start_sandbox
+from tests.gateway.world import TINY, callers
+from tests.postgres import PostgresServer
+
+from .fleet import Fleet
+
+
+@pytest.fixture(scope="session")
+def sandbox_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One sandbox for all tests of this process: each knows its own requests by their prompt."""
+    program = start_sandbox(TINY, tmp_path_factory.mktemp("sandbox") / "log")
+    yield program.url
+    program.terminate()
+    assert program.ended() == 0
+
+
+@pytest.fixture
+async def fleet(
+    tmp_path: Path, sandbox_url: str, postgres_server: PostgresServer
+) -> AsyncIterator[Fleet]:
+    """Nobody yet, on a database of this test's own."""
+    with databases.on(postgres_server):
+        async with callers() as session:
+            running = Fleet(tmp_path, sandbox_url, session)
+            try:
+                yield running
+            finally:
+                await running.close()

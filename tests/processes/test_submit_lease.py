@@ -1,0 +1,133 @@
+"""A submit that another process began: who may end it, and when."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import NoReturn, cast
+
+import pytest
+
+from reelgate.clock import Clock, SystemClock
+from reelgate.engine.base import TakenOver
+from reelgate.pacing import Seen
+from reelgate.providers.base import Provider
+from reelgate.store.admission import Admission, Terms
+from reelgate.store.changes import Changes
+from reelgate.store.database import Database, open_database
+from reelgate.store.durations import Durations
+from reelgate.store.migrate import migrate
+from reelgate.store.videos import Videos
+from reelgate.video import Failure, State, Video, VideoRequest
+from reelgate.worker import Limits, Tools, Worker
+from reelgate.worker.laws import Laws
+from reelgate.worker.submit import INTENT_FRESH_S, submit
+from reelgate.worker.turnstile import Turnstile
+from tests.store.factories import NOW, a_video
+
+GONE = Failure("rate_limited", "somebody else ended it")
+SHORT_LEASE_S = 0.2
+MIDDLE_LEASE_S = 2.0
+LONG_LEASE_S = 60.0
+
+
+class NeverAsked:
+    """A provider that must not be sent anything."""
+
+    def typical_s(self, _request: VideoRequest) -> tuple[float, float]:
+        return 1.0, 2.0
+
+    async def submit(self, _request: VideoRequest) -> NoReturn:
+        pytest.fail("sent")
+
+
+class Paused(SystemClock):
+    """A clock of a process that is paused between any two looks at it."""
+
+    _at_s = 0.0
+
+    def monotonic(self) -> float:
+        self._at_s += INTENT_FRESH_S + 1
+        return self._at_s
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    opened = open_database(database_url)
+    await migrate(opened)
+    yield opened
+    await opened.close()
+
+
+def tools_on(database: Database, changes: Changes, lease_s: float, clock: Clock) -> Tools:
+    return Tools(
+        videos=Videos(database, changes),
+        laws=Laws(Durations(database), clock, looks_per_s=1.0),
+        providers={"imagine": cast("Provider", NeverAsked())},
+        keeper=None,
+        clock=clock,
+        limits=Limits(submit_lease_s=lease_s),
+        turnstiles={"imagine": Turnstile()},
+    )
+
+
+def a_worker(database: Database, lease_s: float) -> tuple[Worker, Videos]:
+    changes = Changes()
+    tools = tools_on(database, changes, lease_s, SystemClock())
+    return Worker(tools, changes), tools.videos
+
+
+async def being_submitted(database: Database, videos: Videos) -> Video:
+    """A video whose submit some process has begun."""
+    video, _ = await Admission(database).admit(a_video(), Terms(now=NOW))
+    claimed = await videos.claim(video.id)
+    assert claimed is not None
+    return await videos.move(claimed, State.SUBMITTING, attempts=1)
+
+
+async def test_a_submit_nobody_ends_within_its_lease_has_an_unknown_outcome(
+    database: Database,
+) -> None:
+    worker, videos = a_worker(database, SHORT_LEASE_S)
+    video = await being_submitted(database, videos)
+    await worker.carry(video.id)
+    ended = await videos.find(video.id)
+    assert ended is not None
+    assert ended.failure is not None
+    assert (ended.state, ended.failure.code) == (State.FAILED, "submission_unknown")
+
+
+async def test_a_submit_belongs_to_its_own_process_until_its_lease_has_run_out(
+    database: Database,
+) -> None:
+    worker, videos = a_worker(database, LONG_LEASE_S)
+    video = await being_submitted(database, videos)
+    watching = asyncio.create_task(worker.carry(video.id))
+    ended = await videos.move(video, State.FAILED, failure=GONE)
+    await watching
+    assert await videos.find(video.id) == ended
+
+
+async def test_a_later_attempt_is_not_failed_for_an_earlier_one(database: Database) -> None:
+    """The watcher heard nothing of it, as if its line to the database had been down."""
+    changes = Changes()
+    tools = tools_on(database, changes, MIDDLE_LEASE_S, SystemClock())
+    videos = Videos(database, Changes())
+    video = await being_submitted(database, videos)
+    with changes.subscribe(video.id) as subscription:
+        watching = asyncio.create_task(Worker(tools, changes).carry(video.id))
+        found = await subscription.next()
+    assert found == video
+    queued = await videos.move(video, State.QUEUED)
+    again = await videos.move(queued, State.SUBMITTING, attempts=2)
+    with pytest.raises(TakenOver):
+        await watching
+    assert await videos.find(video.id) == again
+
+
+async def test_a_process_paused_before_the_sending_does_not_send(database: Database) -> None:
+    tools = tools_on(database, Changes(), 0.0, Paused())
+    await Durations(database).add("any", Seen(1.0, 2.0))
+    video, _ = await Admission(database).admit(a_video(), Terms(now=NOW))
+    sent, rest_s = await submit(video, tools)
+    assert (sent.state, sent.attempts, rest_s) == (State.QUEUED, 1, 0.0)

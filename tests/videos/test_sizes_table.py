@@ -1,0 +1,132 @@
+"""Which frame a size stands for, for every model there is; and the aliases of models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reelgate.catalog import Model
+from reelgate.providers.imagine.models import imagine_models
+from reelgate.sizes import OPENAI_SIZES, frame_size, from_size, parse_ratio, short_side, sizes
+from tests.gateway.world import a_prompt
+
+from .jobs import NEVER, VIDEOS, JobsGateway, a_jobs_gateway, is_refused
+
+MODELS = imagine_models("sandbox")
+WITH_SIZES = [model for model in MODELS if sizes(model.aspect_ratios, model.resolutions)]
+OPENAIS_OWN = ("1280x720", "720x1280", "1792x1024", "1024x1792")
+
+
+def frame_of(model: Model, size: str) -> tuple[str, str] | None:
+    return from_size(size, model.aspect_ratios, model.resolutions)
+
+
+@pytest.mark.parametrize("model", WITH_SIZES, ids=lambda model: model.id)
+def test_every_size_of_a_model_maps_there_and_back(model: Model) -> None:
+    known = sizes(model.aspect_ratios, model.resolutions)
+    real = [ratio for ratio in model.aspect_ratios if parse_ratio(ratio)]
+    assert len(known) == len(real) * len(model.resolutions)
+    for size, (ratio, resolution) in known.items():
+        assert frame_of(model, size) == (ratio, resolution)
+        assert frame_size(ratio, resolution) == size
+        wide, high = (int(side) for side in size.split("x"))
+        assert min(wide, high) == short_side(resolution)
+        assert wide % 2 == high % 2 == 0
+        named = parse_ratio(ratio)
+        assert named is not None
+        assert wide / high == pytest.approx(named[0] / named[1], rel=0.005)
+
+
+@pytest.mark.parametrize(
+    ("size", "frame"),
+    [
+        ("1280x720", ("16:9", "720p")),
+        ("720x1280", ("9:16", "720p")),
+        ("1920x1080", ("16:9", "1080p")),
+        ("1080x1920", ("9:16", "1080p")),
+        ("1792x1024", ("16:9", "1080p")),
+        ("1024x1792", ("9:16", "1080p")),
+        ("960x720", ("4:3", "720p")),
+        ("720x720", ("1:1", "720p")),
+        ("1024x1024", None),
+        ("1280 x 720", None),
+        ("1280X720", None),
+        ("0x0", None),
+    ],
+)
+def test_the_first_model_s_sizes(size: str, frame: tuple[str, str] | None) -> None:
+    assert frame_of(MODELS[0], size) == frame
+
+
+def test_openai_s_odd_sizes_take_the_nearest_larger_frame_or_none() -> None:
+    for model in MODELS:
+        for size, (ratio, short) in OPENAI_SIZES.items():
+            larger = [
+                side
+                for resolution in model.resolutions
+                if (side := short_side(resolution) or 0) >= short
+            ]
+            frame = frame_of(model, size)
+            if ratio in model.aspect_ratios and larger:
+                assert frame is not None
+                assert (frame[0], short_side(frame[1])) == (ratio, min(larger))
+            else:
+                assert frame is None
+
+
+async def test_every_model_takes_its_sizes_and_refuses_another_with_the_list(
+    gateway: JobsGateway,
+) -> None:
+    for model in MODELS:
+        refused = await gateway.call(
+            "POST", VIDEOS, json={"prompt": a_prompt(), "model": model.id, "size": "31x17"}
+        )
+        assert is_refused(refused, 422, "invalid_request", "size")
+        [problem] = refused.body["errors"]
+        known = sizes(model.aspect_ratios, model.resolutions)
+        odd = [size for size in OPENAI_SIZES if frame_of(model, size)]
+        assert problem["allowed"] == [*known, *odd]
+        if not known and model.aspect_ratios:
+            assert model.aspect_ratios[0] in refused.body["detail"]
+        for size in list(known)[-1:] + odd[:1]:
+            body = {"prompt": a_prompt(NEVER), "model": model.id, "size": size}
+            reply = await gateway.call("POST", VIDEOS, json=body)
+            assert reply.status == 200, reply
+            shown = reply.body["size"]
+            assert shown == (size if size in known else frame_size(*(frame_of(model, size) or ())))
+
+
+@pytest.mark.parametrize("size", OPENAIS_OWN)
+async def test_openai_s_own_sizes_work_with_the_default_model(
+    gateway: JobsGateway, size: str
+) -> None:
+    reply = await gateway.create(a_prompt(NEVER), size=size)
+    assert reply.status == 200
+    ratio, resolution = frame_of(MODELS[0], size) or ("", "")
+    assert (reply.body["reelgate"]["aspect_ratio"], reply.body["reelgate"]["resolution"]) == (
+        ratio,
+        resolution,
+    )
+
+
+async def test_an_alias_is_a_model_by_another_name(tmp_path: Path, sandbox_url: str) -> None:
+    aliases = "sora-2=veo-3.1, my-model = wan-2.6"
+    async with a_jobs_gateway(tmp_path, sandbox_url, aliases=aliases) as gateway:
+        listed = {m["id"]: m for m in (await gateway.call("GET", "/v1/models")).body["data"]}
+        for alias, target in (("sora-2", "veo-3.1"), ("my-model", "wan-2.6")):
+            assert listed[alias]["capabilities"] == listed[target]["capabilities"]
+            one = await gateway.call("GET", f"/v1/models/{alias}")
+            assert one.body == listed[alias]
+            body = {"prompt": a_prompt(NEVER), "model": alias}
+            video = (await gateway.call("POST", VIDEOS, json=body)).body
+            assert video["model"] == target
+        assert "sora-2-pro" not in listed
+        missing = await gateway.call("GET", "/v1/models/sora-2-pro")
+        assert is_refused(missing, 404, "model_not_found", "model")
+
+
+async def test_the_default_model_is_a_setting(tmp_path: Path, sandbox_url: str) -> None:
+    async with a_jobs_gateway(tmp_path, sandbox_url, default_model="veo-3.1") as gateway:
+        video = (await gateway.call("POST", VIDEOS, json={"prompt": a_prompt(NEVER)})).body
+    assert (video["model"], video["seconds"]) == ("veo-3.1", "6")
