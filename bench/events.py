@@ -18,7 +18,7 @@ from typing import Any
 
 from crowd import Line, get, post
 from figures import Spread, table
-from programs import Program, gateway, raise_handle_limit, sandbox
+from programs import Program, gateway, prepare_process, sandbox
 
 VIDEO = {"prompt": "a river [[never]]", "model": "imagine-text-to-video"}
 OPENING_AT_ONCE = 50
@@ -28,7 +28,7 @@ COLUMNS = ("streams", "memory, kB/stream", "CPU while waiting", "told: mean", "p
 
 def run(streams: int = 1000) -> dict[str, Any]:
     """Measure one crowd of readers."""
-    raise_handle_limit()
+    prepare_process()
     with (
         TemporaryDirectory(prefix="reelgate-bench-") as folder,
         sandbox(speed=1) as upstream,

@@ -21,7 +21,7 @@ from typing import Any
 
 from crowd import BLOCKING_PATH, Reply, call, crowd, post
 from figures import Spread, table
-from programs import Program, fetch_json, gateway, plain_loop, raise_handle_limit, sandbox
+from programs import Program, fetch_json, gateway, plain_loop, prepare_process, sandbox
 
 CLASSES: dict[str, dict[str, Any]] = {
     "5 s 720p (60-90 s)": {"duration": 5, "resolution": "720p"},
@@ -36,7 +36,7 @@ COLUMNS = ("class", "who", "jobs", "mean", "p50", "p95", "p99", "looks/job")
 
 def run(jobs: int = 24, speed: float = 6.0) -> list[dict[str, Any]]:
     """Measure the three ways, one after the other."""
-    raise_handle_limit()
+    prepare_process()
     results = []
     with TemporaryDirectory(prefix="reelgate-bench-") as folder:
         for who in ("ours, cold", "ours, warm"):
@@ -105,8 +105,7 @@ def read(
 def is_look(seen: dict[str, Any]) -> bool:
     """Whether a request asked if a video is ready."""
     return bool(
-        seen["operation"] == "status"
-        or (seen["operation"] == "asset" and seen["method"] == "HEAD")
+        seen["operation"] == "status" or (seen["operation"] == "asset" and seen["method"] == "HEAD")
     )
 
 

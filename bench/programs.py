@@ -166,8 +166,11 @@ def fetch_json(url: str) -> dict[str, Any]:
     return found
 
 
-def raise_handle_limit() -> int:
-    """Take as many file handles as this machine allows, for us and our children; returns them."""
+def prepare_process() -> None:
+    """Take as many file handles as this machine allows, and end in good order when told to.
+
+    Whatever ends us, the programs that we started must end too.
+    """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return hard
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))

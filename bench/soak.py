@@ -21,7 +21,7 @@ from typing import Any
 
 from crowd import BLOCKING_PATH, Reply, call, crowd, post
 from figures import table
-from programs import Program, fetch_json, gateway, raise_handle_limit, sandbox
+from programs import Program, fetch_json, gateway, prepare_process, sandbox
 
 SPEED = 20.0
 FAULTS = (
@@ -59,7 +59,7 @@ class Samples:
 
 def run(minutes: float = 2.0, per_s: float = 3.0) -> dict[str, Any]:
     """Load a gateway for so long."""
-    raise_handle_limit()
+    prepare_process()
     with TemporaryDirectory(prefix="reelgate-bench-") as folder, sandbox(speed=SPEED) as upstream:
         with gateway(Path(folder), sandbox_url=upstream.url, sandbox_speed=SPEED) as program:
             replies, samples = asyncio.run(load(program, minutes * 60, per_s))

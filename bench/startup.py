@@ -17,13 +17,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from figures import table
-from programs import Program, gateway, plain_loop, sandbox
+from programs import Program, gateway, plain_loop, prepare_process, sandbox
 
 COLUMNS = ("start", "seconds", "CPU seconds", "memory")
 
 
 def run(times: int = 5) -> list[dict[str, Any]]:
     """Measure all of them."""
+    prepare_process()
     with TemporaryDirectory(prefix="reelgate-bench-") as folder, sandbox(speed=20) as upstream:
 
         def ours(place: str) -> Program:

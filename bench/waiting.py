@@ -21,7 +21,7 @@ from typing import Any
 
 from crowd import BLOCKING_PATH, Reply, call, crowd, post
 from figures import Spread, table
-from programs import Program, fetch_json, gateway, plain_loop, raise_handle_limit, sandbox
+from programs import Program, fetch_json, gateway, plain_loop, prepare_process, sandbox
 
 BODY = {"prompt": "a crowd in the rain", "duration": 12, "resolution": "1080p"}
 PLAIN_SLEEP_S = 10.0
@@ -142,7 +142,7 @@ def row(result: dict[str, Any]) -> list[str]:
 
 def run(ours: Sequence[int], plain: Sequence[int], speed: float = 1.0) -> list[dict[str, Any]]:
     """Measure every crowd, the plain loop's and ours."""
-    raise_handle_limit()
+    prepare_process()
     crowds = [("plain", callers) for callers in plain] + [("ours", callers) for callers in ours]
     return [measure(server, callers, speed) for server, callers in crowds]
 

@@ -25,7 +25,7 @@ Carry = Callable[[str], Awaitable[None]]
 
 SUBMIT_LEASE_S = 90.0
 """How long a submit that another process began is left to it: the time in which it may still send
-(10 s), the time the upstream may take to answer (60 s), and as much again as a pause is long."""
+(10 s), the time the upstream may take to answer (60 s), and 20 s to write the answer down."""
 
 
 class Shared:

@@ -54,6 +54,9 @@ MOVES: Mapping[State, frozenset[State]] = {
     State.FAILED: frozenset(),
 }
 
+SETTLING_S = 2.0
+"""Between a failure and its commit others still read a video that renders, and goes forward."""
+
 OPEN_STATES = frozenset(state for state, targets in MOVES.items() if targets)
 """The states from which a job still goes on."""
 
@@ -179,7 +182,7 @@ class Video:
             case State.FAILED if self.timeline.ready_at is not None:
                 return 99
             case State.FAILED:
-                return self._forecast_progress(self.timeline.completed_at or now)
+                return self._forecast_progress((self.timeline.completed_at or now) + SETTLING_S)
             case _:
                 assert_never(self.state)
 

@@ -15,14 +15,18 @@ import pytest
 from .checkout import ROOT, Run, run
 
 EXAMPLES = ROOT / "examples"
+NODE_SDK = ROOT / "tests" / "videos" / "node"
+"""Which version of OpenAI's Node SDK is tested against."""
 
 needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node")
+needs_npm = pytest.mark.skipif(shutil.which("npm") is None, reason="there is no npm")
 needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
 
 TESTED = {
     "curl.sh",
-    "events.py",
+    "follow_events.py",
     "fetch.mjs",
+    "openai_sdk.mjs",
     "openai_sdk.py",
     "python_requests.py",
 }
@@ -59,8 +63,19 @@ async def test_the_openai_sdk_saves_the_video(gateway: str, tmp_path: Path) -> N
     assert seconds_of((tmp_path / ended.out.strip()).read_bytes()) == 4
 
 
+@needs_npm
+async def test_openais_node_sdk_saves_the_video(gateway: str, tmp_path: Path) -> None:
+    for file in (*NODE_SDK.glob("package*.json"), EXAMPLES / "openai_sdk.mjs"):
+        shutil.copy(file, tmp_path)
+    installed = await run("npm", "ci", "--prefer-offline", "--no-audit", cwd=tmp_path)
+    assert installed.code == 0, installed.err
+    ended = await run("node", "openai_sdk.mjs", cwd=tmp_path, REELGATE_SERVER=gateway)
+    assert ended.code == 0, ended.err
+    assert seconds_of((tmp_path / ended.out.strip()).read_bytes()) == 4
+
+
 async def test_events_tell_the_video_until_it_is_finished(gateway: str, tmp_path: Path) -> None:
-    ended = await example("events.py", gateway, tmp_path)
+    ended = await example("follow_events.py", gateway, tmp_path)
     *told, url = ended.out.splitlines()
     assert told[-1] == "completed 100 %"
     assert await seconds_at(url) == 5

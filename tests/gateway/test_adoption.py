@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .world import Gateway, a_gateway, a_prompt, soon
+from .world import GENERATIONS, SHORT, Gateway, a_gateway, a_prompt, soon
 
 pytestmark = pytest.mark.both_databases
 
@@ -97,6 +97,36 @@ async def test_a_retry_is_told_that_nobody_knows_and_is_not_sent(
     assert (told.status, told.code, told.attached) == (502, "submission_unknown", True)
     assert len(await gateway.accepted(prompt)) == 1
     assert not (await gateway.generate(prompt)).attached
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [("[[no-id]]", "upstream_bad_response"), ("[[fail after=0.1]]", "upstream_failed")],
+)
+async def test_a_failure_that_was_paid_for_is_told_once_before_it_is_paid_for_again(
+    gateway: Gateway, fault: str, code: str
+) -> None:
+    prompt = a_prompt(f"[[429 retry-after=1 times=1]] {fault}")
+    await gateway.hang_up_on(prompt, once=lambda: gateway.was_submitted(prompt))
+    await soon(lambda: [row["state"] for row in gateway.rows(prompt)] == ["failed"])
+    told = await gateway.generate(prompt)
+    assert (told.code, told.attached) == (code, True)
+    assert len(await gateway.accepted(prompt)) == 1
+    assert not (await gateway.generate(prompt)).attached
+
+
+async def test_what_somebody_cancelled_is_made_anew(gateway: Gateway) -> None:
+    prompt = a_prompt("[[ready after=20]]")
+    await gateway.hang_up_on(prompt, once=lambda: gateway.was_accepted(prompt))
+    [row] = gateway.rows(prompt)
+    await gateway.call("POST", f"/v1/videos/{row['id']}/cancel")
+    reply = await gateway.call(
+        "POST",
+        GENERATIONS,
+        json={"prompt": prompt, **SHORT},
+        headers={"Prefer": "wait=1"},
+    )
+    assert not reply.attached
 
 
 @pytest.mark.parametrize("fault", ["[[402]]", "[[401]]", "[[400]]"])

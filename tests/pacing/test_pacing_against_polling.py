@@ -8,18 +8,6 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 import pytest
-from pacing_worlds import (
-    Cost,
-    bimodal,
-    learned,
-    lognormal,
-    looks_until,
-    paced_cost,
-    pareto,
-    plain_cost,
-    quantiles,
-    uniform,
-)
 
 from reelgate.pacing import (
     UNPUBLISHED,
@@ -32,10 +20,23 @@ from reelgate.pacing import (
     pace_within_budget,
 )
 
+from .pacing_worlds import (
+    Cost,
+    bimodal,
+    learned,
+    lognormal,
+    looks_until,
+    paced_cost,
+    pareto,
+    plain_cost,
+    quantiles,
+    uniform,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pacing_worlds import Quantiles
+    from .pacing_worlds import Quantiles
 
 PUBLISHED = [(60, 90), (70, 100), (120, 180)]
 # Delay of the optimum that knows the law, at as many looks as every 10 s makes and at half as many,

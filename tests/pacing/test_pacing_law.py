@@ -6,10 +6,11 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pacing_strategies import elapsed_s, laws, never_falls, priors, seen
-from pacing_worlds import drawn, uniform
 
 from reelgate.pacing import UNPUBLISHED, Law, Prior, Seen
+
+from .pacing_strategies import elapsed_s, laws, never_falls, priors, seen
+from .pacing_worlds import drawn, uniform
 
 PUBLISHED = Prior(60, 90)
 

@@ -6,8 +6,6 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pacing_strategies import elapsed_s, laws, paces
-from pacing_worlds import drawn, looks_until, paced_cost, uniform
 
 from reelgate.pacing import (
     UNPUBLISHED,
@@ -20,6 +18,9 @@ from reelgate.pacing import (
     price_for_delay,
     price_for_looks,
 )
+
+from .pacing_strategies import elapsed_s, laws, paces
+from .pacing_worlds import drawn, looks_until, paced_cost, uniform
 
 deadlines_s = st.floats(1, 600)
 

@@ -9,13 +9,14 @@ from pathlib import Path
 import av
 import pytest
 from PIL import Image, ImageChops, ImageStat
-from sandbox_caller import TINY, calling
 
 from reelgate.sandbox.clip import Clip, frame_size_px, make_clip, shrink
 from reelgate.sandbox.lettering import fit, runs
 from reelgate.sandbox.options import SandboxOptions
 from reelgate.sandbox.render import render
 from reelgate.sandbox.timeline import draw_ready_after_s, published_times_s
+
+from .sandbox_caller import TINY, calling
 
 TASKS = Path("/proc/self/task")
 CLIP = Clip("a cat eating hotdogs", 640, 360, 2)

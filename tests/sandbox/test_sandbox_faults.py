@@ -6,9 +6,10 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from sandbox_caller import Caller, calling, until
 
 from reelgate.sandbox.faults import FAULTS, TABLE, UnknownFaultError, find_directives, parse_strike
+
+from .sandbox_caller import Caller, calling, until
 
 ERRORS = tuple(fault.name for fault in TABLE if fault.status >= 400)
 Check = Callable[[Caller], Awaitable[None]]

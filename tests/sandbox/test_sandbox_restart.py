@@ -11,9 +11,10 @@ from typing import Any
 
 import aiohttp
 import pytest
-from sandbox_caller import PARTS, calling, until
 
 from reelgate.sandbox import SandboxOptions
+
+from .sandbox_caller import PARTS, calling, until
 
 PROGRAM = """
 import sys

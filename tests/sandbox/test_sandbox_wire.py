@@ -7,9 +7,10 @@ from uuid import UUID
 
 import aiohttp
 import pytest
-from sandbox_caller import PARTS, TINY, calling
 
 from reelgate.sandbox import SandboxOptions
+
+from .sandbox_caller import PARTS, TINY, calling
 
 
 async def test_a_submit_is_answered_with_ids_cost_and_success() -> None:

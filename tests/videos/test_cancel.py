@@ -106,6 +106,16 @@ async def test_a_deleted_video_takes_its_files_with_it(gateway: JobsGateway) -> 
     assert is_refused(gone, 404, "video_not_found", "video_id")
 
 
+async def test_a_cancelled_download_is_broken_off(gateway: JobsGateway) -> None:
+    """It would take minutes, and leave a file that belongs to no video."""
+    video_id = await at_stage(gateway, "fetching")
+    scratch = gateway.data_dir / "videos" / ".scratch"
+    await soon(lambda: any(path.is_file() for path in scratch.rglob("*")))
+    await gateway.call("POST", f"{VIDEOS}/{video_id}/cancel")
+    await soon(lambda: not any(path.is_file() for path in scratch.rglob("*")))
+    assert not list((gateway.data_dir / "videos").glob(f"{video_id}*"))
+
+
 async def test_a_remix_keeps_the_settings(gateway: JobsGateway) -> None:
     settings = {"seconds": "6", "size": "720x1280", "style_id": 7, "is_enhance": False}
     original = await gateway.finished(a_prompt(READY_AT_ONCE), **settings)

@@ -122,18 +122,25 @@ async def test_a_reader_that_comes_back_hears_only_what_is_new(gateway: JobsGate
     await gateway.reached(video["id"], "in_progress")
     async with aclosing(follow(gateway, video)) as stream:
         heard = await anext(stream)
-    async with aclosing(follow(gateway, video, heard.id)) as stream:
-        waiting = asyncio.ensure_future(anext(stream))
-        await gateway.call("POST", f"{VIDEOS}/{video['id']}/cancel")
-        event = await waiting
-    assert event.video["status"] == "failed"
-    assert event.video["progress"] >= heard.video["progress"]
+    again = asyncio.ensure_future(events_after(gateway, video, heard.id))
+    await gateway.call("POST", f"{VIDEOS}/{video['id']}/cancel")
+    told = await again
+    assert heard.id not in [event.id for event in told]
+    assert told[-1].video["status"] == "failed"
+    progress = [event.video["progress"] for event in (heard, *told)]
+    assert progress == sorted(progress)
+
+
+async def events_after(
+    gateway: JobsGateway, video: dict[str, Any], last_event_id: str
+) -> list[Event]:
+    return [event async for event in follow(gateway, video, last_event_id)]
 
 
 @pytest.mark.parametrize("last", ["x", "9.999", "4.", "\u0664.1", "1.99"])
 async def test_an_id_from_nowhere_does_no_harm(gateway: JobsGateway, last: str) -> None:
     video = await gateway.finished()
-    [event] = [event async for event in follow(gateway, video, last)]
+    [event] = await events_after(gateway, video, last)
     assert event.video == video
 
 

@@ -165,8 +165,8 @@ def test_every_promise_holds_under_any_sequence_of_events(sandbox_url: str) -> N
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=8,
-            stateful_step_count=15,
+            max_examples=6,
+            stateful_step_count=12,
             deadline=None,
             database=None,
             suppress_health_check=list(HealthCheck),

@@ -29,7 +29,7 @@ class Engine(Protocol):
         ...
 
     async def enqueue(self, *video_ids: str) -> None:
-        """Let a worker carry these videos; one that is carried already stays as it is."""
+        """Let a worker carry these videos, which are durable now."""
         ...
 
     def pause(self) -> None:

@@ -59,11 +59,14 @@ class Dispatch:
 
     async def start(self, unfinished: Iterable[str]) -> None:
         """Start taking work, first of all what an earlier process left behind."""
-        await self.enqueue(*unfinished)
+        await self.put_back(*unfinished)
         self._running = asyncio.create_task(self._run())
 
     async def enqueue(self, *video_ids: str) -> None:
-        """Let the worker carry these videos; one that is in the queue already stays as it is."""
+        """Nothing is left to do: the transaction that made a video put it into the queue."""
+
+    async def put_back(self, *video_ids: str) -> None:
+        """Put videos into the queue; one that is in it already stays as it is."""
         if not video_ids:
             return
         count = len(video_ids)

@@ -44,5 +44,5 @@ class LostJobs:
         lost = [row["id"] for row in await connection.fetch(LOST, self._providers)]
         if lost:
             log.warning("lost_jobs_found", count=len(lost))
-            await self._dispatch.enqueue(*lost)
+            await self._dispatch.put_back(*lost)
         await connection.execute(FORGET_LOG)

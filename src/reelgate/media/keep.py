@@ -74,7 +74,7 @@ class Keeper:
         with self._scratch.file() as path:
             received = await receive(asset, path, self._limits)
             found = await self._check(path, received, told_length=asset.length_bytes is not None)
-            key = f"{video_id}.mp4"
+            key = file_key(video_id)
             await self._storage.put(key, path, content_type=received.content_type)
         return KeptFile(
             key=key,
@@ -94,6 +94,15 @@ class Keeper:
         if kept.thumbnail_key is not None:
             await self._storage.delete(kept.thumbnail_key)
 
+    async def discard(self, video_id: str) -> None:
+        """Remove whatever files a video may have; they need not be there.
+
+        Raises:
+            StorageFailed: the storage did not remove them.
+        """
+        for key in (file_key(video_id), thumbnail_key(video_id)):
+            await self._storage.delete(key)
+
     async def _check(self, path: Path, received: Received, *, told_length: bool) -> Probe:
         async with self._probes:
             found = await asyncio.to_thread(_probe_whole, path, received.size_bytes)
@@ -110,12 +119,22 @@ class Keeper:
 
         A paid video is not given up for its thumbnail.
         """
-        key = f"{video_id}.webp"
+        key = thumbnail_key(video_id)
         with suppress(StorageFailed), self._scratch.file() as path:
             await asyncio.to_thread(append, path, picture, min_free_bytes=0)
             await self._storage.put(key, path, content_type=THUMBNAIL_TYPE)
             return key
         return None
+
+
+def file_key(video_id: str) -> str:
+    """Under which key a video is stored."""
+    return f"{video_id}.mp4"
+
+
+def thumbnail_key(video_id: str) -> str:
+    """Under which key its first frame is stored."""
+    return f"{video_id}.webp"
 
 
 def _probe_whole(path: Path, size_bytes: int) -> Probe | None:

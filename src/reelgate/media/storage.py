@@ -22,11 +22,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
+from importlib import import_module
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
-from reelgate.media.bucket import Bucket
 from reelgate.media.folder import Folder
 from reelgate.media.stored import Stored
 
@@ -107,7 +107,9 @@ def open_storage(url: str) -> Storage:
     """
     parts = urlsplit(url)
     if parts.scheme not in {"", "file"}:
-        return Bucket.open(url)
+        # obstore takes 4 MB, and only gateways that keep their files in a bucket need it.
+        bucket: Storage = import_module("reelgate.media.bucket").Bucket.open(url)
+        return bucket
     # A path is taken as it stands: it may hold `%`, `?` and `#`.
     path = unquote(parts.path) if parts.scheme else url
     if parts.netloc not in {"", "localhost"} or not path.strip("/"):

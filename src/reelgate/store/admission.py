@@ -27,7 +27,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from reelgate.errors import IdempotencyMismatch, RateLimited, VideoNotFound
+from reelgate.errors import (
+    Cancelled,
+    IdempotencyMismatch,
+    RateLimited,
+    SubmissionUnknown,
+    UpstreamBadResponse,
+    VideoNotFound,
+)
 from reelgate.store.database import Database
 from reelgate.store.rows import from_row, to_row
 from reelgate.store.schema import OPEN, videos
@@ -113,7 +120,13 @@ FINISHED = SAME_REQUEST.where(
     videos.c.completed_at >= bindparam("since"),
     videos.c.expires_at.is_(None) | (videos.c.expires_at > bindparam("the_now")),
 )
-# Every outcome is worth adopting but a failure that surely cost nothing: that one is tried anew.
+# Whoever went away is told of every end that may have cost something, once; a failure that surely
+# cost nothing is simply tried anew, and so is what somebody cancelled.
+MAY_HAVE_COST = (
+    videos.c.provider_id.is_not(None)
+    | videos.c.failure.contains(f'"{SubmissionUnknown.code}"')
+    | videos.c.failure.contains(f'"{UpstreamBadResponse.code}"')
+) & videos.c.failure.not_like(f'%"{Cancelled.code}"%')
 ORPHAN = (
     select(videos.c.id)
     .where(
@@ -121,7 +134,7 @@ ORPHAN = (
         videos.c.fingerprint == bindparam("the_fingerprint"),
         videos.c.caller == Caller.GONE.value,
         videos.c.created_at >= bindparam("since"),
-        (videos.c.state != State.FAILED.value) | videos.c.failure.contains("submission_unknown"),
+        (videos.c.state != State.FAILED.value) | MAY_HAVE_COST,
     )
     .order_by(videos.c.id)
     .limit(1)

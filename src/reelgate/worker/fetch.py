@@ -8,6 +8,7 @@ import structlog
 
 from reelgate.errors import StorageFailed, UpstreamError, VideoExpired
 from reelgate.retry import backoff_s
+from reelgate.store.videos import LostRace
 from reelgate.video import Failure, KeptFile, State, Video
 from reelgate.worker.ending import fail
 from reelgate.worker.pause import Pause
@@ -17,11 +18,31 @@ log = structlog.get_logger()
 
 
 async def fetch(video: Video, tools: Tools, pause: Pause) -> Video:
-    """Keep the file, again and again where that helps, and complete the video."""
+    """Keep the file, again and again where that helps, and complete the video.
+
+    Raises:
+        LostRace: the video was cancelled or taken over; no file of a cancelled one stays.
+    """
+    try:
+        return await fetch_patiently(video, tools, pause)
+    except LostRace:
+        await tidy(video, tools)
+        raise
+
+
+async def tidy(video: Video, tools: Tools) -> None:
+    """Remove what was kept of a video that ended without one, or that was forgotten."""
+    latest = await tools.videos.find(video.id)
+    if tools.keeper is not None and (latest is None or latest.state is State.FAILED):
+        await tools.keeper.discard(video.id)
+
+
+async def fetch_patiently(video: Video, tools: Tools, pause: Pause) -> Video:
+    """Try as often as it helps."""
     attempt = 1
     while True:
         try:
-            file = await keep(video, tools)
+            file = await pause.until(video, keep(video, tools))
         except (UpstreamError, VideoExpired, StorageFailed) as error:
             log.warning("fetch_failed", video=video.id, error=error.message, attempt=attempt)
             if isinstance(error, StorageFailed) or attempt == tools.limits.fetch_attempts:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 from reelgate.store.changes import Subscription
 from reelgate.store.videos import LostRace
 from reelgate.video import State, Video
+
+T = TypeVar("T")
 
 TICK_S = 0.001
 """Event loops count whole milliseconds: what is left after that is none."""
@@ -35,11 +37,11 @@ class Pause:
             if ends_at_s - clock() < TICK_S:
                 return
 
-    async def until(self, video: Video, entry: Coroutine[Any, Any, None]) -> None:
-        """Wait for something to happen.
+    async def until(self, video: Video, entry: Coroutine[Any, Any, T]) -> T:
+        """Wait for something to happen, and return what it gives.
 
         Raises:
-            LostRace: somebody else moved the video first.
+            LostRace: somebody else moved the video first; the rest of it is left undone.
         """
         entering = asyncio.create_task(entry)
         moved = asyncio.create_task(self._moved_away_from(video))
@@ -47,10 +49,12 @@ class Pause:
             await asyncio.wait({entering, moved}, return_when=asyncio.FIRST_COMPLETED)
             if not entering.done():
                 raise LostRace(video.id)
-            entering.result()
+            return entering.result()
         finally:
             entering.cancel()
             moved.cancel()
+            # So that what was left undone has been tidied up.
+            await asyncio.gather(entering, moved, return_exceptions=True)
 
     async def _moved_away_from(self, video: Video) -> None:
         while True:

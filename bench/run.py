@@ -1,0 +1,188 @@
+"""Every benchmark, one after the other: `make bench`, or `python bench/run.py [--full]`.
+
+Prints a table for each, writes `bench/results.json` and, with `--write`, the tables and plots
+of docs/performance.md. Without `--full` the crowds stop at 1,000 callers and LiteLLM is left out.
+One can be run alone: `python bench/run.py waiting`. What was measured earlier and not now stays in
+the results with its own date.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import accept
+import events
+import latency
+import soak
+import startup
+import waiting
+from figures import machine
+from plots import Bar, bars
+from programs import HERE
+
+RESULTS = HERE / "results.json"
+PAGE = HERE.parent / "docs" / "performance.md"
+IMAGES = HERE.parent / "docs" / "images"
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """One of them: how to run it, quick or in full, and how to tell what it found."""
+
+    run: Callable[[bool], Any]
+    report: Callable[[Any], str]
+
+
+def other(script: str, quick: Sequence[str], full: Sequence[str]) -> Callable[[bool], Any]:
+    """A benchmark that is a program of its own and prints JSON."""
+
+    def run(in_full: bool) -> Any:  # noqa: ANN401, FBT001 - it is whatever JSON the script prints
+        command = [sys.executable, str(HERE / script), "--json", *(full if in_full else quick)]
+        told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+        return json.loads(told.strip().splitlines()[-1])
+
+    return run
+
+
+def told_ratio(result: dict[str, Any]) -> str:
+    """A flat result as a list."""
+    return "\n".join(
+        f"- {name}: {value:.2f}" if isinstance(value, float) else f"- {name}: {value}"
+        for name, value in result.items()
+    )
+
+
+BENCHMARKS = {
+    "latency": Benchmark(lambda full: latency.run(40 if full else 16), latency.report),
+    "waiting": Benchmark(
+        lambda full: (
+            waiting.run([100, 1000, 10_000], [100, 1000], 1.0)
+            if full
+            else waiting.run([100, 1000], [100], 6.0)
+        ),
+        waiting.report,
+    ),
+    "accept": Benchmark(
+        lambda full: accept.run(2000 if full else 1000, with_litellm=full, with_postgres=True),
+        accept.report,
+    ),
+    "startup": Benchmark(lambda full: startup.run(5 if full else 3), startup.report),
+    "events": Benchmark(lambda _full: events.run(1000), events.report),
+    "soak": Benchmark(lambda full: soak.run(10 if full else 1), soak.report),
+    "retrieve": Benchmark(
+        other("retrieve.py", ["--jobs", "10000"], ["--jobs", "100000"]), told_ratio
+    ),
+    "content": Benchmark(other("content.py", ["--rounds", "1"], ["--rounds", "3"]), told_ratio),
+}
+
+
+def measure(names: Sequence[str], *, full: bool) -> dict[str, Any]:
+    """Run these and put them beside what was measured before."""
+    results: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    results["machine"] = machine()
+    for name in names:
+        benchmark, began = BENCHMARKS[name], time.monotonic()
+        found = benchmark.run(full)
+        text = benchmark.report(found)
+        results[name] = {
+            "when": datetime.now(UTC).isoformat(timespec="minutes"),
+            "load": machine()["load"][0],
+            "took_s": round(time.monotonic() - began),
+            "found": found,
+            "text": text,
+        }
+        print(f"\n## {name} ({results[name]['took_s']} s)\n\n{text}", flush=True)
+        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+    return results
+
+
+def write_page(results: dict[str, Any]) -> None:
+    """Put tables between the page's marks, and draw the plots."""
+    text = PAGE.read_text()
+    for name in BENCHMARKS:
+        if name in results:
+            told = f"{results[name]['text']}\n\n{stamp(results[name])}"
+            text = filled(text, name, told)
+    PAGE.write_text(filled(text, "machine", told_machine(results["machine"])))
+    for name, draw in PLOTS.items():
+        if name in results:
+            (IMAGES / f"performance-{name}.svg").write_text(draw(results[name]["found"]))
+
+
+def filled(text: str, name: str, inside: str) -> str:
+    """The page with another text between the two marks of a name."""
+    marks = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+    return marks.sub(lambda found: f"{found[1]}{inside}\n{found[2]}", text)
+
+
+def stamp(result: dict[str, Any]) -> str:
+    """When it was measured, and how busy the machine was with other things afterwards."""
+    return f"*{result['when'][:16]} UTC, took {result['took_s']} s, load {result['load']}.*"
+
+
+def told_machine(found: dict[str, Any]) -> str:
+    """The machine in words."""
+    versions = ", ".join(f"{name} {number}" for name, number in found["versions"].items())
+    return (
+        f"{found['cores']} cores of {found['cpu']}, {found['memory_gb']} GB, {found['system']}, "
+        f"Python {found['python']}; {versions}."
+    )
+
+
+def draw_latency(found: Sequence[dict[str, Any]]) -> str:
+    """Mean delay of each class and way."""
+    order = sorted(found, key=lambda each: list(latency.CLASSES).index(each["class"]))
+    rows = [
+        Bar(
+            f"{each['class'].partition(' (')[0]}, {each['who']}",
+            each["delay_s"]["mean"],
+            f"{each['delay_s']['mean']:.2f} s, {each['looks']:.1f} looks",
+            "plain" if each["who"].startswith("plain") else "ours",
+        )
+        for each in order
+    ]
+    return bars("Mean delay after ready", rows)
+
+
+def draw_waiting(found: Sequence[dict[str, Any]]) -> str:
+    """Memory of each waiting caller."""
+    rows = [
+        Bar(
+            f"{each['callers']:,} callers, {each['server']}",
+            each["kb_per_caller"],
+            f"{each['kb_per_caller']:.0f} kB, {each['cpu_ms_per_job']:.1f} ms CPU",
+            each["server"],
+        )
+        for each in found
+    ]
+    return bars("Memory of each waiting caller, and CPU of its job", rows)
+
+
+PLOTS = {"latency": draw_latency, "waiting": draw_waiting}
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], help="all, if none")
+    parser.add_argument(
+        "--full", action="store_true", help="10,000 callers, LiteLLM: three quarters of an hour"
+    )
+    parser.add_argument("--write", action="store_true", help="write docs/performance.md too")
+    options = parser.parse_args(arguments)
+    results = measure(options.names or list(BENCHMARKS), full=options.full)
+    if options.write:
+        write_page(results)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

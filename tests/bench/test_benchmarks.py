@@ -1,0 +1,41 @@
+"""The benchmarks still run: each with a few callers, so that none rots between two releases."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCH = Path(__file__).parents[2] / "bench"
+
+TINY = {
+    "waiting.py": ["--callers", "6", "--plain", "2", "--speed", "100"],
+    "latency.py": ["--jobs", "1", "--speed", "150"],
+    "accept.py": ["--jobs", "40"],
+    "startup.py": ["--times", "1"],
+    "events.py": ["--streams", "6"],
+    "soak.py": ["--minutes", "0.05"],
+}
+
+
+@pytest.mark.parametrize(("script", "arguments"), TINY.items())
+def test_a_benchmark_prints_its_table(script: str, arguments: list[str]) -> None:
+    ended = subprocess.run(
+        [sys.executable, BENCH / script, *arguments], capture_output=True, text=True, check=False
+    )
+    assert not ended.stderr
+    assert ended.returncode == 0
+    table = [line for line in ended.stdout.splitlines() if line.startswith("|")]
+    columns = table[0].count("|")
+    assert len(table) > 2
+    assert all(line.count("|") == columns for line in table)
+
+
+def test_the_list_of_all_benchmarks_can_be_shown() -> None:
+    shown = subprocess.run(
+        [sys.executable, BENCH / "run.py", "--help"], capture_output=True, text=True, check=True
+    )
+    for script in TINY:
+        assert script.removesuffix(".py") in shown.stdout
