@@ -8,16 +8,16 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 from aiohttp_sse_client2.client import EventSource
 
 from reelgate.http import events
-from tests.gateway.world import a_prompt, soon
+from tests.gateway.world import a_prompt, callers, soon
 
-from .jobs import NEVER, READY_AT_ONCE, VIDEOS, JobsGateway, is_refused
+from .jobs import NEVER, READY_AT_ONCE, VIDEOS, JobsGateway, a_jobs_gateway, is_refused
 
 CROWD = 1000
 STATUSES = ["queued", "in_progress", "completed"]
@@ -230,9 +230,13 @@ async def test_a_stream_of_no_video_is_not_found(gateway: JobsGateway) -> None:
     assert is_refused(reply, 404, "video_not_found", "video_id")
 
 
-async def test_streams_end_when_the_gateway_stops(gateway: JobsGateway) -> None:
-    """The gateway's fixture would wait for a stream that did not end."""
-    video = await gateway.created(a_prompt(NEVER))
-    stream = await gateway.session.get(gateway.url + path_of(video))
-    assert isinstance(stream, aiohttp.ClientResponse)
-    await stream.content.readany()
+async def test_streams_end_when_the_gateway_stops(tmp_path: Path, sandbox_url: str) -> None:
+    async with callers() as session:
+        async with a_jobs_gateway(tmp_path, sandbox_url) as gateway:
+            video = await gateway.created(a_prompt(NEVER))
+            stream = await session.get(gateway.url + path_of(video))
+            assert b"retry: " in await stream.content.readany()
+        async with stream:
+            await stream.content.read()
+            assert stream.content.at_eof()
+            assert stream.content.exception() is None
