@@ -1,22 +1,17 @@
 """`reelgate keys`: who may use the gateway."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Annotated, TypeVar
 
 import typer
 
-from reelgate.cli.config import load_settings
 from reelgate.cli.console import put, put_json, say
+from reelgate.cli.database import in_database
 from reelgate.cli.exits import CliError, ExitCode
 from reelgate.cli.registry import command_app
 from reelgate.clock import SystemClock
-from reelgate.errors import StorageFailed
 from reelgate.keys import Allowance, ApiKey, digest_of, new_key_id, new_secret
-from reelgate.settings import Settings
 from reelgate.store.api_keys import ApiKeys
-from reelgate.store.database import open_database
-from reelgate.store.migrate import migrate
 
 T = TypeVar("T")
 
@@ -90,26 +85,12 @@ def as_dict(key: ApiKey) -> dict[str, str | int | float | None]:
 
 
 def with_keys(work: Callable[[ApiKeys], Awaitable[T]]) -> T:
-    """Do something with the keys of the gateway's database, whether or not it runs.
+    """Do something with the keys in the gateway's database, whether or not it runs.
 
     Raises:
         CliError: the database cannot be used.
     """
-    try:
-        return asyncio.run(in_database(load_settings(), work))
-    except StorageFailed as error:
-        raise CliError(error.message, ExitCode.GATEWAY, code=error.code) from error
-
-
-async def in_database(settings: Settings, work: Callable[[ApiKeys], Awaitable[T]]) -> T:
-    """Open the database, work, and close it."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    database = open_database(settings.database)
-    try:
-        await migrate(database)
-        return await work(ApiKeys(database))
-    finally:
-        await database.close()
+    return in_database(lambda database: work(ApiKeys(database)))
 
 
 async def has_any(kept: ApiKeys) -> bool:

@@ -1,20 +1,15 @@
 """`reelgate webhooks`: what was told to whom, and telling it again."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
 import typer
 
-from reelgate.cli.config import load_settings
 from reelgate.cli.console import put, put_json, say
+from reelgate.cli.database import in_database
 from reelgate.cli.exits import CliError, ExitCode
 from reelgate.cli.registry import command_app
-from reelgate.errors import StorageFailed
-from reelgate.settings import Settings
-from reelgate.store.database import open_database
-from reelgate.store.migrate import migrate
 from reelgate.store.webhook_log import Delivery, WebhookLog
 from reelgate.store.webhooks import DeliveryState
 
@@ -133,18 +128,4 @@ def with_log(work: Callable[[WebhookLog], Awaitable[T]]) -> T:
     Raises:
         CliError: the database cannot be used.
     """
-    try:
-        return asyncio.run(in_database(load_settings(), work))
-    except StorageFailed as error:
-        raise CliError(error.message, ExitCode.GATEWAY, code=error.code) from error
-
-
-async def in_database(settings: Settings, work: Callable[[WebhookLog], Awaitable[T]]) -> T:
-    """Open the database, work, and close it."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    database = open_database(settings.database)
-    try:
-        await migrate(database)
-        return await work(WebhookLog(database))
-    finally:
-        await database.close()
+    return in_database(lambda database: work(WebhookLog(database)))

@@ -1,0 +1,39 @@
+"""The gateway's database, for commands that work on it whether or not the gateway runs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from reelgate.cli.config import load_settings
+from reelgate.cli.exits import CliError, ExitCode
+from reelgate.errors import StorageFailed
+from reelgate.settings import Settings
+from reelgate.store.database import Database, open_database
+from reelgate.store.migrate import migrate
+
+T = TypeVar("T")
+
+
+def in_database(work: Callable[[Database], Awaitable[T]]) -> T:
+    """Do something with the database that the settings name, its tables up to date.
+
+    Raises:
+        CliError: the database cannot be used.
+    """
+    try:
+        return asyncio.run(opened(load_settings(), work))
+    except StorageFailed as error:
+        raise CliError(error.message, ExitCode.GATEWAY, code=error.code) from error
+
+
+async def opened(settings: Settings, work: Callable[[Database], Awaitable[T]]) -> T:
+    """Open the database, work, and close it."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    database = open_database(settings.database)
+    try:
+        await migrate(database)
+        return await work(database)
+    finally:
+        await database.close()
