@@ -19,6 +19,7 @@ from chaos.relay import Relay
 from reelgate.store.database import Database, open_database
 
 AT_ONCE = 16
+READS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +69,17 @@ class Cluster:
         return dict(zip(ids, digests, strict=True))
 
     async def _digest(self, provider_id: str, gate: asyncio.Semaphore) -> str:
-        async with (
-            gate,
-            self.session.get(f"{self.sandbox.url}/processed/{provider_id}") as response,
-        ):
+        """Read it more than once where need be: the upstream still cuts some files off once."""
+        async with gate:
+            for _ in range(READS - 1):
+                try:
+                    return await self._read(provider_id)
+                except aiohttp.ClientPayloadError:
+                    continue
+            return await self._read(provider_id)
+
+    async def _read(self, provider_id: str) -> str:
+        async with self.session.get(f"{self.sandbox.url}/processed/{provider_id}") as response:
             response.raise_for_status()
             return hashlib.sha256(await response.read()).hexdigest()
 
