@@ -16,7 +16,6 @@
     ├── UnsupportedMedia            415  unsupported_media
     ├── RangeNotSatisfiable         416  range_not_satisfiable
     ├── IdempotencyMismatch         422  idempotency_mismatch
-    ├── IdempotencyInFlight         409  idempotency_in_flight
     ├── InternalError               500  internal_error
     ├── Overloaded                  503  overloaded
     ├── ShuttingDown                503  shutting_down
@@ -184,14 +183,6 @@ class IdempotencyMismatch(ReelgateError):
 
     code = "idempotency_mismatch"
     status = 422
-    kind = "invalid_request_error"
-
-
-class IdempotencyInFlight(ReelgateError):
-    """The first request with this Idempotency-Key has not been answered yet."""
-
-    code = "idempotency_in_flight"
-    status = 409
     kind = "invalid_request_error"
 
 
