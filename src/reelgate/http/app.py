@@ -10,10 +10,12 @@ from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
 from reelgate.errors import ReelgateError
 from reelgate.http import document, generations, health, models, problems, sandbox, videos
 from reelgate.http.context import Context
+from reelgate.http.lasting import AfterFramework
 from reelgate.http.middleware import BodyGuard, RequestContext
 from reelgate.version import VERSION
 
@@ -33,8 +35,13 @@ EXPOSED = (
 DESCRIPTION = "One request in, one finished video out: a gateway for slow video generators."
 
 
-def create_app(context: Context) -> FastAPI:
-    """The ASGI application; Swagger UI and its files are served by ourselves at `/docs`."""
+def create_app(context: Context) -> ASGIApp:
+    """The ASGI application."""
+    return AfterFramework(framework(context))
+
+
+def framework(context: Context) -> FastAPI:
+    """Every route; Swagger UI and its files are served by ourselves at `/docs`."""
     app: FastAPI = FastAPIOffline(
         title="Reelgate",
         description=DESCRIPTION,

@@ -5,31 +5,29 @@ from __future__ import annotations
 import asyncio
 from abc import abstractmethod
 
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from reelgate.errors import ReelgateError, job_error
 from reelgate.http.context import Context
+from reelgate.http.lasting import LastingAnswer
 from reelgate.http.streamed import disconnected
 from reelgate.video import Video
 
 
-class BlockingAnswer(Response):
+class BlockingAnswer(LastingAnswer):
     """Waits for one video. While it waits it holds no thread and no database connection."""
 
-    def __init__(self, request: Request, ctx: Context, video: Video, *, attached: bool) -> None:
+    def __init__(self, ctx: Context, video: Video, *, attached: bool) -> None:
         super().__init__()
-        self.request = request
         self.ctx = ctx
         self.marks = {"Reelgate-Video-Id": video.id}
         if attached:
             self.marks["Reelgate-Attached"] = "true"
-        self._video = video
+        self._video_id = video.id
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def last(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Wait, answer, and note whether the caller has had its answer."""
-        with self.ctx.service.holding(self._video.id):
+        with self.ctx.service.holding(self._video_id):
             await self._serve(scope, receive, send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -37,7 +35,7 @@ class BlockingAnswer(Response):
         try:
             video = await self._wait(hung_up, send)
             if video is None or not video.is_over:
-                await self.ctx.service.hang_up(self._video.id)
+                await self.ctx.service.hang_up(self._video_id)
             if video is not None:
                 await self._answer(video, scope, receive, send)
         finally:
@@ -61,7 +59,7 @@ class BlockingAnswer(Response):
         while True:
             left_s = max(0.0, ends_at - loop.time())
             wait_s = min(left_s, self.beat_every_s() or left_s)
-            video = await self.ctx.service.wait(self._video.id, wait_s, hung_up)
+            video = await self.ctx.service.wait(self._video_id, wait_s, hung_up)
             # First, for a video that is finished at the same moment must stay up for adoption.
             if hung_up.done():
                 return None

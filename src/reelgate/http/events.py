@@ -12,7 +12,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from reelgate.http.context import Context
-from reelgate.http.streamed import StreamedAnswer
+from reelgate.http.lasting import LastingAnswer
+from reelgate.http.streamed import unless_gone
 from reelgate.http.video_object import video_object
 from reelgate.store.changes import Subscription
 from reelgate.video import State, Video, VideoStatus
@@ -31,7 +32,7 @@ TOLD = re.compile(r"[0-9]\.([0-9]{1,2})")
 """An event's id: the rank of its state, and its progress below 100."""
 
 
-class EventStream(StreamedAnswer):
+class EventStream(LastingAnswer):
     """Tells the video's object on every change, and ends once the video is over."""
 
     def __init__(self, request: Request, ctx: Context, video: Video) -> None:
@@ -42,8 +43,11 @@ class EventStream(StreamedAnswer):
         self._told = request.headers.get("last-event-id", "")
         self._progress = told_progress(self._told)
 
-    async def stream(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Stream until the video is over."""
+    async def last(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Stream until the video is over or its follower leaves."""
+        await unless_gone(self._stream(scope, receive, send), receive)
+
+    async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
         with self._ctx.service.follow(self._video.id) as subscription:
             video = await self._ctx.service.find(self._video.id, self._video.owner)
             if video.is_over and self._event_id(video) == self._told:
@@ -52,10 +56,10 @@ class EventStream(StreamedAnswer):
                 return
             await send(head())
             await send(body(f"retry: {RECONNECT_MS}\n\n"))
-            await self._tell(video, subscription, send)
+            await self._follow(video, subscription, send)
             await send({"type": "http.response.body", "body": b""})
 
-    async def _tell(self, video: Video, subscription: Subscription, send: Send) -> None:
+    async def _follow(self, video: Video, subscription: Subscription, send: Send) -> None:
         clock = asyncio.get_running_loop().time
         last_said_s = clock()
         while True:

@@ -22,14 +22,13 @@ class GenerationAnswer(BlockingAnswer):
 
     def __init__(
         self,
-        request: Request,
         ctx: Context,
         video: Video,
         preference: Preference,
         *,
         attached: bool,
     ) -> None:
-        super().__init__(request, ctx, video, attached=attached)
+        super().__init__(ctx, video, attached=attached)
         self._preference = preference
         self._started = False
         if applied := preference.applied():
@@ -57,30 +56,30 @@ class GenerationAnswer(BlockingAnswer):
     async def finish(self, video: Video, scope: Scope, receive: Receive, send: Send) -> bool:
         """Send the answer, or the rest of it where heartbeats have sent its head."""
         if self._started:
-            late = json.dumps(self._late_body(video)).encode()
+            late = json.dumps(self._late_body(video, Request(scope))).encode()
             await send({"type": "http.response.body", "body": late})
         else:
-            await self._response(video)(scope, receive, send)
+            await self._response(video, Request(scope))(scope, receive, send)
         return True
 
-    def _response(self, video: Video) -> Response:
+    def _response(self, video: Video, request: Request) -> Response:
         if video.state is State.FAILED:
             return answer(error_of(video), self.marks)
         if not video.is_over and (self._preference.respond_async or self.is_closing):
             location = {"Location": f"/v1/videos/{video.id}"}
-            return JSONResponse(self._body(video), 202, self.marks | location)
-        return JSONResponse(self._body(video), headers=self.marks)
+            return JSONResponse(self._body(video, request), 202, self.marks | location)
+        return JSONResponse(self._body(video, request), headers=self.marks)
 
-    def _body(self, video: Video) -> dict[str, Any]:
+    def _body(self, video: Video, request: Request) -> dict[str, Any]:
         return {
             "id": video.provider_id or "",
             "status": "COMPLETED" if video.state is State.COMPLETED else "PROCESSING",
-            "video_url": self.ctx.video_url(self.request, video),
+            "video_url": self.ctx.video_url(request, video),
             "batch_id": video.batch_id or "",
         }
 
-    def _late_body(self, video: Video) -> dict[str, Any]:
+    def _late_body(self, video: Video, request: Request) -> dict[str, Any]:
         """With heartbeats the status line has gone out as 200: a failure is told in the body."""
         if video.state is State.FAILED:
             return {"status": "FAILED", "error": body_of(error_of(video))["error"]}
-        return self._body(video)
+        return self._body(video, request)

@@ -91,7 +91,7 @@ async def generate(
     video, origin = await ctx.service.order(order, terms)
     if at_once:
         return accepted(video.id, preference.applied())
-    return GenerationAnswer(request, ctx, video, preference, attached=origin is not Origin.NEW)
+    return GenerationAnswer(ctx, video, preference, attached=origin is not Origin.NEW)
 
 
 def accepted(video_id: str, applied: str | None) -> Response:

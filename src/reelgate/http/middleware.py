@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import structlog
 import uuid_utils
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from reelgate.errors import InternalError, ReelgateError, RequestTooLarge, UnsupportedMedia
+from reelgate.errors import ReelgateError, RequestTooLarge, UnsupportedMedia
+from reelgate.http.honest import REQUEST_ID, honestly
 from reelgate.http.problems import answer
-
-log = structlog.get_logger()
 
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
@@ -32,24 +30,16 @@ class RequestContext:
             await self._app(scope, receive, send)
             return
         request_id = f"req_{uuid_utils.uuid4().hex}"
-        started = False
+        scope[REQUEST_ID] = request_id
 
         async def send_marked(message: Message) -> None:
-            nonlocal started
             if message["type"] == "http.response.start":
-                started = True
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-Id"] = request_id
                 headers.update(self._headers)
             await send(message)
 
-        try:
-            await self._app(scope, receive, send_marked)
-        except Exception:
-            log.exception("request_failed", request=request_id, path=scope["path"])
-            if started:
-                raise
-            await answer(InternalError())(scope, receive, send_marked)
+        await honestly(self._app, scope, receive, send_marked)
 
 
 class BodyGuard:

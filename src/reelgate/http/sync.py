@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
 from reelgate.errors import ReelgateError, ShuttingDown, UpstreamTimeout
@@ -20,7 +21,7 @@ class SyncAnswer(BlockingAnswer):
         """Send the bytes."""
         try:
             check_finished(video, closing=self.is_closing)
-            response = await content_of(video, "video", self.request, self.ctx)
+            response = await content_of(video, "video", Request(scope), self.ctx)
         except ReelgateError as error:
             await answer(error, self.marks)(scope, receive, send)
             return True

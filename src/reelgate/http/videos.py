@@ -59,7 +59,7 @@ async def create_video(request: Request, ctx: Ctx, owner: Owner) -> Response:
 async def create_video_sync(request: Request, ctx: Ctx, owner: Owner) -> Response:
     """Raw `video/mp4` once it is finished."""
     video, attached = await order(request, ctx, owner, Caller.WAITING)
-    return SyncAnswer(request, ctx, video, attached=attached)
+    return SyncAnswer(ctx, video, attached=attached)
 
 
 @router.get("", summary="List videos", response_model=VideoList, responses=REFUSED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -14,6 +15,10 @@ T = TypeVar("T")
 
 TICK_S = 0.001
 """Event loops count whole milliseconds: what is left after that is none."""
+LONG_S = 1.0
+"""From here on it does not matter whether a pause takes a little longer."""
+TOGETHER_S = 0.02
+"""Long pauses end together, at multiples of this."""
 
 
 class Pause:
@@ -29,7 +34,7 @@ class Pause:
             LostRace: somebody else moved the video meanwhile (it was cancelled, or taken over).
         """
         clock = asyncio.get_running_loop().time
-        ends_at_s = clock() + seconds
+        ends_at_s = in_company(clock() + seconds) if seconds >= LONG_S else clock() + seconds
         while True:
             latest = await self._subscription.next_within(ends_at_s - clock())
             if latest is not None and moved_on(video, latest):
@@ -61,6 +66,14 @@ class Pause:
             latest = await self._subscription.next()
             if latest is not None and moved_on(video, latest):
                 return
+
+
+def in_company(moment_s: float) -> float:
+    """The next moment at which other long pauses end, too.
+
+    Waking up costs a process with ten thousand jobs more than what it does then.
+    """
+    return math.ceil(moment_s / TOGETHER_S) * TOGETHER_S
 
 
 def moved_on(known: Video, latest: Video) -> bool:
