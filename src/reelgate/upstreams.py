@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
-from pathlib import Path
+from importlib import import_module
 
 import structlog
 
@@ -13,7 +13,6 @@ from reelgate.providers.base import Provider
 from reelgate.providers.http import HttpClient
 from reelgate.providers.imagine.build import build_sandboxed
 from reelgate.providers.registry import build_providers
-from reelgate.sandbox import Sandbox, SandboxOptions
 from reelgate.settings import Settings
 
 log = structlog.get_logger()
@@ -48,11 +47,11 @@ async def start_providers(settings: Settings, stack: AsyncExitStack) -> dict[str
 
 async def start_sandbox(settings: Settings, stack: AsyncExitStack) -> str:
     """A sandbox inside this process; returns its address."""
-    sandbox = await stack.enter_async_context(Sandbox(sandbox_options(settings)))
-    return sandbox.url
-
-
-def sandbox_options(settings: Settings) -> SandboxOptions:
-    """A sandbox that survives a restart together with the gateway's jobs."""
-    folder: Path = settings.data_dir / "sandbox"
-    return SandboxOptions(speed=settings.sandbox_speed, data_dir=folder)
+    # A server of its own takes 0.1 s to load, and a gateway with an account does without it.
+    room = import_module("reelgate.sandbox")
+    # Its jobs survive a restart together with the gateway's.
+    options = room.SandboxOptions(
+        speed=settings.sandbox_speed, data_dir=settings.data_dir / "sandbox"
+    )
+    url: str = (await stack.enter_async_context(room.Sandbox(options))).url
+    return url

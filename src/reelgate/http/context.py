@@ -45,6 +45,8 @@ class Context:
     def video_url(self, request: Request, video: Video) -> str:
         """Where the video plays: at the provider, else, before that is known, at the gateway."""
         url = self.service.video_url(video) or f"/v1/videos/{video.id}/content"
+        if not url.startswith("/"):
+            return url
         return urljoin(self.settings.public_url or str(request.base_url), url)
 
 

@@ -125,6 +125,8 @@ class SqliteDatabase:
         # A writer takes its lock at once: one that read first could be refused it for ever.
         self._writing = ThreadConnections(sqlite_engine(path, "BEGIN IMMEDIATE"))
         self._reading = ThreadConnections(sqlite_engine(path, "BEGIN"))
+        # One query needs no transaction around it, which would cost as much as the query.
+        self._looking = ThreadConnections(sqlite_engine(path, None))
         self._commits = GroupCommit(self._commit)
 
     async def read(self, query: Work[T]) -> T:
@@ -135,7 +137,7 @@ class SqliteDatabase:
         """Run a query here and now: it takes less time than handing it to a thread and back."""
 
         async def looked_up() -> T:
-            return self._read(query)
+            return query(self._looking.get())
 
         return await translated(looked_up())
 
@@ -152,8 +154,8 @@ class SqliteDatabase:
         await self._commits.drain()
         for pool in (self._readers, self._writer):
             pool.shutdown()
-        self._reading.close()
-        self._writing.close()
+        for connections in (self._looking, self._reading, self._writing):
+            connections.close()
 
     async def _commit(self, batch: Sequence[Work[Any]]) -> list[Any]:
         return await self._in(self._writer, lambda: self._transact(batch))
@@ -194,14 +196,18 @@ class ThreadConnections:
         self._engine.dispose()
 
 
-def sqlite_engine(path: Path, begin: str) -> Engine:
-    """An engine whose transactions are explicit, so that DDL and reads take part in them."""
+def sqlite_engine(path: Path, begin: str | None) -> Engine:
+    """An engine whose transactions are explicit, so that DDL and reads take part in them.
+
+    `begin` is how they begin; None where each query stands alone.
+    """
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
         connect_args={"timeout": SQLITE_BUSY_TIMEOUT_S, "check_same_thread": False},
     )
     event.listen(engine, "connect", prepare_connection)
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    if begin is not None:
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
     return engine
 
 
