@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid_utils
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -17,7 +16,7 @@ TAKES_FORMS = "/v1/videos"
 
 
 class RequestContext:
-    """Outermost: gives each request an id, and turns a mistake of ours into an honest answer."""
+    """Outermost: tells each request's id, and turns a mistake of ours into an honest answer."""
 
     def __init__(self, app: ASGIApp, *, headers: dict[str, str]) -> None:
         """`headers` go on every answer."""
@@ -29,8 +28,7 @@ class RequestContext:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = f"req_{uuid_utils.uuid4().hex}"
-        scope[REQUEST_ID] = request_id
+        request_id: str = scope[REQUEST_ID]
 
         async def send_marked(message: Message) -> None:
             if message["type"] == "http.response.start":
