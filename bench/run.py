@@ -22,6 +22,7 @@ from typing import Any
 import accept
 import events
 import latency
+import scaling
 import soak
 import startup
 import waiting
@@ -74,6 +75,10 @@ BENCHMARKS = {
     "accept": Benchmark(
         lambda full: accept.run(2000 if full else 1000, with_litellm=full, with_postgres=True),
         accept.report,
+    ),
+    "scaling": Benchmark(
+        lambda full: scaling.run([1, 2, 4] if full else [1, 2], 2000 if full else 300),
+        scaling.report,
     ),
     "startup": Benchmark(lambda full: startup.run(5 if full else 3), startup.report),
     "events": Benchmark(lambda _full: events.run(1000), events.report),
