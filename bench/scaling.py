@@ -3,9 +3,9 @@
 `python bench/scaling.py [--processes 1 2 4] [--jobs 2000]`. Each number of processes has a new
 database, and one sandbox serves them all. *Accepted* are durable creates a second, sent to all
 processes in turn. *Finished* are jobs a second from their request to their kept file, by blocking
-callers whose videos are ready at once, so that nothing but the gateways' own work takes time. CPU is
-the gateways' for each finished job. Callers, gateways, Postgres and the sandbox share the machine's
-cores: where those are busy, more processes bring nothing but what survives a crash.
+callers whose videos are ready at once, so that nothing but the gateways' own work takes time. CPU
+is the gateways' for each finished job. Callers, gateways, Postgres and the sandbox share the
+machine's cores: where those are busy, more processes bring nothing but what survives a crash.
 """
 
 from __future__ import annotations
