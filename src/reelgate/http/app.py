@@ -32,6 +32,9 @@ EXPOSED = (
 )
 """Headers that a script in a browser may read."""
 
+SECTIONS = ("Blocking", "Videos", "Models", "Gateway")
+"""Of the documentation, in their order there."""
+
 DESCRIPTION = "One request in, one finished video out: a gateway for slow video generators."
 
 
@@ -46,6 +49,7 @@ def framework(context: Context) -> FastAPI:
         title="Reelgate",
         description=DESCRIPTION,
         version=VERSION,
+        openapi_tags=[{"name": name} for name in SECTIONS],
         middleware=middleware(context),
         exception_handlers={
             ReelgateError: problems.on_error,
@@ -54,7 +58,8 @@ def framework(context: Context) -> FastAPI:
         },
     )
     app.state.context = context
-    for room in (generations, videos, models, health):
+    # Routes are tried in this order, so those that are asked for most come first.
+    for room in (videos, generations, models, health):
         app.include_router(room.router)
     if context.sandbox:
         app.include_router(sandbox.router)

@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Request, Response
+from fastapi import APIRouter, Header, Path, Response
 from fastapi.responses import JSONResponse
 
-from reelgate.http.context import Context, Ctx, Owner
+from reelgate.http.context import Visit, Visiting
 from reelgate.http.generation_answer import GenerationAnswer
 from reelgate.http.ordering import terms_of
 from reelgate.http.prefer import parse_prefer
@@ -49,10 +49,10 @@ PreferHeader = Annotated[
     responses=RESPONSES,
 )
 async def generate_imagine(
-    body: GenerationRequest, request: Request, ctx: Ctx, owner: Owner, prefer: PreferHeader = None
+    body: GenerationRequest, visit: Visiting, prefer: PreferHeader = None
 ) -> Response:
     """The user's specification to the letter."""
-    return await generate(SEED_MODEL, body, request, ctx, owner, prefer)
+    return await generate(SEED_MODEL, body, visit, prefer)
 
 
 @router.post(
@@ -65,33 +65,31 @@ async def generate_imagine(
 async def generate_any(
     model: Annotated[str, Path(description="A model's id or alias, from `GET /v1/models`.")],
     body: GenerationRequest,
-    request: Request,
-    ctx: Ctx,
-    owner: Owner,
+    visit: Visiting,
     prefer: PreferHeader = None,
 ) -> Response:
     """The same for every model."""
-    return await generate(model, body, request, ctx, owner, prefer)
+    return await generate(model, body, visit, prefer)
 
 
 async def generate(
     model: str,
     body: GenerationRequest,
-    request: Request,
-    ctx: Context,
-    owner: str,
+    visit: Visit,
     prefer: str | None,
 ) -> Response:
     """Validate, find or make the job, and wait for it as the caller prefers."""
-    wanted = ctx.service.catalog.find(model).request(**body.model_dump())
+    wanted = visit.service.catalog.find(model).request(**body.model_dump())
     preference = parse_prefer(prefer)
     at_once = preference.respond_async and not preference.wait_s
-    order = Order(request=wanted, owner=owner, caller=Caller.NONE if at_once else Caller.WAITING)
-    terms = terms_of(request.headers, ctx.service, adopts=not at_once)
-    video, origin = await ctx.service.order(order, terms)
+    order = Order(
+        request=wanted, owner=visit.owner, caller=Caller.NONE if at_once else Caller.WAITING
+    )
+    terms = terms_of(visit.request.headers, visit.service, adopts=not at_once)
+    video, origin = await visit.service.order(order, terms)
     if at_once:
         return accepted(video.id, preference.applied())
-    return GenerationAnswer(ctx, video, preference, attached=origin is not Origin.NEW)
+    return GenerationAnswer(visit.ctx, video, preference, attached=origin is not Origin.NEW)
 
 
 def accepted(video_id: str, applied: str | None) -> Response:

@@ -3,10 +3,10 @@
 from fastapi import APIRouter, Depends
 
 from reelgate.catalog import Model
-from reelgate.http.context import Ctx, owner_of
+from reelgate.http.context import Ctx, visit_of
 from reelgate.http.schemas import ErrorAnswer, ModelList, ModelObject
 
-router = APIRouter(tags=["Models"], dependencies=[Depends(owner_of)])
+router = APIRouter(tags=["Models"], dependencies=[Depends(visit_of)])
 
 
 @router.get("/v1/models", summary="List the models and what each takes")

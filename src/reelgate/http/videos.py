@@ -2,11 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import JSONResponse
 
 from reelgate.http.content import Variant, content_of
-from reelgate.http.context import Context, Ctx, Owner
+from reelgate.http.context import Context, Visit, Visiting
 from reelgate.http.document import CREATE_BODY, NOT_FOUND, REFUSED
 from reelgate.http.events import EventStream
 from reelgate.http.ordering import terms_of
@@ -43,10 +43,10 @@ VideoId = Annotated[str, Path(description="The video's id: `video_...`.")]
     responses=REFUSED,
     openapi_extra=CREATE_BODY,
 )
-async def create_video(request: Request, ctx: Ctx, owner: Owner) -> Response:
+async def create_video(visit: Visiting) -> Response:
     """The video object, at once."""
-    video, attached = await order(request, ctx, owner, Caller.NONE)
-    return shown(video, request, ctx, attached=attached)
+    video, attached = await order(visit, Caller.NONE)
+    return shown(video, visit, attached=attached)
 
 
 @router.post(
@@ -56,17 +56,15 @@ async def create_video(request: Request, ctx: Ctx, owner: Owner) -> Response:
     responses=REFUSED | {200: {"content": {"video/mp4": {}}}},
     openapi_extra=CREATE_BODY,
 )
-async def create_video_sync(request: Request, ctx: Ctx, owner: Owner) -> Response:
+async def create_video_sync(visit: Visiting) -> Response:
     """Raw `video/mp4` once it is finished."""
-    video, attached = await order(request, ctx, owner, Caller.WAITING)
-    return SyncAnswer(ctx, video, attached=attached)
+    video, attached = await order(visit, Caller.WAITING)
+    return SyncAnswer(visit.ctx, video, attached=attached)
 
 
 @router.get("", summary="List videos", response_model=VideoList, responses=REFUSED)
 async def list_videos(
-    request: Request,
-    ctx: Ctx,
-    owner: Owner,
+    visit: Visiting,
     after: Annotated[str | None, Query(description="The last id of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     order: Annotated[Ordering, Query(description="By age: newest or oldest first.")] = "desc",
@@ -75,9 +73,9 @@ async def list_videos(
 ) -> Response:
     """One page, and whether more follows."""
     states = tuple(state for state, shown in STATUS.items() if shown is status)
-    named = ctx.service.catalog.aliases().get(model, model) if model else model
-    found = await ctx.service.page(Page(owner, limit + 1, order, after, states, named))
-    data = [video_object(video, request, ctx) for video in found[:limit]]
+    named = visit.service.catalog.aliases().get(model, model) if model else model
+    found = await visit.service.page(Page(visit.owner, limit + 1, order, after, states, named))
+    data = [video_object(video, visit.request, visit.ctx) for video in found[:limit]]
     return JSONResponse(
         {
             "object": "list",
@@ -90,9 +88,9 @@ async def list_videos(
 
 
 @router.get("/{video_id}", response_model=VideoObject, summary="One video", responses=NOT_FOUND)
-async def get_video(video_id: VideoId, request: Request, ctx: Ctx, owner: Owner) -> Response:
+async def get_video(video_id: VideoId, visit: Visiting) -> Response:
     """The video object; 200 for every video that exists, failed ones too."""
-    return shown(await ctx.service.find(video_id, owner), request, ctx)
+    return shown(await visit.service.find(video_id, visit.owner), visit)
 
 
 @router.head("/{video_id}/content", include_in_schema=False)
@@ -112,13 +110,13 @@ async def get_video(video_id: VideoId, request: Request, ctx: Ctx, owner: Owner)
 )
 async def get_content(
     video_id: VideoId,
-    request: Request,
-    ctx: Ctx,
-    owner: Owner,
+    visit: Visiting,
     variant: Annotated[Variant, Query(description="`thumbnail`: the first frame.")] = "video",
 ) -> Response:
     """`Range`, `ETag`, `If-None-Match` and `HEAD` work."""
-    return await content_of(await ctx.service.find(video_id, owner), variant, request, ctx)
+    return await content_of(
+        await visit.service.find(video_id, visit.owner), variant, visit.request, visit.ctx
+    )
 
 
 @router.get(
@@ -131,23 +129,23 @@ async def get_content(
         204: {"description": "`Last-Event-ID` was the last there is."},
     },
 )
-async def get_events(video_id: VideoId, request: Request, ctx: Ctx, owner: Owner) -> Response:
+async def get_events(video_id: VideoId, visit: Visiting) -> Response:
     """`event: video` with the object on every change, until the video is over."""
-    return EventStream(request, ctx, await ctx.service.find(video_id, owner))
+    return EventStream(visit.request, visit.ctx, await visit.service.find(video_id, visit.owner))
 
 
 @router.post(
     "/{video_id}/cancel", response_model=VideoObject, summary="Stop a video", responses=NOT_FOUND
 )
-async def cancel_video(video_id: VideoId, request: Request, ctx: Ctx, owner: Owner) -> Response:
+async def cancel_video(video_id: VideoId, visit: Visiting) -> Response:
     """The object, failed with `cancelled`; unchanged if the video was over already."""
-    return shown(await ctx.service.cancel(video_id, owner), request, ctx)
+    return shown(await visit.service.cancel(video_id, visit.owner), visit)
 
 
 @router.delete("/{video_id}", summary="Forget a video and its files", responses=NOT_FOUND)
-async def delete_video(video_id: VideoId, ctx: Ctx, owner: Owner) -> VideoDeleted:
+async def delete_video(video_id: VideoId, visit: Visiting) -> VideoDeleted:
     """A running video is cancelled first."""
-    await ctx.service.delete(video_id, owner)
+    await visit.service.delete(video_id, visit.owner)
     return VideoDeleted(id=video_id)
 
 
@@ -157,36 +155,35 @@ async def delete_video(video_id: VideoId, ctx: Ctx, owner: Owner) -> VideoDelete
     summary="The same settings with another prompt",
     responses=REFUSED,
 )
-async def remix_video(
-    video_id: VideoId, body: RemixRequest, request: Request, ctx: Ctx, owner: Owner
-) -> Response:
+async def remix_video(video_id: VideoId, body: RemixRequest, visit: Visiting) -> Response:
     """A new video with `remixed_from_video_id`."""
-    wanted = ctx.service.remixed(await ctx.service.find(video_id, owner), body.prompt)
-    terms = terms_of(request.headers, ctx.service, adopts=False)
-    order = Order(request=wanted, owner=owner, remixed_from=video_id)
-    video, origin = await ctx.service.order(order, terms)
-    return shown(video, request, ctx, attached=origin is not Origin.NEW)
+    wanted = visit.service.remixed(await visit.service.find(video_id, visit.owner), body.prompt)
+    terms = terms_of(visit.request.headers, visit.service, adopts=False)
+    order = Order(request=wanted, owner=visit.owner, remixed_from=video_id)
+    video, origin = await visit.service.order(order, terms)
+    return shown(video, visit, attached=origin is not Origin.NEW)
 
 
-async def order(request: Request, ctx: Context, owner: str, caller: Caller) -> tuple[Video, bool]:
+async def order(visit: Visit, caller: Caller) -> tuple[Video, bool]:
     """Read the request's body and find or make its job; whether it existed before."""
     try:
-        body, upload = await read_video_create(request)
-        check_webhook(body.webhook_url, ctx)
-        named = ctx.settings.default_model if body.model is None else body.model
+        body, upload = await read_video_create(visit.request)
+        check_webhook(body.webhook_url, visit.ctx)
+        named = visit.ctx.settings.default_model if body.model is None else body.model
+        model = visit.service.catalog.find(named)
         wanted = Order(
-            request=await request_of(body, upload, ctx.service.catalog.find(named), ctx.references),
-            owner=owner,
+            request=await request_of(body, upload, model, visit.ctx.references),
+            owner=visit.owner,
             caller=caller,
             metadata=body.metadata or {},
             webhook_url=body.webhook_url,
         )
-        terms = terms_of(request.headers, ctx.service, adopts=caller is Caller.WAITING)
-        video, origin = await ctx.service.order(wanted, terms)
+        terms = terms_of(visit.request.headers, visit.service, adopts=caller is Caller.WAITING)
+        video, origin = await visit.service.order(wanted, terms)
         return video, origin is not Origin.NEW
     finally:
         # A form may hold a picture, which lies in a temporary file until then.
-        await request.close()
+        await visit.request.close()
 
 
 def check_webhook(url: str | None, ctx: Context) -> None:
@@ -204,9 +201,9 @@ def check_webhook(url: str | None, ctx: Context) -> None:
         )
 
 
-def shown(video: Video, request: Request, ctx: Context, *, attached: bool = False) -> Response:
+def shown(video: Video, visit: Visit, *, attached: bool = False) -> Response:
     """The video object as an answer."""
     headers = {"Reelgate-Video-Id": video.id, "openai-poll-after-ms": POLL_AFTER_MS}
     if attached:
         headers["Reelgate-Attached"] = "true"
-    return JSONResponse(video_object(video, request, ctx), headers=headers)
+    return JSONResponse(video_object(video, visit.request, visit.ctx), headers=headers)
