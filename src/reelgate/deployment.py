@@ -15,11 +15,13 @@ from reelgate.engine.base import Engine
 from reelgate.engine.in_process import InProcess
 from reelgate.errors import StorageFailed
 from reelgate.settings import Settings
+from reelgate.store.account import Account, AccountLimits, OwnAccount
 from reelgate.store.admission import no_queue
 from reelgate.store.changes import Changes
 from reelgate.store.database import Database, PostgresDatabase, open_database, translated
 from reelgate.store.lock import only_process_in
 from reelgate.store.migrate import migrate
+from reelgate.store.request_rates import OwnRates, RequestRates
 from reelgate.store.videos import Videos
 
 Carry = Callable[[str], Awaitable[None]]
@@ -34,6 +36,7 @@ class Deployment(Protocol):
     """How long a submit found under way is left alone: its process may live."""
     hands_over: bool
     """Whether others carry this process's jobs on while it still answers its callers."""
+    rates: RequestRates
 
     @property
     def database(self) -> Database:
@@ -42,6 +45,10 @@ class Deployment(Protocol):
 
     def queue_up(self, connection: Connection, video_id: str) -> None:
         """Put a new video into the queue, in the transaction that makes it."""
+        ...
+
+    def account(self, name: str, limits: AccountLimits) -> Account:
+        """An upstream account, as all the processes that use it count it."""
         ...
 
     async def open_dispatch(
@@ -65,10 +72,15 @@ class Alone:
         self.database = database
         self.changes = Changes()
         self.clock: Clock = SystemClock()
+        self.rates: RequestRates = OwnRates(self.clock)
 
     def queue_up(self, connection: Connection, video_id: str) -> None:
         """The queue is not in the database."""
         no_queue(connection, video_id)
+
+    def account(self, _name: str, _limits: AccountLimits) -> Account:
+        """This process's own."""
+        return OwnAccount(self.database)
 
     async def open_dispatch(
         self, carry: Carry, _providers: Iterable[str], _stack: AsyncExitStack

@@ -2,40 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from reelgate.clock import Clock
 from reelgate.errors import InvalidApiKey, RateLimited
 from reelgate.keys import Allowance, ApiKey, digest_of
 from reelgate.store.api_keys import ApiKeys
+from reelgate.store.request_rates import RequestRates
 
 FRESH_S = 2.0
 """How long the keys are remembered: a key made or revoked elsewhere counts after that."""
-MINUTE_S = 60.0
 NOBODY = ""
 """The owner of everything where there are no keys."""
-
-
-@dataclass(slots=True)
-class Bucket:
-    """A token bucket: `left` requests at monotonic time `at_s`."""
-
-    left: float
-    at_s: float
 
 
 class Gatekeeper:
     """Stands at the HTTP door."""
 
-    def __init__(self, keys: ApiKeys, clock: Clock, *, open_without_keys: bool) -> None:
+    def __init__(
+        self, keys: ApiKeys, rates: RequestRates, clock: Clock, *, open_without_keys: bool
+    ) -> None:
         """`open_without_keys`: anybody may come in while there is no key at all."""
         self._keys = keys
+        self._rates = rates
         self._clock = clock
         self._open_without_keys = open_without_keys
         self._by_digest: dict[str, ApiKey] = {}
         self._by_id: dict[str, ApiKey] = {}
         self._known_at_s: float | None = None
-        self._buckets: dict[str, Bucket] = {}
 
     async def identify(self, authorization: str | None) -> str:
         """The owner behind an `Authorization` header: the key's id, or nobody where all may enter.
@@ -43,6 +35,7 @@ class Gatekeeper:
         Raises:
             InvalidApiKey: there are keys, and this is none of them.
             RateLimited: the key's requests per minute are used up.
+            StorageFailed: the database, which counts them, cannot be used.
         """
         await self._refresh()
         if not self._by_digest and self._open_without_keys:
@@ -51,7 +44,7 @@ class Gatekeeper:
         if key is None:
             raise InvalidApiKey
         if key.allowance.rpm is not None:
-            self._count(key.id, key.allowance.rpm)
+            await self._count(key.id, key.allowance.rpm)
         return key.id
 
     def allowance_of(self, owner: str) -> Allowance:
@@ -70,16 +63,11 @@ class Gatekeeper:
         self._by_id = {key.id: key for key in self._by_digest.values()}
         self._known_at_s = now_s
 
-    def _count(self, key_id: str, rpm: int) -> None:
-        now_s = self._clock.monotonic()
-        bucket = self._buckets.setdefault(key_id, Bucket(rpm, now_s))
-        per_s = rpm / MINUTE_S
-        bucket.left = min(float(rpm), bucket.left + (now_s - bucket.at_s) * per_s)
-        bucket.at_s = now_s
-        if bucket.left < 1:
+    async def _count(self, key_id: str, rpm: int) -> None:
+        wait_s = await self._rates.take(key_id, rpm)
+        if wait_s > 0:
             message = f"this API key may make {rpm} requests a minute"
-            raise RateLimited(message, retry_after_s=(1 - bucket.left) / per_s)
-        bucket.left -= 1
+            raise RateLimited(message, retry_after_s=wait_s)
 
 
 def bearer(authorization: str | None) -> str:

@@ -24,6 +24,7 @@ from reelgate.providers.links import video_url
 from reelgate.references import open_references
 from reelgate.service import Service
 from reelgate.settings import Settings
+from reelgate.store.account import AccountLimits
 from reelgate.store.admission import Admission
 from reelgate.store.api_keys import ApiKeys
 from reelgate.store.durations import Durations
@@ -31,8 +32,9 @@ from reelgate.store.videos import Videos
 from reelgate.upstreams import start_providers
 from reelgate.video import Video
 from reelgate.webhooks.build import open_webhooks
-from reelgate.worker import Limits, Tools, Worker
+from reelgate.worker import Limits, Tools, Upstream, Worker
 from reelgate.worker.laws import Laws
+from reelgate.worker.looks import Looks
 from reelgate.worker.turnstile import Turnstile
 
 HandOver = Callable[[], Awaitable[None]]
@@ -56,6 +58,7 @@ async def open_gateway(settings: Settings, own_url: str = "") -> AsyncIterator[C
         keeper = start_keeper(settings, storage, stack)
         gatekeeper = Gatekeeper(
             ApiKeys(deployment.database),
+            deployment.rates,
             SystemClock(),
             open_without_keys=settings.is_loopback or settings.allow_open,
         )
@@ -141,29 +144,35 @@ async def start_work(
 
 def tools_of(base: Foundation) -> Tools:
     """What every job is carried with."""
-    settings, clock = base.settings, base.deployment.clock
-    laws = Laws(
-        Durations(base.deployment.database),
-        clock,
-        looks_per_s=settings.looks_per_s,
-        unit_s=settings.time_unit_s,
-    )
+    settings, deployment = base.settings, base.deployment
+    laws = Laws(Durations(deployment.database), deployment.clock, unit_s=settings.time_unit_s)
     limits = Limits(
         submit_attempts=settings.submit_attempts,
         job_timeout_s=settings.job_timeout_s,
         retention_s=settings.retention_s,
-        submit_lease_s=base.deployment.submit_lease_s,
+        submit_lease_s=deployment.submit_lease_s,
     )
     return Tools(
         videos=base.videos,
         laws=laws,
         providers=base.providers,
         keeper=base.keeper,
-        clock=clock,
+        clock=deployment.clock,
         limits=limits,
-        turnstiles={
-            name: Turnstile(settings.max_in_flight, settings.max_submits) for name in base.providers
-        },
+        upstreams={name: upstream_of(base, name) for name in base.providers},
+    )
+
+
+def upstream_of(base: Foundation, name: str) -> Upstream:
+    """One upstream account, as this process uses it."""
+    settings = base.settings
+    limits = AccountLimits(settings.max_in_flight, settings.max_submits)
+    account = base.deployment.account(name, limits)
+    looks_per_s = settings.looks_per_s / settings.time_unit_s
+    return Upstream(
+        account=account,
+        turnstile=Turnstile(limits.in_flight, limits.submits),
+        looks=Looks(account, base.deployment.clock, looks_per_s),
     )
 
 

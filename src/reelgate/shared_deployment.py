@@ -11,12 +11,15 @@ from reelgate.clock import Clock, SystemClock
 from reelgate.engine.base import Engine
 from reelgate.engine.queue import install_queue, queue_up
 from reelgate.engine.shared import SharedDispatch
+from reelgate.store.account import Account, AccountLimits
 from reelgate.store.changes import Changes
 from reelgate.store.database import Database, PostgresDatabase, translated
 from reelgate.store.feed import Feed
 from reelgate.store.line import Line
 from reelgate.store.peers import Peers
+from reelgate.store.request_rates import RequestRates, SharedRates
 from reelgate.store.server_clock import ServerClock
+from reelgate.store.shared_account import SharedAccount
 from reelgate.store.videos import Videos
 
 __all__ = ["Shared", "install_queue"]
@@ -41,6 +44,7 @@ class Shared:
         self._feed = Feed(database, database.server, self.changes, self._line)
         self._peers = Peers(database.server, self._line)
         self.clock: Clock = ServerClock(SystemClock(), self._line)
+        self.rates: RequestRates = SharedRates(database, self.clock)
 
     @property
     def database(self) -> Database:
@@ -50,6 +54,10 @@ class Shared:
     def queue_up(self, connection: Connection, video_id: str) -> None:
         """The queue is in the database."""
         queue_up(connection, video_id)
+
+    def account(self, name: str, limits: AccountLimits) -> Account:
+        """One row for all processes."""
+        return SharedAccount(self._database, name, limits)
 
     async def open_dispatch(
         self, carry: Carry, providers: Iterable[str], stack: AsyncExitStack

@@ -7,7 +7,11 @@ from functools import partial
 from pathlib import Path
 
 from reelgate.sandbox import Sandbox
+from reelgate.sandbox.faults import make_strike
 from tests.gateway.world import TINY, a_gateway, a_prompt, soon, until
+
+IN_FLIGHT_S = 0.3
+"""Looks that were on their way when the answer to one asked for a rest."""
 
 
 async def test_one_429_slows_all_jobs_of_the_account_once(tmp_path: Path) -> None:
@@ -21,6 +25,18 @@ async def test_one_429_slows_all_jobs_of_the_account_once(tmp_path: Path) -> Non
         refused = len([request for request in await gateway.requests() if request["status"] == 429])
         assert refused == 1
         assert len(await gateway.submits(slowed)) == 2
+
+
+async def test_one_429_to_a_look_slows_all_looks_of_the_account_once(tmp_path: Path) -> None:
+    async with Sandbox(TINY) as sandbox, a_gateway(tmp_path, sandbox.url) as gateway:
+        strike = make_strike("429", operation="status", parameters={"retry-after": 1, "times": 1})
+        sandbox.faults.arm(strike)
+        prompts = [a_prompt("[[ready after=0.5]]") for _ in range(30)]
+        replies = await asyncio.gather(*(gateway.generate(prompt) for prompt in prompts))
+        assert [reply.status for reply in replies] == [200] * len(prompts)
+        looks = [look for look in sandbox.recorder if look.operation == "status"]
+        [refused] = [look.at for look in looks if look.status == 429]
+        assert not [look.at for look in looks if refused + IN_FLIGHT_S < look.at < refused + 1]
 
 
 async def test_no_more_videos_are_under_way_than_the_account_may_have(tmp_path: Path) -> None:

@@ -7,7 +7,10 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reelgate.store.account import NotNow
 from reelgate.worker.turnstile import Place, Turnstile
+
+LONG_S = 60.0
 
 
 async def settle() -> None:
@@ -26,13 +29,22 @@ class Queue:
         self.tasks: dict[str, asyncio.Task[None]] = {}
 
     async def join(self, owner: str, job: str) -> None:
-        place = self.places[job] = Place(self.turnstile, owner)
+        self.places[job] = Place(self.turnstile, owner)
+        self.wait(job)
+        await settle()
 
-        async def wait() -> None:
-            await place.take()
+    def wait(self, job: str) -> None:
+        async def take() -> None:
+            await self.places[job].take()
             self.inside.append(job)
 
-        self.tasks[job] = asyncio.create_task(wait())
+        self.tasks[job] = asyncio.create_task(take())
+
+    async def turn_away(self, job: str, retry_s: float) -> None:
+        """The account has no room for a job that was let in, which joins the line again."""
+        self.inside.remove(job)
+        self.places[job].turned_away(NotNow(retry_s), jitter=1.0)
+        self.wait(job)
         await settle()
 
     async def leave(self, job: str) -> None:
@@ -91,6 +103,53 @@ async def test_only_so_many_submits_wait_for_their_answer_at_once() -> None:
     queue.places["0"].settled(accepted=True)
     await settle()
     assert queue.inside == ["0", "1", "2"]
+    await queue.close()
+
+
+async def test_whoever_the_account_turned_away_is_the_first_to_ask_again() -> None:
+    queue = Queue(Turnstile(submits=3))
+    for job in ("a1", "a2", "b1", "a3"):
+        await queue.join(job[0], job)
+    assert queue.inside == ["a1", "a2", "b1"]
+    await queue.turn_away("a2", LONG_S)
+    await queue.turn_away("b1", LONG_S)
+    assert queue.inside == ["a1"]
+    queue.places["a1"].settled(accepted=True)
+    await settle()
+    assert queue.inside == ["a1", "b1"]
+    queue.places["b1"].admitted(1)
+    await settle()
+    assert queue.inside == ["a1", "b1", "a2"]
+    await queue.close()
+
+
+async def test_where_the_account_has_no_room_one_job_asks_every_now_and_then() -> None:
+    queue = Queue(Turnstile())
+    await queue.join("a", "a1")
+    await queue.turn_away("a1", 0.01)
+    for job in ("a2", "a3"):
+        await queue.join("a", job)
+    assert queue.inside == []
+    await asyncio.wait_for(queue.tasks["a1"], 5)
+    await settle()
+    assert queue.inside == ["a1"]
+    queue.places["a1"].admitted(2)
+    await settle()
+    assert queue.inside == ["a1", "a2", "a3"]
+    await queue.close()
+
+
+async def test_after_a_rest_that_another_process_was_told_one_tries_here_as_well() -> None:
+    queue = Queue(Turnstile())
+    for job in ("a1", "a2"):
+        await queue.join("a", job)
+    for job in ("a1", "a2"):
+        queue.inside.remove(job)
+        queue.places[job].turned_away(NotNow(0.01, rests=True), jitter=1.0)
+        queue.wait(job)
+    await asyncio.wait_for(queue.tasks["a1"], 5)
+    await settle()
+    assert queue.inside == ["a1"]
     await queue.close()
 
 

@@ -85,9 +85,9 @@ class Fleet:
         return self._programs.pop(number)
 
 
-async def order(gateway: Gateway, prompt: str) -> None:
-    """A job that nobody waits for."""
-    reply = await gateway.generate(prompt, headers={"Prefer": "respond-async"})
+async def order(gateway: Gateway, prompt: str, key: dict[str, str] | None = None) -> None:
+    """A job that nobody waits for; `key` is the header that brings an API key."""
+    reply = await gateway.generate(prompt, headers={"Prefer": "respond-async", **(key or {})})
     assert reply.status == 202, reply.text
 
 

@@ -12,6 +12,7 @@ from reelgate.clock import Clock, SystemClock
 from reelgate.engine.base import TakenOver
 from reelgate.pacing import Seen
 from reelgate.providers.base import Provider
+from reelgate.store.account import OwnAccount
 from reelgate.store.admission import Admission, Terms
 from reelgate.store.changes import Changes
 from reelgate.store.database import Database, open_database
@@ -19,10 +20,11 @@ from reelgate.store.durations import Durations
 from reelgate.store.migrate import migrate
 from reelgate.store.videos import Videos
 from reelgate.video import Failure, State, Video, VideoRequest
-from reelgate.worker import Limits, Tools, Worker
+from reelgate.worker import Limits, Tools, Upstream, Worker
 from reelgate.worker.laws import Laws
+from reelgate.worker.looks import Looks
 from reelgate.worker.submit import INTENT_FRESH_S, submit
-from reelgate.worker.turnstile import Turnstile
+from reelgate.worker.turnstile import Place, Turnstile
 from tests.store.factories import NOW, a_video
 
 GONE = Failure("rate_limited", "somebody else ended it")
@@ -60,14 +62,15 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 
 def tools_on(database: Database, changes: Changes, lease_s: float, clock: Clock) -> Tools:
+    account = OwnAccount(database)
     return Tools(
         videos=Videos(database, changes),
-        laws=Laws(Durations(database), clock, looks_per_s=1.0),
+        laws=Laws(Durations(database), clock),
         providers={"imagine": cast("Provider", NeverAsked())},
         keeper=None,
         clock=clock,
         limits=Limits(submit_lease_s=lease_s),
-        turnstiles={"imagine": Turnstile()},
+        upstreams={"imagine": Upstream(account, Turnstile(), Looks(account, clock, 1.0))},
     )
 
 
@@ -129,5 +132,7 @@ async def test_a_process_paused_before_the_sending_does_not_send(database: Datab
     tools = tools_on(database, Changes(), 0.0, Paused())
     await Durations(database).add("any", Seen(1.0, 2.0))
     video, _ = await Admission(database).admit(a_video(), Terms(now=NOW))
-    sent, rest_s = await submit(video, tools)
+    place = Place(tools.upstreams["imagine"].turnstile, video.owner)
+    assert place.try_take()
+    sent, rest_s = await submit(video, place, tools)
     assert (sent.state, sent.attempts, rest_s) == (State.QUEUED, 1, 0.0)

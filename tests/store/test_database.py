@@ -26,7 +26,12 @@ from reelgate.store.videos import COUNT_OPEN, UNFINISHED
 
 async def test_the_migrations_make_the_tables_that_the_schema_draws(database: Database) -> None:
     def difference(connection: Connection) -> list[object]:
-        context = MigrationContext.configure(connection, opts={"include_name": is_ours})
+        def is_there(_part: object, name: str | None, *_: object) -> bool:
+            return name != "videos_under_way" or connection.dialect.name == "postgresql"
+
+        context = MigrationContext.configure(
+            connection, opts={"include_name": is_ours, "include_object": is_there}
+        )
         return list(compare_metadata(context, metadata))
 
     assert await database.read(difference) == []

@@ -233,7 +233,7 @@ class PostgresDatabase:
             pool_size=POSTGRES_POOL,
             max_overflow=0,
         )
-        self._commits = GroupCommit(self._commit)
+        self._commits = self.group(run_all)
 
     @property
     def process(self) -> int:
@@ -252,6 +252,21 @@ class PostgresDatabase:
         """Run a change in the next group commit."""
         return await translated(self._commits.do(change))
 
+    async def apart(self, change: Work[T]) -> T:
+        """Run a change in a transaction of its own; it may be made twice when a connection breaks.
+
+        For a row that many processes write: whoever waits for it holds nothing else up.
+        """
+        return await translated(patiently(lambda: self._transact(change)))
+
+    def group(self, run: Callable[[Connection, Sequence[Work[Any]]], list[Any]]) -> GroupCommit:
+        """Commits of a group of its own; `run` does the changes of one of them."""
+
+        async def commit(batch: Sequence[Work[Any]]) -> list[Any]:
+            return await patiently(lambda: self._commit(lambda connection: run(connection, batch)))
+
+        return GroupCommit(commit)
+
     async def exclusive(self, change: Work[T]) -> T:
         """Run a change under an advisory lock that holds until its transaction ends."""
 
@@ -266,19 +281,16 @@ class PostgresDatabase:
         await self._commits.drain()
         await self._engine.dispose()
 
-    async def _commit(self, batch: Sequence[Work[Any]]) -> list[Any]:
-        return await patiently(lambda: self._commit_once(batch))
-
-    async def _commit_once(self, batch: Sequence[Work[Any]]) -> list[Any]:
+    async def _commit(self, work: Work[T]) -> T:
         async with self._engine.connect() as connection:
-            results = await connection.run_sync(run_all, batch)
+            result = await connection.run_sync(work)
             number = await connection.scalar(TRANSACTION_NUMBER)
             try:
                 await connection.commit()
             except DRIVER_ERRORS as error:
                 if not is_broken_line(error) or not await self._was_committed(number):
                     raise
-        return results
+        return result
 
     async def _was_committed(self, number: str | None) -> bool:
         """What became of a transaction whose commit was not answered."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Double,
     Index,
@@ -11,6 +12,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    false,
     text,
 )
 
@@ -27,6 +29,9 @@ OPEN = text("state NOT IN ('completed', 'failed')")
 
 WAITING = text("caller = 'waiting'")
 """Which videos a blocking caller waits for; `waiting_on` is the process that holds the line."""
+
+UNDER_WAY = text("state IN ('submitting', 'rendering')")
+"""Which videos an upstream account has under way; only Postgres counts them."""
 
 videos = Table(
     "videos",
@@ -67,6 +72,9 @@ videos = Table(
         postgresql_where=OPEN,
     ),
     Index("videos_waiting", "waiting_on", sqlite_where=WAITING, postgresql_where=WAITING),
+    Index("videos_under_way", "provider", "state", postgresql_where=UNDER_WAY).ddl_if(
+        dialect="postgresql"
+    ),
     Index("videos_by_request", "owner", "fingerprint", "id"),
     Index("videos_with_file", "completed_at", sqlite_where=HAS_FILE, postgresql_where=HAS_FILE),
 )
@@ -103,7 +111,28 @@ api_keys = Table(
     Column("max_in_flight", Integer),
     Column("credits_per_day", Integer),
     Column("created_at", Double, nullable=False),
+    # Where processes count a key's requests together: until when those it made keep it busy.
+    Column("busy_until", Double, nullable=False, server_default="0"),
 )
+
+UNCOUNTED = str(2**31)
+"""More than any limit: it must be counted first."""
+NOBODY = "[]"
+"""Nobody waits for an account, as JSON."""
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("in_flight", BigInteger, nullable=False, server_default=UNCOUNTED),
+    Column("submitting", BigInteger, nullable=False, server_default=UNCOUNTED),
+    Column("rests_until", Double, nullable=False, server_default="0"),
+    Column("cautious", Boolean, nullable=False, server_default=false()),
+    Column("trial_until", Double, nullable=False, server_default="0"),
+    Column("waiting", Text, nullable=False, server_default=NOBODY),
+    Column("looks_rest_until", Double, nullable=False, server_default="0"),
+)
+"""The upstream accounts that many processes use; `store/account.py` says what it means."""
 
 PENDING = text("state = 'pending'")
 """Which deliveries are still to be made; worded once, as `OPEN` is."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, TypedDict, Unpack
 
@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Select, Update, bindparam, case, delete, func
 from reelgate.pacing import Forecast
 from reelgate.store.changes import Changes
 from reelgate.store.database import Database
+from reelgate.store.group_commit import Work
 from reelgate.store.rows import PROGRESS_COLUMNS, from_row, progress_columns
 from reelgate.store.schema import HAS_FILE, OPEN, videos
 from reelgate.video import MOVES, Caller, Failure, KeptFile, State, Timeline, Video
@@ -106,6 +107,10 @@ class Page:
     model: str | None = None
 
 
+Write = Callable[[Work[Video | None]], Awaitable[Video | None]]
+"""Runs a change in a transaction, as `Database.write` does."""
+
+
 class Outbox(Protocol):
     """Somebody who writes down, with each move of a video, who is to be told of it."""
 
@@ -151,8 +156,16 @@ class Videos:
         """
         return await self._change(CLAIM, {"the_id": video_id})
 
-    async def move(self, video: Video, state: State, **changes: Unpack[Progress]) -> Video:
+    async def move(
+        self,
+        video: Video,
+        state: State,
+        write: Write | None = None,
+        **changes: Unpack[Progress],
+    ) -> Video:
         """Move a video on, and change other fields of it in the same breath.
+
+        `write` is what runs the change in a transaction; what it raises goes through.
 
         Raises:
             LostRace: it is no longer in the state and epoch of `video`.
@@ -168,7 +181,8 @@ class Videos:
             "the_epoch": video.epoch,
             "the_attempts": video.attempts,
         }
-        result = await self._change(MOVE, expected | progress_columns(moved), self._outbox)
+        values = expected | progress_columns(moved)
+        result = await self._change(MOVE, values, self._outbox, write)
         if result is None:
             raise LostRace(video.id)
         return result
@@ -217,7 +231,11 @@ class Videos:
         await self._change(DROP_FILE, {"the_id": video_id, "the_now": now})
 
     async def _change(
-        self, statement: Update, values: dict[str, Any], outbox: Outbox | None = None
+        self,
+        statement: Update,
+        values: dict[str, Any],
+        outbox: Outbox | None = None,
+        write: Write | None = None,
     ) -> Video | None:
         def change(connection: Connection) -> Video | None:
             row = connection.execute(statement, values).mappings().first()
@@ -228,7 +246,7 @@ class Videos:
                 outbox.note(connection, changed)
             return changed
 
-        video = await self._database.write(change)
+        video = await (write or self._database.write)(change)
         if video is not None:
             self._changes.publish(video)
             if outbox is not None:

@@ -1,6 +1,6 @@
 """Carries a video from its row to its file."""
 
 from reelgate.worker.carrier import Worker
-from reelgate.worker.tools import Limits, Tools
+from reelgate.worker.tools import Limits, Tools, Upstream
 
-__all__ = ["Limits", "Tools", "Worker"]
+__all__ = ["Limits", "Tools", "Upstream", "Worker"]

@@ -83,7 +83,7 @@ class Worker:
             log.debug("claimed", video=video.id, state=video.state.value, epoch=video.epoch)
             if video.provider not in self._tools.providers:
                 raise HandBack(NOT_OURS_PAUSE_S)
-            place = Place(self._tools.turnstiles[video.provider], video.owner)
+            place = Place(self._tools.upstreams[video.provider].turnstile, video.owner)
             try:
                 while not video.is_over:
                     video = await self._safe_step(video, pause, place)
@@ -123,7 +123,7 @@ class Worker:
             await pause.until(video, place.take())
         sent, rest_s = video, 0.0
         try:
-            sent, rest_s = await unbroken(submit(video, self._tools))
+            sent, rest_s = await unbroken(submit(video, place, self._tools))
         finally:
             place.settled(accepted=sent.state is State.RENDERING)
         if sent.state is State.QUEUED:

@@ -26,16 +26,13 @@ class Learned:
 
 
 class Laws:
-    """One law for each kind of job, and one budget of looks for each account."""
+    """One law for each kind of job, and one crowd of those that wait for each account."""
 
-    def __init__(
-        self, durations: Durations, clock: Clock, *, looks_per_s: float, unit_s: float = 1.0
-    ) -> None:
-        """`looks_per_s`: at most, for one account; `unit_s`: what counts as a second upstream."""
+    def __init__(self, durations: Durations, clock: Clock, *, unit_s: float = 1.0) -> None:
+        """`unit_s`: what counts as a second upstream."""
         self._durations = durations
         self._clock = clock
         self._unit_s = unit_s
-        self._budget_per_s = looks_per_s / unit_s
         self._known: dict[str, Learned] = {}
         self._crowds: dict[str, Crowd] = {}
 
@@ -43,13 +40,13 @@ class Laws:
         """The law this video's rendering follows; what the provider publishes fills the gaps."""
         return (await self._learned(video, provider)).law
 
-    async def pace(self, video: Video, provider: Provider) -> tuple[Law, Pace]:
-        """The same, and how eagerly to look now that so many jobs wait on the account."""
+    async def pace(self, video: Video, provider: Provider, budget_per_s: float) -> tuple[Law, Pace]:
+        """The same, and how eagerly to look now that so many jobs share this budget of looks."""
         learned = await self._learned(video, provider)
         crowd = self._crowds.get(video.provider)
         if crowd is None:
             return learned.law, learned.pace
-        return learned.law, crowd.slowed(learned.pace, self._budget_per_s)
+        return learned.law, crowd.slowed(learned.pace, budget_per_s)
 
     @contextmanager
     def waiting(self, video: Video, law: Law) -> Iterator[None]:

@@ -12,10 +12,12 @@ from reelgate.errors import RateLimited, StorageFailed, UpstreamError
 from reelgate.pacing import Forecast
 from reelgate.providers.base import Submission
 from reelgate.retry import SendAgain, after_failed_submit, backoff_s
+from reelgate.store.account import Account, NotNow
 from reelgate.store.videos import LostRace
 from reelgate.video import Failure, State, Video
 from reelgate.worker.ending import fail
 from reelgate.worker.tools import Tools
+from reelgate.worker.turnstile import Place
 
 log = structlog.get_logger()
 
@@ -25,8 +27,8 @@ REMEMBER_ATTEMPTS = 20
 """How often the database is tried for an accepted submit: some minutes. It has been paid for."""
 
 
-async def submit(video: Video, tools: Tools) -> tuple[Video, float]:
-    """Send a queued video to its provider once.
+async def submit(video: Video, place: Place, tools: Tools) -> tuple[Video, float]:
+    """Send a queued video to its provider once, or take it back into the line for its account.
 
     Must not be interrupted between the intent and the answer: shield it.
 
@@ -34,24 +36,43 @@ async def submit(video: Video, tools: Tools) -> tuple[Video, float]:
         The video, and for how many seconds to leave it alone before the next step.
     """
     law = await tools.laws.of(video, tools.providers[video.provider])
+    account = tools.upstreams[video.provider].account
     began_s = tools.clock.monotonic()
-    video = await note_intent(video, tools)
-    if tools.clock.monotonic() - began_s > INTENT_FRESH_S:
-        # Others may be about to give this submit up.
-        log.warning("intent_too_old", video=video.id)
-        return await tools.videos.move(video, State.QUEUED), 0.0
     try:
-        submission = await tools.providers[video.provider].submit(video.request)
-    except UpstreamError as error:
-        return await refused(video, error, tools)
-    return await remember(video, submission, Forecast.of(law), tools), 0.0
+        video = await note_intent(video, account, tools)
+    except NotNow as refusal:
+        place.turned_away(refusal, jitter=0.5 + tools.dice.random())
+        return video, 0.0
+    place.admitted(account.room)
+    accepted = False
+    try:
+        if tools.clock.monotonic() - began_s > INTENT_FRESH_S:
+            # Others may be about to give this submit up.
+            log.warning("intent_too_old", video=video.id)
+            return await tools.videos.move(video, State.QUEUED), 0.0
+        try:
+            submission = await tools.providers[video.provider].submit(video.request)
+        except UpstreamError as error:
+            return await refused(video, error, tools)
+        accepted = True
+        return await remember(video, submission, Forecast.of(law), tools), 0.0
+    finally:
+        await account.settled(accepted=accepted)
 
 
-async def note_intent(video: Video, tools: Tools) -> Video:
-    """Make it durable that a submit may happen from now on."""
+async def note_intent(video: Video, account: Account, tools: Tools) -> Video:
+    """Make it durable that a submit may happen from now on.
+
+    Raises:
+        NotNow: the account has no room for it.
+    """
     timeline = replace(video.timeline, submitting_at=tools.clock.now())
     return await tools.videos.move(
-        video, State.SUBMITTING, attempts=video.attempts + 1, timeline=timeline
+        video,
+        State.SUBMITTING,
+        account.admit,
+        attempts=video.attempts + 1,
+        timeline=timeline,
     )
 
 
@@ -110,7 +131,9 @@ async def refused(video: Video, error: UpstreamError, tools: Tools) -> tuple[Vid
     match decision:
         case SendAgain():
             if isinstance(error, RateLimited):
-                tools.turnstiles[video.provider].rest(decision.delay_s)
+                upstream = tools.upstreams[video.provider]
+                upstream.turnstile.rest(decision.delay_s)
+                await upstream.account.rest(decision.delay_s)
             return await tools.videos.move(video, State.QUEUED), decision.delay_s
         case Failure():
             return await fail(video, decision, tools), 0.0

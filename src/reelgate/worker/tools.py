@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from reelgate.clock import Clock
 from reelgate.media.keep import Keeper
 from reelgate.providers.base import Provider
+from reelgate.store.account import Account
 from reelgate.store.videos import Videos
 from reelgate.worker.laws import Laws
+from reelgate.worker.looks import Looks
 from reelgate.worker.turnstile import Turnstile
 
 
@@ -26,6 +28,21 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Upstream:
+    """One upstream account.
+
+    Attributes:
+        account: its limits as all processes count them together.
+        turnstile: this process's line for it.
+        looks: when this process may look.
+    """
+
+    account: Account
+    turnstile: Turnstile
+    looks: Looks
+
+
+@dataclass(frozen=True, slots=True)
 class Tools:
     """Shared by all jobs of a process; `keeper` is None where files stay upstream."""
 
@@ -35,5 +52,5 @@ class Tools:
     keeper: Keeper | None
     clock: Clock
     limits: Limits
-    turnstiles: Mapping[str, Turnstile]
+    upstreams: Mapping[str, Upstream]
     dice: random.Random = field(default_factory=random.Random)

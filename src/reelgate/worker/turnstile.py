@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import OrderedDict, deque
+from dataclasses import dataclass, field
 
-UNLIMITED = 2**31
+from reelgate.store.account import PLENTY, RETRY_S, NotNow
+
+
+@dataclass(slots=True)
+class Ticket:
+    """A job's place in its owner's line: the lower its number, the earlier it came."""
+
+    number: int
+    call: asyncio.Future[None] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
 
 
 class Turnstile:
@@ -14,9 +26,12 @@ class Turnstile:
     A job is in from its submit until its rendering has ended. When the upstream says "slow down",
     the account rests for all jobs at once; afterwards they are let through one by one until a
     submit is accepted, so that the crowd does not run into the same answer together.
+
+    Where other processes use the account as well, a job that was let in here may still be turned
+    away by the account itself. Then one job at a time asks again, the first in line.
     """
 
-    def __init__(self, limit: int = UNLIMITED, submits: int = UNLIMITED) -> None:
+    def __init__(self, limit: int = PLENTY, submits: int = PLENTY) -> None:
         """`limit` jobs may be under way, and `submits` of them be waiting for their answer.
 
         What waits for its answer when the process dies may or may not have been accepted: the
@@ -26,25 +41,36 @@ class Turnstile:
         self._submits = submits
         self._inside = 0
         self._trying = 0
+        self._room = PLENTY
         self._cautious = False
         self._rests_until_s = 0.0
-        self._lines: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
+        self._numbers = itertools.count()
+        self._lines: OrderedDict[str, deque[Ticket]] = OrderedDict()
+        self._retry: asyncio.TimerHandle | None = None
+
+    def next_number(self) -> int:
+        """The number of a job that has just come."""
+        return next(self._numbers)
 
     def try_enter(self) -> bool:
         """Take a place if one is free and nobody is in line for it."""
         if self._lines or not self._is_open():
             return False
-        self._inside += 1
-        self._trying += 1
+        self._admit()
         return True
 
-    async def enter(self, owner: str) -> None:
-        """Wait for a place; whoever gets one says `settled` after its submit and then leaves."""
-        ticket = asyncio.get_running_loop().create_future()
-        self._lines.setdefault(owner, deque()).append(ticket)
+    async def enter(self, owner: str, number: int, *, first: bool = False) -> None:
+        """Wait for a place; whoever gets one says `settled` after its submit and then leaves.
+
+        `first`: it is the owner's turn, who was turned away from the account.
+        """
+        ticket = Ticket(number)
+        self._join(owner, ticket)
+        if first:
+            self._lines.move_to_end(owner, last=False)
         self._let_in()
         try:
-            await ticket
+            await ticket.call
         except asyncio.CancelledError:
             self._withdraw(owner, ticket)
             raise
@@ -58,19 +84,42 @@ class Turnstile:
         self._trying -= 1
         if accepted:
             self._cautious = False
-        self._let_in()
+        self._ask_again()
 
     def leave(self) -> None:
         """Give the place back."""
         self._inside -= 1
-        self._let_in()
+        self._ask_again()
 
     def rest(self, seconds: float) -> None:
         """Let nobody in for this long, and be careful afterwards."""
         loop = asyncio.get_running_loop()
         self._cautious = True
         self._rests_until_s = max(self._rests_until_s, loop.time() + seconds)
-        loop.call_at(self._rests_until_s, self._let_in)
+        loop.call_at(self._rests_until_s, self._ask_again)
+
+    def told(self, room: int, retry_s: float = RETRY_S) -> None:
+        """The account says how many more it takes; if none, it is asked again after a while."""
+        self._room = room
+        if room <= 0:
+            if self._retry is not None:
+                self._retry.cancel()
+            loop = asyncio.get_running_loop()
+            self._retry = loop.call_later(retry_s, self._ask_again)
+        self._let_in()
+
+    def turned_away(self, refusal: NotNow, *, jitter: float) -> None:
+        """The account did not take a job that was let in; that job joins the line again."""
+        self._inside -= 1
+        self._trying -= 1
+        if refusal.rests:
+            self.rest(refusal.retry_s)
+        self.told(0, refusal.retry_s if refusal.rests else refusal.retry_s * jitter)
+
+    def _ask_again(self) -> None:
+        """Something has changed, or time has passed: there may be room for one."""
+        self._room = max(1, self._room)
+        self._let_in()
 
     def _let_in(self) -> None:
         while self._lines and self._is_open():
@@ -80,19 +129,31 @@ class Turnstile:
             ticket = line.popleft()
             if not line:
                 del self._lines[owner]
-            if not ticket.done():
-                self._inside += 1
-                self._trying += 1
-                ticket.set_result(None)
+            if not ticket.call.done():
+                self._admit()
+                ticket.call.set_result(None)
+
+    def _admit(self) -> None:
+        self._inside += 1
+        self._trying += 1
+        self._room -= 1
 
     def _is_open(self) -> bool:
         if asyncio.get_running_loop().time() < self._rests_until_s:
             return False
         submits = 1 if self._cautious else self._submits
-        return self._trying < submits and self._inside < self._limit
+        return self._room > 0 and self._trying < submits and self._inside < self._limit
 
-    def _withdraw(self, owner: str, ticket: asyncio.Future[None]) -> None:
-        if ticket.done() and not ticket.cancelled():
+    def _join(self, owner: str, ticket: Ticket) -> None:
+        line = self._lines.setdefault(owner, deque())
+        if not line or line[-1].number < ticket.number:
+            line.append(ticket)
+            return
+        earlier = itertools.takewhile(lambda other: other.number < ticket.number, line)
+        line.insert(sum(1 for _ in earlier), ticket)
+
+    def _withdraw(self, owner: str, ticket: Ticket) -> None:
+        if ticket.call.done() and not ticket.call.cancelled():
             self._trying -= 1
             self.leave()
             return
@@ -109,6 +170,8 @@ class Place:
     def __init__(self, turnstile: Turnstile, owner: str) -> None:
         self._turnstile = turnstile
         self._owner = owner
+        self._number = turnstile.next_number()
+        self._was_turned_away = False
         self._taken = False
 
     def try_take(self) -> bool:
@@ -118,7 +181,7 @@ class Place:
 
     async def take(self) -> None:
         """Wait for a place."""
-        await self._turnstile.enter(self._owner)
+        await self._turnstile.enter(self._owner, self._number, first=self._was_turned_away)
         self._taken = True
 
     def occupy(self) -> None:
@@ -127,9 +190,21 @@ class Place:
             self._turnstile.occupy()
             self._taken = True
 
+    def admitted(self, room: int) -> None:
+        """The account has taken the job, and would take so many more."""
+        self._was_turned_away = False
+        self._turnstile.told(room)
+
+    def turned_away(self, refusal: NotNow, *, jitter: float) -> None:
+        """The account has no room; the job is to wait for its place again."""
+        self._taken = False
+        self._was_turned_away = True
+        self._turnstile.turned_away(refusal, jitter=jitter)
+
     def settled(self, *, accepted: bool) -> None:
         """The submit has had its answer."""
-        self._turnstile.settled(accepted=accepted)
+        if self._taken:
+            self._turnstile.settled(accepted=accepted)
 
     def give_back(self) -> None:
         """The job needs its place no longer."""

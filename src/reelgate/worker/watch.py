@@ -7,7 +7,7 @@ from typing import assert_never
 
 import structlog
 
-from reelgate.errors import UpstreamError, UpstreamTimeout
+from reelgate.errors import RateLimited, UpstreamError, UpstreamTimeout
 from reelgate.pacing import Seen, next_look_s
 from reelgate.providers.base import Failed, Ready, Running
 from reelgate.retry import pause_s
@@ -26,6 +26,7 @@ class Vigil:
         self._video = video
         self._tools = tools
         self._provider = tools.providers[video.provider]
+        self._looks = tools.upstreams[video.provider].looks
         self._watch = self._provider.watch(video.provider_id or "")
         self._submitted_s = submitted_s(video, tools)
         self._not_ready_at_s = 0.0
@@ -38,9 +39,10 @@ class Vigil:
     async def keep(self, pause: Pause) -> Video:
         """Look at the right moments until the video is ready, has failed or is out of time."""
         law = await self._tools.laws.of(self._video, self._provider)
-        with self._tools.laws.waiting(self._video, law):
+        with self._tools.laws.waiting(self._video, law), self._looks.waiting():
             while True:
                 await pause.sleep(self._video, await self._next_look_s() - self._elapsed_s)
+                await self._sit_out(pause)
                 look = await self._look()
                 # Only after a look: a job that was taken over late may be ready all the same.
                 if look is not None or self._is_late:
@@ -56,7 +58,8 @@ class Vigil:
         return self._elapsed_s >= self._tools.limits.job_timeout_s
 
     async def _next_look_s(self) -> float:
-        law, pace = await self._tools.laws.pace(self._video, self._provider)
+        budget_per_s = await self._looks.budget_per_s()
+        law, pace = await self._tools.laws.pace(self._video, self._provider, budget_per_s)
         # Jobs that were submitted together must not look together.
         phase, self._phase = self._phase, 1.0
         return next_look_s(
@@ -68,15 +71,26 @@ class Vigil:
             phase=phase,
         )
 
+    async def _sit_out(self, pause: Pause) -> None:
+        """While the account rests, a look that is due waits, and then for its turn."""
+        while (rest_s := await self._looks.rest_s()) > 0:
+            await pause.sleep(self._video, rest_s)
+            await pause.sleep(self._video, self._looks.turn_s())
+
     async def _look(self) -> Ready | Failed | None:
         """The end of the rendering, if this look shows it."""
         self._looked_at_s = self._elapsed_s
         try:
             look = await self._watch.look()
+        except RateLimited as error:
+            began_s = self._submitted_s + self._looked_at_s
+            await self._looks.refused(error, began_s, self._tools.dice.random())
+            return None
         except UpstreamError as error:
             self._leave_alone(error)
             return None
         self._failures = 0
+        self._looks.answered()
         if isinstance(look, Running):
             self._not_ready_at_s = self._looked_at_s
             return None

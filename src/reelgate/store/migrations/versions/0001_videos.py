@@ -1,4 +1,4 @@
-"""The videos, the durations learned from them, idempotency keys and API keys."""
+"""The videos, the durations learned from them, accounts, keys and webhooks."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ down_revision = None
 HAS_FILE = sa.text("file_bytes IS NOT NULL")
 OPEN = sa.text("state NOT IN ('completed', 'failed')")
 PENDING = sa.text("state = 'pending'")
+UNCOUNTED = str(2**31)
+UNDER_WAY = sa.text("state IN ('submitting', 'rendering')")
 WAITING = sa.text("caller = 'waiting'")
 
 TELL_CHANGE = """
@@ -45,10 +47,14 @@ def upgrade() -> None:
     """Create the tables."""
     create_videos()
     if op.get_bind().dialect.name == "postgresql":
+        op.create_index(
+            "videos_under_way", "videos", ["provider", "state"], postgresql_where=UNDER_WAY
+        )
         for trigger in (TELL_CHANGE, ON_CHANGE, NOTE_WAITER, ON_WAITER):
             op.execute(trigger)
     create_durations()
     create_keys()
+    create_accounts()
     create_webhooks()
 
 
@@ -133,6 +139,22 @@ def create_keys() -> None:
         sa.Column("max_in_flight", sa.Integer),
         sa.Column("credits_per_day", sa.Integer),
         sa.Column("created_at", sa.Double, nullable=False),
+        sa.Column("busy_until", sa.Double, nullable=False, server_default="0"),
+    )
+
+
+def create_accounts() -> None:
+    """What processes that share an upstream account agree on."""
+    op.create_table(
+        "accounts",
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("in_flight", sa.BigInteger, nullable=False, server_default=UNCOUNTED),
+        sa.Column("submitting", sa.BigInteger, nullable=False, server_default=UNCOUNTED),
+        sa.Column("rests_until", sa.Double, nullable=False, server_default="0"),
+        sa.Column("cautious", sa.Boolean, nullable=False, server_default=sa.false()),
+        sa.Column("trial_until", sa.Double, nullable=False, server_default="0"),
+        sa.Column("waiting", sa.Text, nullable=False, server_default="[]"),
+        sa.Column("looks_rest_until", sa.Double, nullable=False, server_default="0"),
     )
 
 

@@ -1,0 +1,110 @@
+"""When this process may look at the videos of one upstream account."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+
+from reelgate.clock import Clock
+from reelgate.errors import RateLimited, StorageFailed
+from reelgate.retry import LONGEST_RETRY_AFTER_S, pause_s
+from reelgate.store.account import Account
+
+log = structlog.get_logger()
+
+FRESH_S = 2.0
+"""How long what is known of the other processes' looks is used."""
+NEVER_S = float("-inf")
+
+
+class Looks:
+    """One process's looks on one account: their part of the budget, and their rests.
+
+    All moments are monotonic seconds.
+    """
+
+    def __init__(self, account: Account, clock: Clock, looks_per_s: float) -> None:
+        """`looks_per_s` is the budget of all processes together."""
+        self._account = account
+        self._clock = clock
+        self._looks_per_s = looks_per_s
+        self._jobs = 0
+        self._rendering = 0
+        self._asked_at_s = NEVER_S
+        self._refused_at_s = NEVER_S
+        self._rests_until_s = NEVER_S
+        self._next_turn_s = NEVER_S
+        self._refusals = 0
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """One more job of this process waits."""
+        self._jobs += 1
+        try:
+            yield
+        finally:
+            self._jobs -= 1
+
+    async def budget_per_s(self) -> float:
+        """This process's part of the budget: that of the jobs it waits for."""
+        await self._refresh()
+        return self._budget_per_s
+
+    async def rest_s(self) -> float:
+        """How long nobody may look; whoever has waited for so long takes its turn next."""
+        await self._refresh()
+        return max(0.0, self._rests_until_s - self._clock.monotonic())
+
+    def turn_s(self) -> float:
+        """How long a look that fell due during a rest still waits for those before it.
+
+        They go one after the other, as fast as the budget lets them: together they would run into
+        the next refusal.
+        """
+        now_s = self._clock.monotonic()
+        turn_s = max(now_s, self._next_turn_s)
+        self._next_turn_s = turn_s + 1 / self._budget_per_s
+        return turn_s - now_s
+
+    async def refused(self, error: RateLimited, looked_at_s: float, draw: float) -> None:
+        """The upstream refused a look that began at this moment: all rest, once."""
+        if looked_at_s <= self._refused_at_s:
+            return
+        self._refused_at_s = self._clock.monotonic()
+        self._refusals += 1
+        rest_s = min(LONGEST_RETRY_AFTER_S, pause_s(error, self._refusals, draw))
+        log.warning("looks_rest", error=error.message, rest_s=round(rest_s, 1))
+        self._rest_until(self._refused_at_s + rest_s)
+        try:
+            await self._account.rest_looks(rest_s)
+        except StorageFailed as failure:
+            log.warning("rest_not_told", error=failure.message)
+
+    def answered(self) -> None:
+        """The upstream answered a look."""
+        self._refusals = 0
+
+    @property
+    def _budget_per_s(self) -> float:
+        return self._looks_per_s * max(1, self._jobs) / max(1, self._jobs, self._rendering)
+
+    def _rest_until(self, moment_s: float) -> None:
+        if moment_s > self._rests_until_s:
+            self._rests_until_s = self._next_turn_s = moment_s
+
+    async def _refresh(self) -> None:
+        now_s = self._clock.monotonic()
+        if now_s - self._asked_at_s <= FRESH_S:
+            return
+        # Of a crowd that finds it stale one asks, and the others use what was known.
+        self._asked_at_s = now_s
+        try:
+            watched = await self._account.watched()
+        except StorageFailed as failure:
+            log.warning("looks_not_counted", error=failure.message)
+            return
+        self._rendering = watched.rendering
+        if watched.rest_s:
+            self._rest_until(self._clock.monotonic() + watched.rest_s)
