@@ -262,7 +262,11 @@ class Service:
 
     @contextmanager
     def holding(self, video_id: str) -> Iterator[None]:
-        """A blocking caller holds the line for a video; several may, by one Idempotency-Key."""
+        """A blocking caller holds the line for a video; several may, by one Idempotency-Key.
+
+        Only those of this process are counted: where others of the same key wait at another one,
+        the last to hang up here leaves the job to be adopted until one of them has its answer.
+        """
         self._lines[video_id] += 1
         try:
             yield
@@ -278,8 +282,10 @@ class Service:
         await self._videos.hand_over(video_id, Caller.WAITING, Caller.GONE)
 
     async def answered(self, video_id: str) -> None:
-        """The blocking caller has its answer."""
-        await self._videos.hand_over(video_id, Caller.WAITING, Caller.ANSWERED)
+        """The blocking caller has its answer: nobody adopts the job any more."""
+        for was in (Caller.WAITING, Caller.GONE):
+            if await self._videos.hand_over(video_id, was, Caller.ANSWERED) is not None:
+                return
 
     def provider_of(self, video: Video) -> Provider:
         """The provider that made a video.

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
 from reelgate.sandbox import Sandbox
@@ -28,8 +29,11 @@ class Gateways:
 
     async def start(self, **settings: object) -> Gateway:
         """Add one."""
-        gateway = a_gateway(self._folder, self.sandbox.url, **settings)
-        return await self._stack.enter_async_context(gateway)
+        return await self._stack.enter_async_context(self.one(**settings))
+
+    def one(self, **settings: object) -> AbstractAsyncContextManager[Gateway]:
+        """One that hands its jobs over when the context ends."""
+        return a_gateway(self._folder, self.sandbox.url, **settings)
 
     async def rows(self, *prompts: str) -> list[dict[str, Any]]:
         """The videos of these prompts; all where none is named."""
@@ -41,6 +45,13 @@ class Gateways:
             return {row["state"] for row in await self.rows(*prompts)} == {state}
 
         await until(are_all)
+
+    async def account(self) -> dict[str, Any]:
+        """What the gateways agree on."""
+        connection = await asyncpg.connect(self.url)
+        row = await connection.fetchrow("SELECT * FROM accounts")
+        await connection.close()
+        return dict(row or {})
 
     def jobs(self) -> list[dict[str, Any]]:
         """What the upstream accepted, in the order in which it did."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -33,6 +34,7 @@ class Looks:
         self._jobs = 0
         self._rendering = 0
         self._asked_at_s = NEVER_S
+        self._first = asyncio.Lock()
         self._refused_at_s = NEVER_S
         self._rests_until_s = NEVER_S
         self._next_turn_s = NEVER_S
@@ -98,8 +100,17 @@ class Looks:
         now_s = self._clock.monotonic()
         if now_s - self._asked_at_s <= FRESH_S:
             return
-        # Of a crowd that finds it stale one asks, and the others use what was known.
-        self._asked_at_s = now_s
+        if self._asked_at_s > NEVER_S:
+            # Of a crowd that finds it stale one asks, and the others use what was known.
+            self._asked_at_s = now_s
+            await self._ask()
+            return
+        async with self._first:
+            if self._asked_at_s == NEVER_S:
+                await self._ask()
+                self._asked_at_s = now_s
+
+    async def _ask(self) -> None:
         try:
             watched = await self._account.watched()
         except StorageFailed as failure:
