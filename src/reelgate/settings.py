@@ -155,16 +155,19 @@ class Settings(BaseSettings):
         100.0,
         gt=0,
         description="How often a second the upstream account is asked at most whether videos are "
-        "ready, by one gateway process. With a sandbox: a second of its time.",
+        "ready, by all gateway processes together. With a sandbox: a second of its time.",
     )
     max_in_flight: int = Field(
-        10_000, ge=1, description="Videos that the upstream account may have under way at once."
+        10_000,
+        ge=1,
+        description="Videos that the upstream account may have under way at once, of all gateway "
+        "processes together.",
     )
     max_submits: int = Field(
         32,
         ge=1,
-        description="Submits that may wait for the upstream's answer at once: as many may end as "
-        "`submission_unknown` when the gateway is killed.",
+        description="Submits that may wait for the upstream's answer at once, of all gateway "
+        "processes together: as many may end as `submission_unknown` when they are killed.",
     )
     max_waiting: int = Field(
         20_000,
