@@ -91,8 +91,8 @@ async def test_one_callers_many_jobs_do_not_starve_anothers_few_on_another_gatew
     greedy = await a_key(gateways.url, Allowance())
     modest = await a_key(gateways.url, Allowance())
     first = await gateways.start(max_in_flight=1)
-    many = [a_prompt("[[ready after=0.05]]") for _ in range(60)]
-    few = [a_prompt("[[ready after=0.05]]") for _ in range(6)]
+    many = [a_prompt("[[ready after=0.05]]") for _ in range(40)]
+    few = [a_prompt("[[ready after=0.05]]") for _ in range(4)]
     for prompt in many:
         await order(first, prompt, greedy)
     second = await gateways.start(max_in_flight=1)
