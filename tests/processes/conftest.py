@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
+from reelgate.sandbox import Sandbox
 from tests.databases import databases
 from tests.gateway.processes import start_sandbox
 from tests.gateway.world import TINY, callers
 from tests.postgres import PostgresServer
 
 from .fleet import Fleet
+from .gateways import Gateways
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +39,11 @@ async def fleet(
                 yield running
             finally:
                 await running.close()
+
+
+@pytest.fixture
+async def gateways(tmp_path: Path, postgres_server: PostgresServer) -> AsyncIterator[Gateways]:
+    """Nobody yet, on a database and a sandbox of this test's own."""
+    with databases.on(postgres_server):
+        async with Sandbox(TINY) as sandbox, AsyncExitStack() as stack:
+            yield Gateways(tmp_path, sandbox, stack)

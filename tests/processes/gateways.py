@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import asyncpg
-import pytest
 
 from reelgate.sandbox import Sandbox
 from tests.databases import databases
-from tests.gateway.world import TINY, Gateway, a_gateway, until
-from tests.postgres import PostgresServer
+from tests.gateway.world import Gateway, a_gateway, until
 
 
 class Gateways:
@@ -70,11 +67,3 @@ def prompt_of(row: dict[str, Any]) -> str:
 def most_at_once(spans: list[tuple[float, float]]) -> int:
     """How many of these spans of time there are at once, at most."""
     return max(sum(begin <= moment < end for begin, end in spans) for moment, _ in spans)
-
-
-@pytest.fixture
-async def gateways(tmp_path: Path, postgres_server: PostgresServer) -> AsyncIterator[Gateways]:
-    """Nobody yet."""
-    with databases.on(postgres_server):
-        async with Sandbox(TINY) as sandbox, AsyncExitStack() as stack:
-            yield Gateways(tmp_path, sandbox, stack)

@@ -14,9 +14,7 @@ from reelgate.worker.looks import FRESH_S
 from tests.gateway.world import SPEED, Gateway, a_prompt, soon, until
 
 from .fleet import order
-from .gateways import Gateways, gateways, most_at_once
-
-__all__ = ["gateways"]
+from .gateways import Gateways, most_at_once
 
 REST_S = 2
 ANSWER_S = 0.5

@@ -6,9 +6,7 @@ import asyncio
 
 from tests.gateway.world import GENERATIONS, SHORT, a_prompt, until
 
-from .gateways import Gateways, gateways
-
-__all__ = ["gateways"]
+from .gateways import Gateways
 
 
 async def test_a_job_that_one_of_its_callers_left_and_another_was_answered_is_not_adopted(
