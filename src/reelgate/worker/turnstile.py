@@ -167,6 +167,8 @@ class Turnstile:
 class Place:
     """One job's place behind the turnstile; given back once, however the job ends."""
 
+    __slots__ = ("_number", "_owner", "_taken", "_turnstile", "_was_turned_away")
+
     def __init__(self, turnstile: Turnstile, owner: str) -> None:
         self._turnstile = turnstile
         self._owner = owner
