@@ -25,7 +25,8 @@ from reelgate.deployment import prepare
 from reelgate.store.account import AccountLimits
 from reelgate.store.admission import Admission, Terms
 from reelgate.store.changes import Changes
-from reelgate.store.database import PostgresDatabase, open_database
+from reelgate.store.database import open_database
+from reelgate.store.postgres_database import PostgresDatabase
 from reelgate.store.shared_account import COUNT, SharedAccount
 from reelgate.store.videos import Videos, Write
 from reelgate.video import State, Video

@@ -18,7 +18,7 @@ from reelgate.settings import Settings
 from reelgate.store.account import Account, AccountLimits, OwnAccount
 from reelgate.store.admission import no_queue
 from reelgate.store.changes import Changes
-from reelgate.store.database import Database, PostgresDatabase, open_database, translated
+from reelgate.store.database import Database, open_database
 from reelgate.store.lock import only_process_in
 from reelgate.store.migrate import migrate
 from reelgate.store.request_rates import OwnRates, RequestRates
@@ -104,7 +104,7 @@ async def open_deployment(settings: Settings) -> AsyncIterator[Deployment]:
     async with AsyncExitStack() as stack:
         database = open_database(settings.database)
         stack.push_async_callback(database.close)
-        if isinstance(database, PostgresDatabase):
+        if database.is_shared:
             check_upstream_is_shared(settings)
             await prepare(database)
             yield shared_deployment().Shared(database)
@@ -135,8 +135,8 @@ async def prepare(database: Database) -> None:
         StorageFailed: the database cannot be used.
     """
     await migrate(database)
-    if isinstance(database, PostgresDatabase):
-        await translated(shared_deployment().install_queue(database.server))
+    if database.is_shared:
+        await shared_deployment().prepare_queue(database)
 
 
 async def migrate_database(settings: Settings) -> None:

@@ -13,22 +13,32 @@ from reelgate.engine.queue import install_queue, queue_up
 from reelgate.engine.shared import SharedDispatch
 from reelgate.store.account import Account, AccountLimits
 from reelgate.store.changes import Changes
-from reelgate.store.database import Database, PostgresDatabase, translated
+from reelgate.store.database import Database
 from reelgate.store.feed import Feed
 from reelgate.store.line import Line
 from reelgate.store.peers import Peers
-from reelgate.store.request_rates import RequestRates, SharedRates
+from reelgate.store.postgres import translated
+from reelgate.store.postgres_database import PostgresDatabase
+from reelgate.store.request_rates import RequestRates
 from reelgate.store.server_clock import ServerClock
 from reelgate.store.shared_account import SharedAccount
+from reelgate.store.shared_rates import SharedRates
 from reelgate.store.videos import Videos
-
-__all__ = ["Shared", "install_queue"]
 
 Carry = Callable[[str], Awaitable[None]]
 
 SUBMIT_LEASE_S = 90.0
 """How long a submit that another process began is left to it: the time in which it may still send
 (10 s), the time the upstream may take to answer (60 s), and 20 s to write the answer down."""
+
+
+async def prepare_queue(database: PostgresDatabase) -> None:
+    """Make the queue's tables where they are missing.
+
+    Raises:
+        StorageFailed: the database cannot be used.
+    """
+    await translated(install_queue(database.server))
 
 
 class Shared:

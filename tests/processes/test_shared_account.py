@@ -14,7 +14,8 @@ from reelgate.errors import RateLimited
 from reelgate.store.account import PLENTY, AccountLimits, NotNow
 from reelgate.store.admission import Admission, Terms
 from reelgate.store.changes import Changes
-from reelgate.store.database import PostgresDatabase, open_database
+from reelgate.store.database import open_database
+from reelgate.store.postgres_database import PostgresDatabase
 from reelgate.store.shared_account import SharedAccount
 from reelgate.store.videos import LostRace, Videos
 from reelgate.video import State, Video

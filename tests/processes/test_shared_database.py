@@ -18,9 +18,10 @@ from reelgate.server import running
 from reelgate.settings import Settings
 from reelgate.store.admission import Admission, Terms
 from reelgate.store.changes import Changes
-from reelgate.store.database import PostgresDatabase, open_database
+from reelgate.store.database import open_database
 from reelgate.store.feed import Feed
 from reelgate.store.line import Line
+from reelgate.store.postgres_database import PostgresDatabase
 from reelgate.store.server_clock import ServerClock
 from reelgate.store.videos import Videos
 from reelgate.video import State, Timeline, Video, VideoRequest, new_video_id

@@ -16,11 +16,12 @@ from reelgate.errors import StorageFailed
 from reelgate.gateway import open_gateway
 from reelgate.pacing import Seen
 from reelgate.settings import Settings
-from reelgate.store.database import Database, SqliteDatabase, open_database
+from reelgate.store.database import Database, open_database
 from reelgate.store.durations import KEPT, Durations
 from reelgate.store.lock import only_process_in
 from reelgate.store.migrate import migrate
 from reelgate.store.schema import metadata
+from reelgate.store.sqlite import SqliteDatabase
 from reelgate.store.videos import COUNT_OPEN, UNFINISHED
 
 

@@ -25,7 +25,6 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from reelgate.errors import (
     Cancelled,
@@ -169,21 +168,18 @@ SPENT = select(func.sum(videos.c.cost)).where(
 )
 
 
-def keep_or_renew(insertion: sqlite.Insert | postgresql.Insert) -> Executable:
-    """A key's insertion, which also takes the place of the same key when that has had its day."""
-    renewed = {name: insertion.excluded[name] for name in ("fingerprint", "video_id", "created_at")}
-    return insertion.on_conflict_do_update(
-        index_elements=[keys.c.owner, keys.c.key],
-        set_=renewed,
-        where=keys.c.created_at < bindparam("before"),
-    )
-
-
 ONE_BY_ONE = text("SELECT pg_advisory_xact_lock(hashtextextended(:the_owner, 0))")
-KEEP_KEY = {
-    "sqlite": keep_or_renew(sqlite.insert(keys)),
-    "postgresql": keep_or_renew(postgresql.insert(keys)),
-}
+# As text, which both databases read alike: each dialect's own construct loads all its drivers.
+KEEP_KEY = text("""
+    INSERT INTO idempotency_keys (owner, key, fingerprint, video_id, created_at)
+    VALUES (:owner, :key, :fingerprint, :video_id, :created_at)
+    ON CONFLICT (owner, key) DO UPDATE SET
+        fingerprint = excluded.fingerprint,
+        video_id = excluded.video_id,
+        created_at = excluded.created_at
+    WHERE idempotency_keys.created_at < :before
+""")
+"""A key's insertion, which also takes the place of the same key when that has had its day."""
 
 
 def no_queue(_connection: Connection, _video_id: str) -> None:
@@ -277,7 +273,7 @@ def keep_key(connection: Connection, video: Video, terms: Terms) -> bool:
         "created_at": terms.now,
         "before": terms.now - KEY_LIFE_S,
     }
-    return bool(connection.execute(KEEP_KEY[connection.dialect.name], row).rowcount)
+    return bool(connection.execute(KEEP_KEY, row).rowcount)
 
 
 def by_key(connection: Connection, video: Video, terms: Terms) -> Video:

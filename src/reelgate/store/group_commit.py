@@ -14,8 +14,6 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
-from reelgate.store.postgres import is_broken_line
-
 T = TypeVar("T")
 Work = Callable[[Connection], T]
 """One unit of work: a function of a connection, which may be run again after a rollback."""
@@ -24,12 +22,25 @@ MAX_BATCH = 256
 """Units in one transaction: enough to make its commit cheap, few enough to keep it short."""
 
 
+def run_all(connection: Connection, batch: Sequence[Work[Any]]) -> list[Any]:
+    """Do each unit of a batch on one connection."""
+    return [work(connection) for work in batch]
+
+
 class GroupCommit:
     """Runs units of work in batches, in the order in which they came."""
 
-    def __init__(self, run: Callable[[Sequence[Work[Any]]], Awaitable[list[Any]]]) -> None:
-        """`run` does all units in one transaction, or raises having done none of them."""
+    def __init__(
+        self,
+        run: Callable[[Sequence[Work[Any]]], Awaitable[list[Any]]],
+        is_broken_line: Callable[[BaseException], bool],
+    ) -> None:
+        """`run` does all units in one transaction, or raises having done none of them.
+
+        `is_broken_line` tells whether that was nobody's fault: no unit would do better alone.
+        """
         self._run = run
+        self._is_broken_line = is_broken_line
         self._waiting: deque[tuple[Work[Any], asyncio.Future[Any]]] = deque()
         self._flusher: asyncio.Task[None] | None = None
 
@@ -68,7 +79,7 @@ class GroupCommit:
         self, batch: list[tuple[Work[Any], asyncio.Future[Any]]], error: Exception
     ) -> None:
         """One bad unit must not fail its neighbours: each is tried again by itself."""
-        if len(batch) > 1 and not is_broken_line(error):
+        if len(batch) > 1 and not self._is_broken_line(error):
             for unit in batch:
                 await self._commit([unit])
             return

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import asyncpg
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError
+
+from reelgate.store import failures
+from reelgate.store.failures import ENGINE_ERRORS
+
+T = TypeVar("T")
 
 CONNECT_TIMEOUT_S = 10.0
 COMMAND_TIMEOUT_S = 60.0
@@ -19,10 +25,13 @@ would hold its rows against whoever takes its jobs over."""
 MIGRATION_LOCK = 0x5265656C67617465
 """The advisory lock that ten processes starting at once queue for ("Reelgate" in ASCII)."""
 
-DRIVER_ERRORS = (DBAPIError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+DRIVER_ERRORS: tuple[type[Exception], ...] = (
+    *ENGINE_ERRORS,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+)
 """What a broken database raises, through SQLAlchemy or past it."""
 BROKEN_LINE = (
-    OSError,
     asyncpg.InterfaceError,
     asyncpg.PostgresConnectionError,
     asyncpg.TooManyConnectionsError,
@@ -75,6 +84,13 @@ class Server:
 
 def is_broken_line(error: BaseException) -> bool:
     """Whether the connection failed and not the statement: a new connection may do better."""
-    if isinstance(error, DBAPIError):
-        return error.connection_invalidated
-    return isinstance(error, BROKEN_LINE)
+    return failures.is_broken_line(error) or isinstance(error, BROKEN_LINE)
+
+
+async def translated(outcome: Awaitable[T]) -> T:
+    """Tell a driver's error as ours.
+
+    Raises:
+        StorageFailed: instead of it.
+    """
+    return await failures.translated(outcome, DRIVER_ERRORS)

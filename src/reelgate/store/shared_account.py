@@ -44,8 +44,9 @@ from reelgate.store.account import (
     after,
     room_in,
 )
-from reelgate.store.database import PostgresDatabase, translated
 from reelgate.store.group_commit import Work
+from reelgate.store.postgres import translated
+from reelgate.store.postgres_database import PostgresDatabase
 from reelgate.store.schema import NOBODY, UNDER_WAY, accounts, videos
 from reelgate.video import State
 

@@ -20,9 +20,9 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    text,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from reelgate.store.database import Database
 from reelgate.store.database_clock import DatabaseNow
@@ -164,10 +164,10 @@ ADD = insert(deliveries).values(
     queued_at=DatabaseNow(),
     due_at=DatabaseNow(),
 )
-SWITCH_OFF = {
-    "sqlite": sqlite.insert(endpoints).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(endpoints).on_conflict_do_nothing(),
-}
+SWITCH_OFF = text("""
+    INSERT INTO webhook_endpoints (url, disabled_at, reason)
+    VALUES (:url, :disabled_at, :reason) ON CONFLICT DO NOTHING
+""")
 
 
 def add(connection: Connection, messages: Sequence[Message]) -> None:
@@ -245,7 +245,7 @@ class Deliveries:
             if off_reason is not None:
                 now = connection.scalar(select(DatabaseNow()))
                 row = {"url": claimed.message.url, "disabled_at": now, "reason": off_reason}
-                connection.execute(SWITCH_OFF[connection.dialect.name], row)
+                connection.execute(SWITCH_OFF, row)
 
         await self._database.write(change)
 

@@ -1,0 +1,134 @@
+"""SQLite as the database: a file, and threads that hold its connections."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL
+
+from reelgate.store.failures import is_broken_line, translated
+from reelgate.store.group_commit import GroupCommit, Work, run_all
+
+T = TypeVar("T")
+
+SQLITE_READERS = 2
+"""Threads that read: a read takes tens of microseconds, so more would only switch."""
+SQLITE_BUSY_TIMEOUT_S = 30.0
+
+
+class SqliteDatabase:
+    """A file in WAL mode.
+
+    `synchronous=FULL`: a change that was answered survives the loss of power, because the intent
+    to submit must not be forgotten once the submit may have happened.
+    """
+
+    process = 0
+    """There is only one."""
+    is_shared = False
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._writer = ThreadPoolExecutor(1, "sqlite-write")
+        self._readers = ThreadPoolExecutor(SQLITE_READERS, "sqlite-read")
+        # A writer takes its lock at once: one that read first could be refused it for ever.
+        self._writing = ThreadConnections(sqlite_engine(path, "BEGIN IMMEDIATE"))
+        self._reading = ThreadConnections(sqlite_engine(path, "BEGIN"))
+        # One query needs no transaction around it, which would cost as much as the query.
+        self._looking = ThreadConnections(sqlite_engine(path, None))
+        self._commits = GroupCommit(self._commit, is_broken_line)
+
+    async def read(self, query: Work[T]) -> T:
+        """Run a query in a reader thread."""
+        return await translated(self._in(self._readers, lambda: self._read(query)))
+
+    async def look_up(self, query: Work[T]) -> T:
+        """Run a query here and now: it takes less time than handing it to a thread and back."""
+
+        async def looked_up() -> T:
+            return query(self._looking.get())
+
+        return await translated(looked_up())
+
+    async def write(self, change: Work[T]) -> T:
+        """Run a change in the writer thread, in the next group commit."""
+        return await translated(self._commits.do(change))
+
+    async def exclusive(self, change: Work[T]) -> T:
+        """Run a change in a transaction of its own, which SQLite lets no other writer join."""
+        return await translated(self._in(self._writer, lambda: self._transact([change])[0]))
+
+    async def close(self) -> None:
+        """Commit what waits, close every connection."""
+        await self._commits.drain()
+        for pool in (self._readers, self._writer):
+            pool.shutdown()
+        for connections in (self._looking, self._reading, self._writing):
+            connections.close()
+
+    async def _commit(self, batch: Sequence[Work[Any]]) -> list[Any]:
+        return await self._in(self._writer, lambda: self._transact(batch))
+
+    def _transact(self, batch: Sequence[Work[Any]]) -> list[Any]:
+        with self._writing.get().begin() as transaction:
+            return run_all(transaction.connection, batch)
+
+    def _read(self, query: Work[T]) -> T:
+        connection = self._reading.get()
+        with connection.begin():
+            return query(connection)
+
+    async def _in(self, pool: ThreadPoolExecutor, call: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(pool, call)
+
+
+class ThreadConnections:
+    """One lasting connection for each thread: checking one out costs more than a query."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._local = threading.local()
+        self._all: list[Connection] = []
+
+    def get(self) -> Connection:
+        """This thread's connection."""
+        connection: Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = self._engine.connect()
+            self._all.append(connection)
+        return connection
+
+    def close(self) -> None:
+        """Close them all; their threads must have ended."""
+        for connection in self._all:
+            connection.close()
+        self._engine.dispose()
+
+
+def sqlite_engine(path: Path, begin: str | None) -> Engine:
+    """An engine whose transactions are explicit, so that DDL and reads take part in them.
+
+    `begin` is how they begin; None where each query stands alone.
+    """
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)),
+        connect_args={"timeout": SQLITE_BUSY_TIMEOUT_S, "check_same_thread": False},
+    )
+    event.listen(engine, "connect", prepare_connection)
+    if begin is not None:
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    return engine
+
+
+def prepare_connection(connection: sqlite3.Connection, _record: object) -> None:
+    """Set what SQLite keeps per connection; see https://sqlite.org/pragma.html."""
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
