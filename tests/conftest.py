@@ -7,7 +7,7 @@ from collections.abc import Generator
 
 import pytest
 
-pytest_plugins = ["tests.database_fixtures"]
+pytest_plugins = ["tests.database_fixtures", "tests.sandbox_fixtures"]
 
 MAY_SKIP = os.environ.get("REELGATE_TEST_REQUIRE") != "1"
 """Where everything is installed, as in CI, a test that skips has failed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -10,21 +10,11 @@ import pytest
 
 from reelgate.sandbox import Sandbox
 from tests.databases import databases
-from tests.gateway.processes import start_sandbox
 from tests.gateway.world import TINY, callers
 from tests.postgres import PostgresServer
 
 from .fleet import Fleet
 from .gateways import Gateways
-
-
-@pytest.fixture(scope="session")
-def sandbox_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """One sandbox for all tests of this process: each knows its own requests by their prompt."""
-    program = start_sandbox(TINY, tmp_path_factory.mktemp("sandbox") / "log")
-    yield program.url
-    program.terminate()
-    assert program.ended() == 0
 
 
 @pytest.fixture
