@@ -7,17 +7,21 @@ Prints tables of mean delay after ready and looks per job; `--json FILE` writes 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
+import math
 import platform
 import sys
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from itertools import product
 from pathlib import Path
-from time import perf_counter
+from random import Random
+from statistics import fmean
+from time import process_time
 from typing import TYPE_CHECKING
 
-from pacing_crowd import Crowd, stream
 from pacing_model import (
     DRIFTS,
     LAWS,
@@ -26,23 +30,28 @@ from pacing_model import (
     at_looks,
     best_looks,
     cost_of,
+    drifting,
     learned,
-    live,
     paced_cost,
     plain_looks,
     quantiles,
 )
 from pacing_plot import draw
+from pacing_world import Outcome, World, at_once, evenly, plain_of, poisson
 
-from reelgate.pacing import UNPUBLISHED, Law, Prior, default_pace, next_look_s
+from reelgate.pacing import UNPUBLISHED, Law, Pace, Prior, Seen, default_pace, next_look_s
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pacing_model import Quantiles
 
+    PaceOf = Callable[[Law], Pace]
+
 POINTS = 1000
 HISTORIES = {0: 1, 20: 40, 200: 20}
+DRIFTING = 600
+"""Jobs of each drift."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +82,19 @@ def rows_of(name: str, law: Quantiles) -> Iterator[Row]:
         for jobs, times in HISTORIES.items():
             laws = learned(law, jobs, prior, times=times)
             way = f"{jobs} jobs seen, {title}" if jobs else f"cold, {title}"
-            yield paced_row(name, way, laws, durations, plain.looks)
+            usual = partial(default_pace, earlier=jobs, published=title == "published")
+            yield paced_row(name, way, laws, durations, plain.looks, usual)
 
 
-def paced_row(name: str, way: str, laws: list[Law], durations: list[float], looks: float) -> Row:
+def paced_row(
+    name: str, way: str, laws: list[Law], durations: list[float], looks: float, usual: PaceOf
+) -> Row:
     """Measure ours with laws learned from several histories."""
 
     def paced(price_s: float) -> Cost:
-        return paced_cost(laws, durations, price_s)
+        return paced_cost(laws, durations, lambda _: Pace(price_s))
 
-    return Row(name, way, *at_both(paced, looks), paced_cost(laws, durations, None))
+    return Row(name, way, *at_both(paced, looks), paced_cost(laws, durations, usual))
 
 
 def at_both(cost_at: Callable[[float], Cost], looks: float) -> tuple[Cost, Cost]:
@@ -105,40 +117,83 @@ def print_rows(rows: list[Row]) -> None:
 
 
 def drift_rows() -> list[dict[str, object]]:
-    """Measure ours live, learning only from its own looks, while the durations drift."""
+    """Measure ours while the durations drift: a job every 200 s, nothing published."""
     rows: list[dict[str, object]] = []
     for kind in DRIFTS:
-        ours, plain = live(kind, UNPUBLISHED)
+        dice = Random(3)
+        ranges = [drifting(kind, at / DRIFTING) for at in range(DRIFTING)]
+        durations = iter([dice.uniform(*ends) for ends in ranges])
+        starts = evenly(DRIFTING, 200.0 * DRIFTING)
+        outcome = asyncio.run(World(None).wave(starts, partial(next, durations)))
+        ours, plain = mean_of(outcome), mean_of(plain_of(outcome.durations_s))
         rows.append({"drift": kind, "plain": asdict(plain), "ours": asdict(ours)})
         print(f"| {kind} | {text(plain)} | {text(ours)} |")
     return rows
 
 
-def crowd_rows() -> list[dict[str, object]]:
+def mean_of(outcome: Outcome) -> Cost:
+    """What a job cost on average."""
+    return Cost(fmean(outcome.delays_s), fmean(outcome.looks))
+
+
+def budget_rows() -> list[dict[str, object]]:
     """Measure jobs of one account under shrinking budgets, in a stream and all at once."""
     rows: list[dict[str, object]] = []
-    crowds = {"stream, 2 jobs/s": stream(1200, 2.0), "300 jobs at once": [0.0] * 300}
+    crowds = {
+        "stream, 2 jobs/s": poisson(1200, 2.0),
+        "300 jobs at once": at_once(300),
+        "2,000 jobs in 100 s": evenly(2000, 100.0),
+    }
     for (title, starts), budget in product(crowds.items(), (1000.0, 20.0, 10.0, 5.0)):
-        result = Crowd(starts, budget).run()
-        rows.append({"crowd": title, "budget_per_s": budget, **asdict(result)})
+        outcome = asyncio.run(crowded(starts, budget))
+        cost, times = mean_of(outcome), outcome.times_s
+        per_s, peak_per_s = len(times) / (max(times) - min(times)), outcome.most_within(10.0) / 10
+        rows.append(
+            {
+                "crowd": title,
+                "budget_per_s": budget,
+                "per_s": per_s,
+                "peak_per_s": peak_per_s,
+                **asdict(cost),
+            }
+        )
         print(
-            f"| {title} | {budget:g} | {result.per_s:.1f} | {result.peak_per_s:.1f} "
-            f"| {result.looks:.1f} | {result.delay_s:.2f} s |"
+            f"| {title} | {budget:g} | {per_s:.1f} | {peak_per_s:.1f} "
+            f"| {cost.looks:.1f} | {cost.delay_s:.2f} s |"
         )
     return rows
 
 
+async def crowded(starts: list[float], budget_per_s: float) -> Outcome:
+    """Jobs of 60-90 s under a budget, after 200 such jobs one after the other."""
+    world, dice = World(None, looks_per_s=budget_per_s), Random(5)
+    duration_s = partial(dice.uniform, 60.0, 90.0)
+    await world.wave(evenly(200, 20_000.0), duration_s)
+    return await world.wave(starts, duration_s)
+
+
 def speed() -> dict[str, float]:
-    """Measure what learning and asking cost."""
+    """Measure, in processor time, what learning and asking cost."""
     durations = quantiles(LAWS["60-90 s"], 200)
-    start = perf_counter()
-    laws = [Law.learn(durations, UNPUBLISHED) for _ in range(50)]
-    learn_ms = (perf_counter() - start) / 50 * 1e3
-    pace = default_pace(laws[0])
-    start = perf_counter()
-    for at in range(20_000):
-        next_look_s(laws[0], at / 200, pace, deadline_s=1800)
-    return {"learn_ms": learn_ms, "next_look_us": (perf_counter() - start) / 20_000 * 1e6}
+    coarse = [Seen(duration - duration % 5, duration - duration % 5 + 5) for duration in durations]
+    waits = [Seen(at / 10, math.inf) for at in range(500)]
+    law = Law.learn(durations, UNPUBLISHED)
+    pace = default_pace(law)
+    times = iter(range(20_000))
+    return {
+        "learn_ms": 1e3 * timed(lambda: Law.learn(durations, UNPUBLISHED), 50),
+        "learn_wave_ms": 1e3 * timed(lambda: Law.learn([*coarse, *waits], UNPUBLISHED), 50),
+        "next_look_us": 1e6
+        * timed(lambda: next_look_s(law, next(times) / 200, pace, deadline_s=1800), 20_000),
+    }
+
+
+def timed(work: Callable[[], object], times: int) -> float:
+    """Processor seconds of one piece of work."""
+    began = process_time()
+    for _ in range(times):
+        work()
+    return (process_time() - began) / times
 
 
 def measure() -> dict[str, object]:
@@ -149,9 +204,12 @@ def measure() -> dict[str, object]:
     drifts = drift_rows()
     print("\n| jobs | budget, looks/s | made | most in 10 s | looks per job | delay |")
     print("|---|---|---|---|---|---|")
-    crowds = crowd_rows()
+    crowds = budget_rows()
     costs = speed()
-    print(f"\nlearn from 200 jobs: {costs['learn_ms']:.2f} ms; ask: {costs['next_look_us']:.2f} us")
+    print(
+        f"\nlearn from 200 jobs: {costs['learn_ms']:.2f} ms; coarsely known, beside 500 that wait: "
+        f"{costs['learn_wave_ms']:.2f} ms; ask: {costs['next_look_us']:.2f} us"
+    )
     return {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),

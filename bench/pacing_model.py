@@ -14,7 +14,7 @@ from random import Random
 from statistics import NormalDist, fmean
 from typing import TYPE_CHECKING
 
-from reelgate.pacing import Law, Pace, Prior, Seen, default_pace, next_look_s
+from reelgate.pacing import Law, Pace, Prior, next_look_s
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -141,12 +141,12 @@ def learned(law: Quantiles, jobs: int, prior: Prior, *, times: int, seed: int = 
     ]
 
 
-def paced_cost(laws: Sequence[Law], durations: Sequence[float], price_s: float | None) -> Cost:
-    """The mean cost over learned laws, at one price or (None) at each law's default."""
+def paced_cost(
+    laws: Sequence[Law], durations: Sequence[float], pace_of: Callable[[Law], Pace]
+) -> Cost:
+    """The mean cost over learned laws, each at its own pace."""
     until_s = max(durations)
-    paces = [Pace(price_s) if price_s else default_pace(law) for law in laws]
-    pairs = zip(laws, paces, strict=True)
-    return mean_cost([cost_of(paced_looks(law, p, until_s), durations) for law, p in pairs])
+    return mean_cost([cost_of(paced_looks(law, pace_of(law), until_s), durations) for law in laws])
 
 
 def drifting(kind: str, part: float) -> tuple[float, float]:
@@ -169,22 +169,3 @@ def drifting(kind: str, part: float) -> tuple[float, float]:
 
 
 DRIFTS = ("slowly up", "slowly down", "jump up", "jump down", "jump far down", "up and down")
-
-
-def live(kind: str, prior: Prior, *, jobs: int = 600, seed: int = 3) -> tuple[Cost, Cost]:
-    """Run jobs one after another, each paced by what looking at the earlier ones showed.
-
-    Returns:
-        Our cost, and that of the plain loop on the same durations.
-    """
-    chance = Random(seed)
-    history: list[Seen] = []
-    ours, plain = [], []
-    for at in range(jobs):
-        duration = chance.uniform(*drifting(kind, at / jobs))
-        law = Law.learn(history, prior)
-        looks = paced_looks(law, default_pace(law), duration)
-        history.append(Seen(looks[-2] if len(looks) > 1 else 0.0, looks[-1]))
-        ours.append(Cost(looks[-1] - duration, len(looks)))
-        plain.append(cost_of(plain_looks(duration), [duration]))
-    return mean_cost(ours), mean_cost(plain)

@@ -17,10 +17,10 @@ from pacing_model import (
     quantiles,
 )
 
-from reelgate.pacing import UNPUBLISHED, default_pace
+from reelgate.pacing import UNPUBLISHED, Pace, default_pace
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from reelgate.pacing import Law
 
@@ -123,8 +123,13 @@ def curves() -> dict[str, list[tuple[float, float]]]:
     }
     for name, jobs in (("cold", 0), ("200 jobs seen", 200)):
         laws = learned(law, jobs, UNPUBLISHED, times=8)
-        ways[name] = [paced_cost(laws, durations, price) for price in PRICES_S]
+        ways[name] = [paced_cost(laws, durations, at_price(price_s)) for price_s in PRICES_S]
     return {name: sorted((c.looks, c.delay_s) for c in costs) for name, costs in ways.items()}
+
+
+def at_price(price_s: float) -> Callable[[Law], Pace]:
+    """The same price for every law."""
+    return lambda _: Pace(price_s)
 
 
 def draw() -> str:

@@ -22,6 +22,7 @@ from typing import Any
 import accept
 import events
 import latency
+import pacing_wave
 import scaling
 import soak
 import startup
@@ -64,6 +65,9 @@ def told_ratio(result: dict[str, Any]) -> str:
 
 BENCHMARKS = {
     "latency": Benchmark(lambda full: latency.run(40 if full else 16), latency.report),
+    "pacing_wave": Benchmark(
+        lambda full: pacing_wave.run([16, 300, 10_000] if full else [16, 300]), pacing_wave.report
+    ),
     "waiting": Benchmark(
         lambda full: (
             waiting.run([100, 1000, 10_000], [100, 1000], 1.0)

@@ -68,7 +68,8 @@ async def observe(
     server: str, program: Program, upstream: Program, callers: int, arrival_s: float
 ) -> dict[str, Any]:
     """Run the crowd and read the meters."""
-    first = {**BODY, "prompt": "the first [[ready after=0]]"}
+    # Of another kind: it must not teach that these are ready at once.
+    first = {**BODY, "duration": 5, "prompt": "the first [[ready after=0]]"}
     await call(program.url, post(program.url, BLOCKING_PATH, first))
     request = post(program.url, BLOCKING_PATH, BODY)
     idle_bytes, idle_cpu_s = program.rss_bytes(), program.cpu_s()

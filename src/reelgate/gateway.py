@@ -145,7 +145,13 @@ async def start_work(
 def tools_of(base: Foundation) -> Tools:
     """What every job is carried with."""
     settings, deployment = base.settings, base.deployment
-    laws = Laws(Durations(deployment.database), deployment.clock, unit_s=settings.time_unit_s)
+    upstreams = {name: upstream_of(base, name) for name in base.providers}
+    laws = Laws(
+        Durations(deployment.database),
+        deployment.clock,
+        {name: upstream.looks for name, upstream in upstreams.items()},
+        unit_s=settings.time_unit_s,
+    )
     limits = Limits(
         submit_attempts=settings.submit_attempts,
         job_timeout_s=settings.job_timeout_s,
@@ -159,7 +165,7 @@ def tools_of(base: Foundation) -> Tools:
         keeper=base.keeper,
         clock=deployment.clock,
         limits=limits,
-        upstreams={name: upstream_of(base, name) for name in base.providers},
+        upstreams=upstreams,
     )
 
 

@@ -13,6 +13,7 @@ BENCH = Path(__file__).parents[2] / "bench"
 TINY = {
     "waiting.py": ["--callers", "6", "--plain", "2", "--speed", "100"],
     "latency.py": ["--jobs", "1", "--speed", "150"],
+    "pacing_wave.py": ["--jobs", "3"],
     "accept.py": ["--jobs", "40"],
     "startup.py": ["--times", "1"],
     "events.py": ["--streams", "6"],

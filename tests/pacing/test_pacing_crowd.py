@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reelgate.pacing import UNPUBLISHED, Crowd, Law, Pace, default_pace, next_look_s
+
+from .pacing_strategies import laws
 
 LAW = Law.learn([60.0 + 0.15 * n for n in range(200)], UNPUBLISHED)
 
@@ -43,6 +49,25 @@ def test_the_more_wait_the_slower_the_pace() -> None:
     prices = [pace.price_s for pace in paces]
     assert prices == sorted(prices)
     assert prices[-1] > prices[0]
+
+
+@given(st.lists(laws(), min_size=1, max_size=20), st.floats(0.01, 1000), st.floats(1, 100))
+def test_a_larger_budget_is_never_dearer(kinds: list[Law], budget: float, times: float) -> None:
+    crowd, alone = Crowd(), default_pace(kinds[0])
+    for law in kinds:
+        crowd.join(law)
+    assert crowd.slowed(alone, budget * times).price_s <= crowd.slowed(alone, budget).price_s
+
+
+@given(st.lists(laws(), min_size=1, max_size=20), st.floats(0.01, 1000))
+def test_jobs_of_any_kinds_ask_on_average_for_no_more_than_their_budget(
+    kinds: list[Law], budget: float
+) -> None:
+    crowd = Crowd()
+    for law in kinds:
+        crowd.join(law)
+    price_s = crowd.slowed(Pace(1e-6), budget).price_s
+    assert sum(law.mean_attention for law in kinds) <= budget * math.sqrt(price_s)
 
 
 def test_whoever_leaves_is_no_longer_counted() -> None:

@@ -14,7 +14,6 @@ from reelgate.pacing import (
     Prior,
     default_pace,
     next_look_s,
-    pace_within_budget,
     price_for_delay,
     price_for_looks,
 )
@@ -46,7 +45,7 @@ def test_two_looks_are_never_further_apart_than_the_ceiling_once_a_job_may_be_re
     law: Law, pace: Pace, elapsed: float
 ) -> None:
     look = next_look_s(law, elapsed, pace, deadline_s=1e6)
-    assert look <= max(elapsed, law.lead_s) + pace.ceiling_s + 1e-9
+    assert look <= law.lead_s(elapsed, pace.lead_share) + pace.ceiling_s + 1e-9
 
 
 @given(laws(), paces(), st.floats(1, 100), deadlines_s)
@@ -122,39 +121,6 @@ def test_a_price_for_looks_buys_about_that_many() -> None:
     assert cost.looks == pytest.approx(8.0, rel=0.1)
 
 
-waiting_jobs = st.lists(st.tuples(laws(), st.floats(0, 600)), min_size=1, max_size=20)
-
-
-@given(waiting_jobs, st.floats(0.01, 1000))
-def test_the_looks_of_all_waiting_jobs_keep_to_the_budget(
-    waiting: list[tuple[Law, float]], budget: float
-) -> None:
-    pace = budgeted(waiting, budget)
-    looks_per_s = sum(rate(law, elapsed, pace) for law, elapsed in waiting)
-    assert looks_per_s <= budget * (1 + 1e-9)
-
-
-@given(waiting_jobs, st.floats(0.01, 1000), st.floats(1, 100))
-def test_a_larger_budget_is_never_dearer(
-    waiting: list[tuple[Law, float]], budget: float, times: float
-) -> None:
-    assert budgeted(waiting, budget * times).price_s <= budgeted(waiting, budget).price_s
-
-
-def test_a_budget_that_is_not_short_changes_nothing() -> None:
-    law = Law.learn([], UNPUBLISHED)
-    assert budgeted([(law, 50.0)], 100) == default_pace(law)
-
-
-def test_an_account_with_nothing_waiting_keeps_its_pace() -> None:
-    assert pace_within_budget(Pace(1), [], budget_per_s=5) == Pace(1)
-
-
-def test_a_budget_of_nothing_is_refused() -> None:
-    with pytest.raises(ValueError, match="budget_per_s"):
-        pace_within_budget(Pace(1), [], budget_per_s=0)
-
-
 @pytest.mark.parametrize("price", [0, -1, math.inf, math.nan])
 def test_a_price_that_is_none_is_refused(price: float) -> None:
     with pytest.raises(ValueError, match="price_s"):
@@ -167,13 +133,3 @@ def test_a_floor_above_the_ceiling_or_below_nothing_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match="floor_s"):
         Pace(1, floor, ceiling)
-
-
-def budgeted(waiting: list[tuple[Law, float]], budget: float) -> Pace:
-    return pace_within_budget(default_pace(waiting[0][0]), waiting, budget_per_s=budget)
-
-
-def rate(law: Law, elapsed: float, pace: Pace) -> float:
-    """Looks per second: the price's rate, or the ceiling's if that is more and holds already."""
-    wanted = law.attention(elapsed) / math.sqrt(pace.price_s)
-    return max(wanted, 1 / pace.ceiling_s) if elapsed >= law.lead_s else wanted

@@ -10,7 +10,7 @@ import pytest
 
 from reelgate.clock import Clock, SystemClock
 from reelgate.engine.base import TakenOver
-from reelgate.pacing import Seen
+from reelgate.pacing import Record, Seen
 from reelgate.providers.base import Provider
 from reelgate.store.account import OwnAccount
 from reelgate.store.admission import Admission, Terms
@@ -63,14 +63,15 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 def tools_on(database: Database, changes: Changes, lease_s: float, clock: Clock) -> Tools:
     account = OwnAccount(database)
+    looks = Looks(account, clock, 1.0)
     return Tools(
         videos=Videos(database, changes),
-        laws=Laws(Durations(database), clock),
+        laws=Laws(Durations(database), clock, {"imagine": looks}),
         providers={"imagine": cast("Provider", NeverAsked())},
         keeper=None,
         clock=clock,
         limits=Limits(submit_lease_s=lease_s),
-        upstreams={"imagine": Upstream(account, Turnstile(), Looks(account, clock, 1.0))},
+        upstreams={"imagine": Upstream(account, Turnstile(), looks)},
     )
 
 
@@ -130,7 +131,7 @@ async def test_a_later_attempt_is_not_failed_for_an_earlier_one(database: Databa
 
 async def test_a_process_paused_before_the_sending_does_not_send(database: Database) -> None:
     tools = tools_on(database, Changes(), 0.0, Paused())
-    await Durations(database).add("any", Seen(1.0, 2.0))
+    await Durations(database).add("any", Record(Seen(1.0, 2.0), NOW, 0.0))
     video, _ = await Admission(database).admit(a_video(), Terms(now=NOW))
     place = Place(tools.upstreams["imagine"].turnstile, video.owner)
     assert place.try_take()

@@ -14,10 +14,10 @@ from sqlalchemy import Connection, Select, text
 
 from reelgate.errors import StorageFailed
 from reelgate.gateway import open_gateway
-from reelgate.pacing import Seen
+from reelgate.pacing import KEPT, Record, Seen
 from reelgate.settings import Settings
 from reelgate.store.database import Database, open_database
-from reelgate.store.durations import KEPT, Durations
+from reelgate.store.durations import Durations
 from reelgate.store.lock import only_process_in
 from reelgate.store.migrate import migrate
 from reelgate.store.schema import metadata
@@ -47,12 +47,15 @@ async def test_migrating_again_changes_nothing(database: Database) -> None:
     await asyncio.gather(*(migrate(database) for _ in range(5)))
 
 
-async def test_durations_are_kept_up_to_200_of_each_kind(database: Database) -> None:
+async def test_of_each_kind_the_200_durations_with_the_highest_tickets_are_kept(
+    database: Database,
+) -> None:
     durations = Durations(database)
-    await asyncio.gather(*(durations.add("a", Seen(n, n + 1)) for n in range(KEPT + 30)))
-    await durations.add("b", Seen(5, 6))
-    assert await durations.recent("a") == [Seen(n, n + 1) for n in range(30, KEPT + 30)]
-    assert await durations.recent("b") == [Seen(5, 6)]
+    records = [Record(Seen(n, n + 1), 0.0, ticket=n) for n in range(KEPT + 30)]
+    await asyncio.gather(*(durations.add("a", record) for record in records))
+    await durations.add("b", records[0])
+    assert await durations.recent("a") == records[:29:-1]
+    assert await durations.recent("b") == [records[0]]
     assert await durations.recent("c") == []
     kept = await database.read(lambda c: c.scalar(text("SELECT count(*) FROM durations")))
     assert kept == KEPT + 1

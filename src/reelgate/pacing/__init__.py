@@ -7,27 +7,36 @@ derivation and the measurements.
 from reelgate.pacing.crowd import Crowd
 from reelgate.pacing.evidence import UNPUBLISHED, Prior, Seen
 from reelgate.pacing.forecast import Forecast
+from reelgate.pacing.gate import Gate
 from reelgate.pacing.law import Law
 from reelgate.pacing.pace import (
     Pace,
     default_pace,
     next_look_s,
-    pace_within_budget,
+    polling_looks,
     price_for_delay,
     price_for_looks,
 )
+from reelgate.pacing.sample import KEPT, drawn, ticket_of
+from reelgate.pacing.waiting import Record, Waiting
 
 __all__ = [
+    "KEPT",
     "UNPUBLISHED",
     "Crowd",
     "Forecast",
+    "Gate",
     "Law",
     "Pace",
     "Prior",
+    "Record",
     "Seen",
+    "Waiting",
     "default_pace",
+    "drawn",
     "next_look_s",
-    "pace_within_budget",
+    "polling_looks",
     "price_for_delay",
     "price_for_looks",
+    "ticket_of",
 ]

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from reelgate.pacing.law import Law
-from reelgate.pacing.pace import BUDGET_SHARE, SLOWEST_ROUNDS, Pace
+if TYPE_CHECKING:
+    from reelgate.pacing.law import Law
+    from reelgate.pacing.pace import Pace
 
+BUDGET_SHARE = 0.9
+"""The part of a budget that is planned for; the rest absorbs what falls together by chance."""
+SLOWEST_ROUNDS = 1.2
+"""The ceiling under a budget, in rounds: a round is the time to look at every waiting job once."""
 LEAST_SHARE = 0.75
 """The part of a budget that is left for looks before the last one, however many jobs end."""
 
@@ -16,8 +22,9 @@ LEAST_SHARE = 0.75
 class Crowd:
     """The jobs that wait now.
 
-    `pace_within_budget` asks each job how eager it is at this moment; this does with how eager jobs
-    of its kind are on average, so that a look at one job takes no longer when ten thousand wait.
+    One price for all makes the best of a budget: a job looks as often as its own hazard earns. It
+    is set by how eager the jobs are on average over their lives, so that a look at one takes no
+    longer when ten thousand wait; what falls together waits its turn at the account's `Gate`.
 
     Attributes:
         jobs: how many.

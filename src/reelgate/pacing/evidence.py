@@ -34,6 +34,10 @@ class Prior:
         """How far apart the published ends are, in seconds."""
         return self.high_s - self.low_s
 
+    def scaled(self, unit_s: float) -> Prior:
+        """The same where `unit_s` counts as a second."""
+        return Prior(self.low_s * unit_s, self.high_s * unit_s, self.outside)
+
 
 UNPUBLISHED = Prior(30.0, 240.0, outside=0.1)
 """Used where a provider says nothing: nobody vouches for it, so it is easier to surprise."""
@@ -41,7 +45,7 @@ UNPUBLISHED = Prior(30.0, 240.0, outside=0.1)
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One earlier job: not ready at `after_s`, ready at `by_s`.
+    """One job: not ready at `after_s`, ready at `by_s`.
 
     We only learn that a job is ready by looking, so its duration is known to lie between two looks.
     Recording the second alone would teach the law its own looks: a kind that became faster than
@@ -49,7 +53,8 @@ class Seen:
 
     Args:
         after_s: the last look that found it not ready (0 if there was none), seconds since submit.
-        by_s: the look that found it ready; infinite if it never was (the deadline came first).
+        by_s: the look that found it ready; infinite if none has yet.
+        alike: how many jobs it stands for, above 0.
 
     Raises:
         ValueError: the two are negative, reversed or not numbers.
@@ -57,10 +62,13 @@ class Seen:
 
     after_s: float
     by_s: float
+    alike: float = 1.0
 
     def __post_init__(self) -> None:
         if not (0 <= self.after_s <= self.by_s and math.isfinite(self.after_s)):
             raise ValueError("a job was seen with 0 <= after_s <= by_s, after_s finite")
+        if not (0 < self.alike < math.inf):
+            raise ValueError("a job stands for a number of jobs above 0")
 
     @classmethod
     def exactly(cls, duration_s: float) -> Seen:

@@ -11,8 +11,12 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reelgate.pacing.boxes import Box
+from reelgate.pacing.censored import Share, growth
+from reelgate.pacing.coarse import settled
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from reelgate.pacing.evidence import Prior, Seen
 
@@ -24,18 +28,10 @@ NEIGHBOURS = 0.7
 """How many neighbours a box reaches, in units of the square root of the number of jobs."""
 RELATIVE_WIDTH = 0.005
 """Smallest half-width of a box as a share of its duration: identical durations are no spike."""
-
+COARSE = 1.4
+"""A job is known coarsely if its looks lie further apart than so many half-widths of its box."""
 ROOM_BEFORE = 0.001
 """A range that starts within this share of its end leaves no room before it for early jobs."""
-
-
-@dataclass(frozen=True, slots=True)
-class Box:
-    """Probability `weight`, spread evenly over `left_s` to `right_s`."""
-
-    left_s: float
-    right_s: float
-    weight: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,35 +43,62 @@ class Density:
 
 
 def smooth(jobs: Sequence[Seen], prior: Prior) -> Density:
-    """Turn earlier jobs (oldest first) and a prior of weight 1 / (1 + jobs) into a density."""
-    recent = jobs[-REMEMBERED:]
-    prior_weight = 1 / (1 + len(recent))
-    weighed = list(zip(recent, weights(len(recent)), strict=True))
-    finished = [(job, weight) for job, weight in weighed if job.finished]
-    endless = sum(weight for job, weight in weighed if not job.finished)
-    boxes = prior_boxes(prior, prior_weight) + job_boxes(finished, prior)
-    return Density(tuple(boxes), endless + prior_weight * prior.outside / 2)
+    """Turn jobs, oldest first, and a prior that counts as one of them into a density."""
+    weighed = list(weights(jobs))
+    ended = [(job, weight) for job, weight in weighed if job.finished]
+    believed, beyond = prior_boxes(prior), prior.outside / 2
+    grown = growth(
+        (Share(job.after_s, weight) for job, weight in weighed if not job.finished),
+        (Share(job.middle_s, weight) for job, weight in ended),
+        believed,
+        beyond,
+    )
+    fine, coarse = job_boxes(
+        [(job, weight * grown.at(job.middle_s)) for job, weight in ended], prior
+    )
+    firm = [part for box in believed for part in grown.of(box)] + fine
+    boxes = firm + settled(coarse, firm)
+    beyond *= grown.last
+    whole = beyond + sum(box.weight for box in boxes)
+    return Density(
+        tuple(Box(box.left_s, box.right_s, box.weight / whole) for box in boxes), beyond / whole
+    )
 
 
-def weights(count: int) -> list[float]:
-    """What each job counts, oldest first: n / (1 + n) in all, the youngest most."""
-    raw: list[float] = [2 ** ((at - count) / HALF_LIFE) for at in range(count)]
-    whole = sum(raw) * (1 + count) / max(count, 1)
-    return [weight / whole for weight in raw]
+def weights(jobs: Sequence[Seen]) -> Iterator[tuple[Seen, float]]:
+    """What each job counts; of those that ended, 1 on average and the youngest most.
+
+    A job's weight depends on when it began alone, so that those that began together and still run
+    are weighed against those that ended.
+    """
+    later, recent = 0, []
+    for job in reversed(jobs):
+        if later == REMEMBERED:
+            break
+        recent.append((job, 2 ** (-later / HALF_LIFE)))
+        later += job.finished
+    whole = sum(weight for job, weight in recent if job.finished)
+    unit = later / whole if later else 1.0
+    return ((job, weight * unit * job.alike) for job, weight in recent)
 
 
-def prior_boxes(prior: Prior, weight: float) -> list[Box]:
-    """The published range, and the little that may come before it."""
+def prior_boxes(prior: Prior) -> list[Box]:
+    """The published range, and the little that may come before it; with the tail they make 1."""
     early = prior.outside / 2 if prior.low_s > ROOM_BEFORE * prior.high_s else 0.0
-    inside = Box(prior.low_s, prior.high_s, weight * (1 - prior.outside / 2 - early))
-    return [Box(0.0, prior.low_s, weight * early), inside] if early else [inside]
+    inside = Box(prior.low_s, prior.high_s, 1 - prior.outside / 2 - early)
+    return [Box(0.0, prior.low_s, early), inside] if early else [inside]
 
 
-def job_boxes(finished: Sequence[tuple[Seen, float]], prior: Prior) -> list[Box]:
-    """One box for each finished job and its weight."""
-    ordered = sorted(finished, key=lambda pair: pair[0].middle_s)
+def job_boxes(ended: Sequence[tuple[Seen, float]], prior: Prior) -> tuple[list[Box], list[Box]]:
+    """One box for each job and its weight: those known finely, and those known coarsely."""
+    ordered = sorted(ended, key=lambda pair: pair[0].middle_s)
     halves = half_widths_s([job.middle_s for job, _ in ordered], prior)
-    return [job_box(job, half, w) for (job, w), half in zip(ordered, halves, strict=True)]
+    fine: list[Box] = []
+    coarse: list[Box] = []
+    for (job, weight), half_s in zip(ordered, halves, strict=True):
+        known = coarse if job.by_s - job.after_s > COARSE * half_s else fine
+        known.append(job_box(job, half_s, weight))
+    return fine, coarse
 
 
 def job_box(job: Seen, half_s: float, weight: float) -> Box:

@@ -8,22 +8,22 @@ sqrt(2 / f) (sqrt S(start) - sqrt S(end)): exact, and exact to invert. docs/paci
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
+from operator import neg
 from typing import TYPE_CHECKING, Self
 
+from reelgate.pacing.boxes import edges_of, heights_of, pieces
 from reelgate.pacing.evidence import Prior, Seen
 from reelgate.pacing.kernel import Density, smooth
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-LEAD_SHARE = 0.05
-"""A kind's lead ends when this share of its jobs is ready; before that no look is owed."""
-
 OVERDUE_SHARE = 0.05
-"""A tail is measured by at least this share of the time it starts at."""
+"""A tail is measured by at least this share of the time it starts at; if it holds more than that
+share of the jobs, by theirs: of jobs that outlast all others, most may last as long again."""
 LONGEST_STRETCH = 500.0
 """Past this exponent a tail's time is out of any deadline's reach; it keeps `exp` from overflow."""
 
@@ -41,7 +41,6 @@ class Law:
         left_s: the integral of the survival from each of `times_s` on, in seconds.
         done: the progress at each of `times_s`, 0 to 1, never falling.
         overdue_s: the length by which the tail is measured, in seconds.
-        lead_s: the time before which hardly any job is ready.
         spread: M; at price p a job waits about M sqrt(p) too long, for about M / sqrt(p) looks.
     """
 
@@ -51,7 +50,6 @@ class Law:
     left_s: tuple[float, ...]
     done: tuple[float, ...]
     overdue_s: float
-    lead_s: float
     spread: float
 
     @classmethod
@@ -71,10 +69,11 @@ class Law:
     @classmethod
     def of(cls, density: Density) -> Self:
         """Build the law of a density."""
-        times = sorted({0.0} | {t for box in density.boxes for t in (box.left_s, box.right_s)})
+        edges = edges_of(density.boxes)
+        times = edges if edges[0] == 0.0 else [0.0, *edges]
         alive = survival(times, density)
         late = quantile_s(times, alive, 0.95) - quantile_s(times, alive, 0.5)
-        overdue = max(late, OVERDUE_SHARE * times[-1])
+        overdue = max(late, max(OVERDUE_SHARE, density.beyond) * times[-1])
         attended = attention_by(times, alive)
         left = survival_left_s(times, alive, density.beyond * overdue)
         return cls(
@@ -84,7 +83,6 @@ class Law:
             left_s=tuple(left),
             done=tuple(done_by(times, alive, left)),
             overdue_s=overdue,
-            lead_s=quantile_s(times, alive, LEAD_SHARE),
             spread=spread_of(attended, alive) + density.beyond * math.sqrt(overdue) * 2 / 3,
         )
 
@@ -152,6 +150,17 @@ class Law:
             self.times_s[cell] + more * roots / math.sqrt(2 * density), self.times_s[cell + 1]
         )
 
+    def lead_s(self, elapsed_s: float, share: float) -> float:
+        """The time by which no more than a share of the jobs not ready at `elapsed_s` are ready."""
+        cell = self._cell(elapsed_s)
+        if cell is None:
+            return elapsed_s
+        left = (1 - share) * self._alive(elapsed_s, cell, self._density(cell))
+        if left <= self.alive[-1]:
+            return self.times_s[-1]
+        cell = bisect_left(self.alive, -left, key=neg) - 1
+        return self.times_s[cell] + (self.alive[cell] - left) / self._density(cell)
+
     def progress(self, elapsed_s: float) -> int:
         """How far a job still not ready is, 0 to 99; never falls as time goes on."""
         cell = self._cell(elapsed_s)
@@ -191,16 +200,7 @@ class Law:
 
 def survival(times: Sequence[float], density: Density) -> list[float]:
     """The chance to be not ready at each time. Summed from the far end, where it is small."""
-    slope = dict.fromkeys(times, 0.0)
-    for box in density.boxes:
-        height = box.weight / (box.right_s - box.left_s)
-        slope[box.left_s] += height
-        slope[box.right_s] -= height
-    heights = accumulate(slope[t] for t in times[:-1])
-    masses = [
-        max(0.0, height) * (end - start)  # adding and taking away leaves dust below zero
-        for height, (start, end) in zip(heights, pairwise(times), strict=True)
-    ]
+    masses = [box.weight for box in pieces(heights_of(density.boxes, times), times)]
     return list(accumulate(reversed(masses), initial=density.beyond))[::-1]
 
 

@@ -86,8 +86,8 @@ class Provider(Protocol):
         """The models it makes videos with, and what each takes."""
         ...
 
-    def typical_s(self, request: VideoRequest) -> tuple[float, float]:
-        """The shortest and longest usual rendering time in seconds, before any was seen."""
+    def typical_s(self, request: VideoRequest) -> tuple[float, float] | None:
+        """The shortest and longest published rendering time in seconds; None if none is."""
         ...
 
     async def upload_reference(self, picture: Picture) -> str:

@@ -4,57 +4,59 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
-from reelgate.pacing import Seen
+from reelgate.pacing import KEPT, Record, Seen
 from reelgate.store.database import Database
 from reelgate.store.schema import durations
 
-KEPT = 200
-"""Durations kept of each kind: enough for a smooth law, few enough to follow a drift."""
-
 # Statements are built once: building one costs as much as running it.
-LATEST = (
-    select(durations.c.after_s, durations.c.by_s)
+DRAWN = (
+    select(durations.c.after_s, durations.c.by_s, durations.c.submitted_at, durations.c.ticket)
     .where(durations.c.kind == bindparam("the_kind"))
-    .order_by(durations.c.id.desc())
+    .order_by(durations.c.ticket.desc())
     .limit(KEPT)
 )
 ADD = insert(durations)
-OLDEST_KEPT = (
-    select(durations.c.id)
+LEAST_KEPT = (
+    select(durations.c.ticket)
     .where(durations.c.kind == bindparam("the_kind"))
-    .order_by(durations.c.id.desc())
+    .order_by(durations.c.ticket.desc())
     .limit(1)
     .offset(KEPT - 1)
 )
 FORGET = delete(durations).where(
-    durations.c.kind == bindparam("the_kind"), durations.c.id < bindparam("oldest")
+    durations.c.kind == bindparam("the_kind"), durations.c.ticket < bindparam("least")
 )
 
 
 class Durations:
-    """The latest rendering times, by kind of job."""
+    """The rendering times of late, by kind of job: those that drew the highest tickets."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def recent(self, kind: str) -> list[Seen]:
-        """Up to 200 durations of this kind, oldest first."""
+    async def recent(self, kind: str) -> list[Record]:
+        """Up to 200 jobs of this kind, the highest ticket first."""
 
-        def read(connection: Connection) -> list[Seen]:
-            rows = connection.execute(LATEST, {"the_kind": kind})
-            return [Seen(after_s, by_s) for after_s, by_s in rows]
+        def read(connection: Connection) -> list[Record]:
+            rows = connection.execute(DRAWN, {"the_kind": kind})
+            return [Record(Seen(after, by), began, ticket) for after, by, began, ticket in rows]
 
-        latest = await self._database.read(read)
-        return latest[::-1]
+        return await self._database.read(read)
 
-    async def add(self, kind: str, seen: Seen) -> None:
-        """Note one more duration and forget the oldest beyond those kept."""
-        row = {"kind": kind, "after_s": seen.after_s, "by_s": seen.by_s}
+    async def add(self, kind: str, record: Record) -> None:
+        """Note one more job and forget those whose tickets are too low to be kept."""
+        row = {
+            "kind": kind,
+            "after_s": record.seen.after_s,
+            "by_s": record.seen.by_s,
+            "submitted_at": record.submitted_at,
+            "ticket": record.ticket,
+        }
 
         def change(connection: Connection) -> None:
             connection.execute(ADD, row)
-            oldest = connection.scalar(OLDEST_KEPT, {"the_kind": kind})
-            if oldest is not None:
-                connection.execute(FORGET, {"the_kind": kind, "oldest": oldest})
+            least = connection.scalar(LEAST_KEPT, {"the_kind": kind})
+            if least is not None:
+                connection.execute(FORGET, {"the_kind": kind, "least": least})
 
         await self._database.write(change)

@@ -86,7 +86,9 @@ durations = Table(
     Column("kind", Text, nullable=False),
     Column("after_s", Double, nullable=False),
     Column("by_s", Double, nullable=False),
-    Index("durations_by_kind", "kind", "id"),
+    Column("submitted_at", Double, nullable=False),
+    Column("ticket", Double, nullable=False),
+    Index("durations_by_kind", "kind", "ticket"),
 )
 
 idempotency_keys = Table(

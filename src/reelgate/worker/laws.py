@@ -1,81 +1,152 @@
-"""The law of each kind of job, learned from the durations in the database."""
+"""The law of each kind of job, learned from the durations in the database and from who waits."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from bisect import bisect_right
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from reelgate.clock import Clock
-from reelgate.pacing import Crowd, Law, Pace, Prior, Seen, default_pace
+from reelgate.pacing import (
+    UNPUBLISHED,
+    Crowd,
+    Law,
+    Pace,
+    Prior,
+    Record,
+    Waiting,
+    default_pace,
+    drawn,
+    ticket_of,
+)
 from reelgate.providers.base import Provider
-from reelgate.store.durations import Durations
 from reelgate.video import Video
+from reelgate.worker.looks import Looks
 
-FRESH_S = 30.0
-"""How long a law is used before the database is asked what other jobs have taught."""
+FRESH_S = 10.0
+"""How long a law is used before it is learned anew."""
+APART = 2.0
+"""Jobs submitted this many mean durations before another have taught what it is paced by.
+
+Those closer together are one experience: a wave that has begun to be ready is not a trusted law.
+"""
+
+
+class History(Protocol):
+    """The jobs that were ready, by kind."""
+
+    async def recent(self, kind: str) -> Sequence[Record]:
+        """A fair draw among those of late."""
+        ...
+
+    async def add(self, kind: str, record: Record) -> None:
+        """Note one more."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """A law, how eagerly one job alone looks by it, and when it was learned (monotonic seconds)."""
+    """A law, and where it comes from.
+
+    Attributes:
+        law: what is known now.
+        taught_at: when the jobs that taught it were submitted, ascending Unix times.
+        published: whether the provider tells how long this kind takes.
+        at_s: when it was learned, in monotonic seconds.
+    """
 
     law: Law
-    pace: Pace
+    taught_at: tuple[float, ...]
+    published: bool
     at_s: float
+
+    def pace(self, submitted_at: float, unit_s: float) -> Pace:
+        """How eagerly to look at a job that begins now, were it alone on its account."""
+        earlier = bisect_right(self.taught_at, submitted_at - APART * self.law.mean_s)
+        return default_pace(self.law, unit_s=unit_s, earlier=earlier, published=self.published)
 
 
 class Laws:
     """One law for each kind of job, and one crowd of those that wait for each account."""
 
-    def __init__(self, durations: Durations, clock: Clock, *, unit_s: float = 1.0) -> None:
-        """`unit_s`: what counts as a second upstream."""
-        self._durations = durations
+    def __init__(
+        self, history: History, clock: Clock, looks: Mapping[str, Looks], *, unit_s: float = 1.0
+    ) -> None:
+        """`looks`: of each account; `unit_s`: what counts as a second upstream."""
+        self._history = history
         self._clock = clock
+        self._looks = looks
         self._unit_s = unit_s
         self._known: dict[str, Learned] = {}
+        # In the order of their submits, so that any few of them can stand for all.
+        self._waiting: dict[str, dict[Waiting, None]] = {}
         self._crowds: dict[str, Crowd] = {}
 
     async def of(self, video: Video, provider: Provider) -> Law:
         """The law this video's rendering follows; what the provider publishes fills the gaps."""
         return (await self._learned(video, provider)).law
 
-    async def pace(self, video: Video, provider: Provider, budget_per_s: float) -> tuple[Law, Pace]:
-        """The same, and how eagerly to look now that so many jobs share this budget of looks."""
+    @asynccontextmanager
+    async def waiting(self, video: Video, provider: Provider) -> AsyncIterator[Waiting]:
+        """The video is one of those that wait on its account, and tells what its looks show."""
         learned = await self._learned(video, provider)
-        crowd = self._crowds.get(video.provider)
-        if crowd is None:
-            return learned.law, learned.pace
-        return learned.law, crowd.slowed(learned.pace, budget_per_s)
-
-    @contextmanager
-    def waiting(self, video: Video, law: Law) -> Iterator[None]:
-        """The video is one of those that wait on its account."""
-        crowd = self._crowds.setdefault(video.provider, Crowd())
-        crowd.join(law)
+        waiting = self._waiting_of(video, learned)
+        alike = self._waiting.setdefault(waiting.kind, {})
+        crowd = self._crowds.setdefault(waiting.account, Crowd())
+        alike[waiting] = None
+        crowd.join(learned.law)
         try:
-            yield
+            yield waiting
         finally:
-            crowd.leave(law)
-            if not crowd.jobs:
-                del self._crowds[video.provider]
+            del alike[waiting]
+            crowd.leave(learned.law)
 
-    async def teach(self, video: Video, seen: Seen) -> None:
-        """Remember how long this video took."""
-        await self._durations.add(kind_of(video), seen)
+    async def pace(self, video: Video, provider: Provider, waiting: Waiting) -> tuple[Law, Pace]:
+        """Its law, and how eagerly to look now that so many jobs wait on the account."""
+        known = self._fresh(waiting.kind) or await self._learned(video, provider)
+        budget_per_s = await self._looks[waiting.account].budget_per_s()
+        return known.law, self._crowds[waiting.account].slowed(waiting.pace, budget_per_s)
+
+    async def teach(self, waiting: Waiting, looked_at_s: float) -> None:
+        """Remember how long a video took: a look this long after its submit found it ready."""
+        await self._history.add(waiting.kind, waiting.ready(looked_at_s))
+
+    def _waiting_of(self, video: Video, learned: Learned) -> Waiting:
+        submitted_at = video.timeline.submitted_at or self._clock.now()
+        return Waiting(
+            kind=kind_of(video),
+            account=video.provider,
+            submitted_at=submitted_at,
+            ticket=ticket_of(video.id, submitted_at, unit_s=self._unit_s),
+            pace=learned.pace(submitted_at, self._unit_s),
+        )
+
+    def _fresh(self, kind: str) -> Learned | None:
+        known = self._known.get(kind)
+        if known is None or self._clock.monotonic() - known.at_s > FRESH_S * self._unit_s:
+            return None
+        return known
 
     async def _learned(self, video: Video, provider: Provider) -> Learned:
         kind = kind_of(video)
-        known, now_s = self._known.get(kind), self._clock.monotonic()
-        if known is not None and now_s - known.at_s <= FRESH_S:
-            return known
-        if known is not None:
+        if (fresh := self._fresh(kind)) is not None:
+            return fresh
+        now_s = self._clock.monotonic()
+        if (stale := self._known.get(kind)) is not None:
             # Of a crowd that finds it stale one learns anew, and the others use what was known.
-            self._known[kind] = replace(known, at_s=now_s)
-        prior = Prior(*provider.typical_s(video.request))
-        law = Law.learn(await self._durations.recent(kind), prior)
-        pace = default_pace(law, unit_s=self._unit_s)
-        learned = self._known[kind] = Learned(law, pace, now_s)
+            self._known[kind] = replace(stale, at_s=now_s)
+        published_s = provider.typical_s(video.request)
+        prior = Prior(*published_s) if published_s else UNPUBLISHED.scaled(self._unit_s)
+        ended = await self._history.recent(kind)
+        waiting = self._waiting.get(kind, ())
+        learned = self._known[kind] = Learned(
+            law=Law.learn(drawn(ended, waiting, alike=self._looks[video.provider].alike), prior),
+            taught_at=tuple(sorted(record.submitted_at for record in ended)),
+            published=published_s is not None,
+            at_s=now_s,
+        )
         return learned
 
 

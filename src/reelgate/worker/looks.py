@@ -10,6 +10,7 @@ import structlog
 
 from reelgate.clock import Clock
 from reelgate.errors import RateLimited, StorageFailed
+from reelgate.pacing import Gate
 from reelgate.retry import LONGEST_RETRY_AFTER_S, pause_s
 from reelgate.store.account import Account
 
@@ -37,7 +38,7 @@ class Looks:
         self._first = asyncio.Lock()
         self._refused_at_s = NEVER_S
         self._rests_until_s = NEVER_S
-        self._next_turn_s = NEVER_S
+        self._gate = Gate()
         self._refusals = 0
 
     @contextmanager
@@ -55,20 +56,17 @@ class Looks:
         return self._budget_per_s
 
     async def rest_s(self) -> float:
-        """How long nobody may look; whoever has waited for so long takes its turn next."""
+        """How long nobody may look."""
         await self._refresh()
         return max(0.0, self._rests_until_s - self._clock.monotonic())
 
     def turn_s(self) -> float:
-        """How long a look that fell due during a rest still waits for those before it.
+        """How long a look that is due waits for those before it: it takes the next turn.
 
-        They go one after the other, as fast as the budget lets them: together they would run into
-        the next refusal.
+        Looks that fell due during a rest go one after the other, as fast as the budget lets them:
+        together they would run into the next refusal.
         """
-        now_s = self._clock.monotonic()
-        turn_s = max(now_s, self._next_turn_s)
-        self._next_turn_s = turn_s + 1 / self._budget_per_s
-        return turn_s - now_s
+        return self._gate.wait_s(self._clock.monotonic(), self._budget_per_s)
 
     async def refused(self, error: RateLimited, looked_at_s: float, draw: float) -> None:
         """The upstream refused a look that began at this moment: all rest, once."""
@@ -89,12 +87,18 @@ class Looks:
         self._refusals = 0
 
     @property
+    def alike(self) -> float:
+        """How many jobs that wait, in all processes, each of this one's stands for."""
+        return max(1, self._jobs, self._rendering) / max(1, self._jobs)
+
+    @property
     def _budget_per_s(self) -> float:
-        return self._looks_per_s * max(1, self._jobs) / max(1, self._jobs, self._rendering)
+        return self._looks_per_s / self.alike
 
     def _rest_until(self, moment_s: float) -> None:
         if moment_s > self._rests_until_s:
-            self._rests_until_s = self._next_turn_s = moment_s
+            self._rests_until_s = moment_s
+            self._gate.close(moment_s)
 
     async def _refresh(self) -> None:
         now_s = self._clock.monotonic()

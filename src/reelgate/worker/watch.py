@@ -8,7 +8,7 @@ from typing import assert_never
 import structlog
 
 from reelgate.errors import RateLimited, UpstreamError, UpstreamTimeout
-from reelgate.pacing import Seen, next_look_s
+from reelgate.pacing import Waiting, next_look_s
 from reelgate.providers.base import Failed, Ready, Running
 from reelgate.retry import pause_s
 from reelgate.video import Failure, State, Video
@@ -29,25 +29,29 @@ class Vigil:
         self._looks = tools.upstreams[video.provider].looks
         self._watch = self._provider.watch(video.provider_id or "")
         self._submitted_s = submitted_s(video, tools)
-        self._not_ready_at_s = 0.0
         # Zero for a job taken over as well: if its first look is overdue, it is due now.
         self._looked_at_s = 0.0
         self._not_before_s = 0.0
         self._failures = 0
-        self._phase = 1.0 - tools.dice.random()
+        # One step on average. Jobs that were submitted together must not look together.
+        self._phase = 1.5 - tools.dice.random()
 
     async def keep(self, pause: Pause) -> Video:
         """Look at the right moments until the video is ready, has failed or is out of time."""
-        law = await self._tools.laws.of(self._video, self._provider)
-        with self._tools.laws.waiting(self._video, law), self._looks.waiting():
-            while True:
-                await pause.sleep(self._video, await self._next_look_s() - self._elapsed_s)
-                await self._sit_out(pause)
-                look = await self._look()
-                # Only after a look: a job that was taken over late may be ready all the same.
-                if look is not None or self._is_late:
-                    break
-        return await (self._give_up() if look is None else self._act(look))
+        laws = self._tools.laws
+        with self._looks.waiting():
+            async with laws.waiting(self._video, self._provider) as waiting:
+                look = await self._watch_over(waiting, pause)
+        return await (self._give_up() if look is None else self._act(look, waiting))
+
+    async def _watch_over(self, waiting: Waiting, pause: Pause) -> Ready | Failed | None:
+        while True:
+            await pause.sleep(self._video, await self._next_look_s(waiting) - self._elapsed_s)
+            await self._take_turn(pause)
+            look = await self._look(waiting)
+            # Only after a look: a job that was taken over late may be ready all the same.
+            if look is not None or self._is_late:
+                return look
 
     @property
     def _elapsed_s(self) -> float:
@@ -57,10 +61,8 @@ class Vigil:
     def _is_late(self) -> bool:
         return self._elapsed_s >= self._tools.limits.job_timeout_s
 
-    async def _next_look_s(self) -> float:
-        budget_per_s = await self._looks.budget_per_s()
-        law, pace = await self._tools.laws.pace(self._video, self._provider, budget_per_s)
-        # Jobs that were submitted together must not look together.
+    async def _next_look_s(self, waiting: Waiting) -> float:
+        law, pace = await self._tools.laws.pace(self._video, self._provider, waiting)
         phase, self._phase = self._phase, 1.0
         return next_look_s(
             law,
@@ -71,13 +73,15 @@ class Vigil:
             phase=phase,
         )
 
-    async def _sit_out(self, pause: Pause) -> None:
-        """While the account rests, a look that is due waits, and then for its turn."""
-        while (rest_s := await self._looks.rest_s()) > 0:
-            await pause.sleep(self._video, rest_s)
-            await pause.sleep(self._video, self._looks.turn_s())
+    async def _take_turn(self, pause: Pause) -> None:
+        """A look that is due waits for its turn, and for another if the account rests then."""
+        while True:
+            if (turn_s := self._looks.turn_s()) > 0:
+                await pause.sleep(self._video, turn_s)
+            if not await self._looks.rest_s():
+                return
 
-    async def _look(self) -> Ready | Failed | None:
+    async def _look(self, waiting: Waiting) -> Ready | Failed | None:
         """The end of the rendering, if this look shows it."""
         self._looked_at_s = self._elapsed_s
         try:
@@ -92,7 +96,7 @@ class Vigil:
         self._failures = 0
         self._looks.answered()
         if isinstance(look, Running):
-            self._not_ready_at_s = self._looked_at_s
+            waiting.not_ready_at_s = self._looked_at_s
             return None
         return look
 
@@ -103,11 +107,10 @@ class Vigil:
         self._not_before_s = self._elapsed_s + pause
         log.info("look_failed", video=self._video.id, error=error.message, pause_s=round(pause, 1))
 
-    async def _act(self, look: Ready | Failed) -> Video:
+    async def _act(self, look: Ready | Failed, waiting: Waiting) -> Video:
         match look:
             case Ready():
-                seen = Seen(self._not_ready_at_s, self._looked_at_s)
-                await self._tools.laws.teach(self._video, seen)
+                await self._tools.laws.teach(waiting, self._looked_at_s)
                 timeline = replace(self._video.timeline, ready_at=self._tools.clock.now())
                 return await self._tools.videos.move(self._video, State.FETCHING, timeline=timeline)
             case Failed():

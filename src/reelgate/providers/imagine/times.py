@@ -8,7 +8,6 @@ from itertools import pairwise
 from reelgate.providers.imagine.models import SEED_MODEL
 from reelgate.video import VideoRequest
 
-UNKNOWN_S = (30.0, 240.0)
 # Published: 5 s and 6 s at 720p, and 12 s at 1080p, which takes 120 to 180 s.
 # The last one is brought down to 720p by the factor below.
 POINTS_AT_720P = ((5, 60.0, 90.0), (6, 70.0, 100.0), (12, 96.0, 144.0))
@@ -16,11 +15,11 @@ POINTS_AT_720P = ((5, 60.0, 90.0), (6, 70.0, 100.0), (12, 96.0, 144.0))
 RESOLUTION_FACTOR: Mapping[str | None, float] = {"480p": 0.8, "720p": 1.0, "1080p": 1.25}
 
 
-def typical_s(request: VideoRequest) -> tuple[float, float]:
-    """The shortest and longest usual time in seconds; 30 to 240 where nothing is published."""
+def typical_s(request: VideoRequest) -> tuple[float, float] | None:
+    """The shortest and longest usual time in seconds; None where nothing is published."""
     factor = RESOLUTION_FACTOR.get(request.resolution)
     if request.model != SEED_MODEL or factor is None or not isinstance(request.duration, int):
-        return UNKNOWN_S
+        return None
     shortest_s, longest_s = at_720p_s(request.duration)
     return shortest_s * factor, longest_s * factor
 

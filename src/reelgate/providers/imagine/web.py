@@ -75,10 +75,12 @@ class ImagineWeb:
         """The web API's models; the one with published defaults comes first."""
         return self._models
 
-    def typical_s(self, request: VideoRequest) -> tuple[float, float]:
-        """The shortest and longest usual rendering time in seconds."""
-        shortest_s, longest_s = typical_s(request)
-        return shortest_s * self._time_scale, longest_s * self._time_scale
+    def typical_s(self, request: VideoRequest) -> tuple[float, float] | None:
+        """The shortest and longest usual rendering time in seconds; None where none is told."""
+        usual_s = typical_s(request)
+        if usual_s is None:
+            return None
+        return usual_s[0] * self._time_scale, usual_s[1] * self._time_scale
 
     async def upload_reference(self, picture: Picture) -> str:
         """Put a reference picture among the account's assets, which costs nothing.

@@ -114,8 +114,10 @@ def create_durations() -> None:
         sa.Column("kind", sa.Text, nullable=False),
         sa.Column("after_s", sa.Double, nullable=False),
         sa.Column("by_s", sa.Double, nullable=False),
+        sa.Column("submitted_at", sa.Double, nullable=False),
+        sa.Column("ticket", sa.Double, nullable=False),
     )
-    op.create_index("durations_by_kind", "durations", ["kind", "id"])
+    op.create_index("durations_by_kind", "durations", ["kind", "ticket"])
 
 
 def create_keys() -> None:

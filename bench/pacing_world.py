@@ -1,0 +1,241 @@
+"""A world without sockets: jobs, a clock that jumps, and the gateway's own decisions when to look.
+
+What decides is `reelgate.worker.laws.Laws`, as in the gateway; what is left out is everything that
+takes time (requests, the database, the machine).
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from itertools import count
+from random import Random
+from typing import cast
+
+from reelgate.pacing import KEPT, Record, Waiting, next_look_s
+from reelgate.providers.base import Provider
+from reelgate.store.account import Account, Watched
+from reelgate.video import Timeline, Video, VideoRequest
+from reelgate.worker.laws import Laws
+from reelgate.worker.looks import Looks
+
+DEADLINE_S = 1e9
+EPOCH_S = 1.8e9
+"""A Unix time like any other."""
+PLAIN_S = 10.0
+CONFIRMING = 1
+"""Requests of ours beside the looks: the file is asked for where a status says that it is there."""
+REQUEST = VideoRequest(
+    model="any",
+    prompt="a clock",
+    aspect_ratio="16:9",
+    duration=5,
+    resolution="720p",
+    style_id=0,
+    is_enhance=None,
+)
+
+
+@dataclass(slots=True)
+class Clock:
+    """Stands still until it is moved."""
+
+    at_s: float = EPOCH_S
+
+    def now(self) -> float:
+        """Unix time."""
+        return self.at_s
+
+    def monotonic(self) -> float:
+        """The same: nobody sets this clock back."""
+        return self.at_s
+
+
+@dataclass(slots=True)
+class Memory:
+    """Keeps the highest tickets of each kind, as the table of durations does."""
+
+    kept: dict[str, list[tuple[float, int, Record]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    order: Iterator[int] = field(default_factory=count)
+
+    async def recent(self, kind: str) -> Sequence[Record]:
+        """Those kept."""
+        return [record for _, _, record in self.kept[kind]]
+
+    async def add(self, kind: str, record: Record) -> None:
+        """One more, and the lowest ticket goes."""
+        heap = self.kept[kind]
+        heapq.heappush(heap, (record.ticket, next(self.order), record))
+        if len(heap) > KEPT:
+            heapq.heappop(heap)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """All that is asked of a provider here: the times it publishes, None for none."""
+
+    range_s: tuple[float, float] | None
+
+    def typical_s(self, _request: VideoRequest) -> tuple[float, float] | None:
+        """The range."""
+        return self.range_s
+
+
+class Alone:
+    """All that is asked of an account here."""
+
+    async def watched(self) -> Watched:
+        """Nobody else looks."""
+        return Watched()
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """A job, and what has become of it."""
+
+    video: Video
+    start_s: float
+    ready_s: float
+    place: AbstractAsyncContextManager[Waiting]
+    waiting: Waiting
+    phase: float
+    looked_at_s: float = 0.0
+    looks: int = 0
+    delay_s: float = 0.0
+    called: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a wave cost: each job's duration, delay and looks, and the time of every look."""
+
+    durations_s: tuple[float, ...]
+    delays_s: tuple[float, ...]
+    looks: tuple[int, ...]
+    times_s: tuple[float, ...]
+
+    def most_within(self, window_s: float) -> int:
+        """The most looks in any stretch of time so long."""
+        times, first, most = sorted(self.times_s), 0, 0
+        for last, time_s in enumerate(times):
+            while times[first] <= time_s - window_s:
+                first += 1
+            most = max(most, last - first + 1)
+        return most
+
+
+class World:
+    """One upstream account and its gateway; waves follow each other, and what was learned stays."""
+
+    def __init__(
+        self,
+        published_s: tuple[float, float] | None,
+        *,
+        looks_per_s: float = 1000.0,
+        seed: int = 1,
+    ) -> None:
+        """`published_s`: the range the provider names; `looks_per_s`: the account's budget."""
+        self.clock = Clock()
+        account = cast("Account", Alone())
+        self.looks = Looks(account, self.clock, looks_per_s)
+        self.laws = Laws(Memory(), self.clock, {"any": self.looks})
+        self._provider = cast("Provider", Published(published_s))
+        self._dice = Random(seed)
+        self._names = count()
+
+    async def wave(self, starts_s: Sequence[float], duration_s: Callable[[], float]) -> Outcome:
+        """Submit jobs at these times from now on, and look until all were found ready."""
+        began_s, order = self.clock.at_s, count()
+        due: list[tuple[float, int, Job | None]] = [
+            (began_s + start, next(order), None) for start in starts_s
+        ]
+        heapq.heapify(due)
+        ended, times = [], []
+        while due:
+            self.clock.at_s, _, known = heapq.heappop(due)
+            job = known or await self._submitted(duration_s())
+            if known is not None:
+                turn_s = 0.0 if job.called else self.looks.turn_s()
+                if turn_s > 0:
+                    job.called = True
+                    heapq.heappush(due, (self.clock.at_s + turn_s, next(order), job))
+                    continue
+                times.append(self.clock.at_s)
+                if await self._look(job):
+                    ended.append(job)
+                    continue
+            heapq.heappush(due, (await self._next_s(job), next(order), job))
+        return Outcome(
+            tuple(job.ready_s - job.start_s for job in ended),
+            tuple(job.delay_s for job in ended),
+            tuple(job.looks for job in ended),
+            tuple(times),
+        )
+
+    async def _submitted(self, duration_s: float) -> Job:
+        start_s = self.clock.at_s
+        video = Video(
+            id=f"video_{next(self._names)}",
+            owner="",
+            request=REQUEST,
+            provider="any",
+            timeline=Timeline(created_at=start_s, submitted_at=start_s),
+        )
+        place = self.laws.waiting(video, self._provider)
+        waiting = await place.__aenter__()
+        phase = 1.5 - self._dice.random()
+        return Job(video, start_s, start_s + duration_s, place, waiting, phase)
+
+    async def _next_s(self, job: Job) -> float:
+        law, pace = await self.laws.pace(job.video, self._provider, job.waiting)
+        phase, job.phase = job.phase, 1.0
+        look_s = next_look_s(law, job.looked_at_s, pace, deadline_s=DEADLINE_S, phase=phase)
+        return max(self.clock.at_s, job.start_s + look_s)
+
+    async def _look(self, job: Job) -> bool:
+        now_s = self.clock.at_s
+        job.looks, job.called, job.looked_at_s = job.looks + 1, False, now_s - job.start_s
+        if now_s < job.ready_s:
+            job.waiting.not_ready_at_s = job.looked_at_s
+            return False
+        job.delay_s = now_s - job.ready_s
+        await job.place.__aexit__(None, None, None)
+        await self.laws.teach(job.waiting, job.looked_at_s)
+        return True
+
+
+def at_once(jobs: int) -> list[float]:
+    """All in one instant."""
+    return [0.0] * jobs
+
+
+def evenly(jobs: int, over_s: float) -> list[float]:
+    """One after the other over a time."""
+    return [over_s * nth / jobs for nth in range(jobs)]
+
+
+def poisson(jobs: int, per_s: float, *, seed: int = 6) -> list[float]:
+    """The times of a Poisson stream."""
+    dice, now_s, starts = Random(seed), 0.0, []
+    for _ in range(jobs):
+        now_s += dice.expovariate(per_s)
+        starts.append(now_s)
+    return starts
+
+
+def plain_of(durations_s: Sequence[float]) -> Outcome:
+    """What the plain loop costs on the same jobs, whenever they begin."""
+    looks = [max(1, math.ceil(duration / PLAIN_S)) for duration in durations_s]
+    delays = [PLAIN_S * n - duration for n, duration in zip(looks, durations_s, strict=True)]
+    return Outcome(tuple(durations_s), tuple(delays), tuple(looks), ())
+
+
+def busiest(times_s: Sequence[float], window_s: float = PLAIN_S) -> float:
+    """The most looks in a window of the clock, per second."""
+    return max(Counter(int(time_s // window_s) for time_s in times_s).values()) / window_s
