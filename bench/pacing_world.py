@@ -10,7 +10,6 @@ import heapq
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from itertools import count
 from random import Random
@@ -102,7 +101,6 @@ class Job:
     video: Video
     start_s: float
     ready_s: float
-    place: AbstractAsyncContextManager[Waiting]
     waiting: Waiting
     phase: float
     looked_at_s: float = 0.0
@@ -139,13 +137,14 @@ class World:
         *,
         looks_per_s: float = 1000.0,
         seed: int = 1,
+        memory: Memory | None = None,
     ) -> None:
         """`published_s`: the range the provider names; `looks_per_s`: the account's budget."""
         self.clock = Clock()
         account = cast("Account", Alone())
         self.looks = Looks(account, self.clock, looks_per_s)
-        self.laws = Laws(Memory(), self.clock, {"any": self.looks})
-        self._provider = cast("Provider", Published(published_s))
+        self.laws = Laws(memory or Memory(), self.clock, {"any": self.looks})
+        self.provider = cast("Provider", Published(published_s))
         self._dice = Random(seed)
         self._names = count()
 
@@ -187,13 +186,12 @@ class World:
             provider="any",
             timeline=Timeline(created_at=start_s, submitted_at=start_s),
         )
-        place = self.laws.waiting(video, self._provider)
-        waiting = await place.__aenter__()
+        waiting = await self.laws.join(video, self.provider)
         phase = 1.5 - self._dice.random()
-        return Job(video, start_s, start_s + duration_s, place, waiting, phase)
+        return Job(video, start_s, start_s + duration_s, waiting, phase)
 
     async def _next_s(self, job: Job) -> float:
-        law, pace = await self.laws.pace(job.video, self._provider, job.waiting)
+        law, pace = await self.laws.pace(job.video, self.provider, job.waiting)
         phase, job.phase = job.phase, 1.0
         look_s = next_look_s(law, job.looked_at_s, pace, deadline_s=DEADLINE_S, phase=phase)
         return max(self.clock.at_s, job.start_s + look_s)
@@ -205,7 +203,7 @@ class World:
             job.waiting.not_ready_at_s = job.looked_at_s
             return False
         job.delay_s = now_s - job.ready_s
-        await job.place.__aexit__(None, None, None)
+        self.laws.leave(job.waiting)
         await self.laws.teach(job.waiting, job.looked_at_s)
         return True
 

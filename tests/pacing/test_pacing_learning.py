@@ -29,6 +29,7 @@ from reelgate.pacing.coarse import settled
 from .pacing_strategies import priors, seen
 
 PUBLISHED = Prior(60, 90)
+LAW = Law.learn([], PUBLISHED)
 running = st.floats(0, 5000).map(lambda age: Seen(age, math.inf))
 
 
@@ -110,7 +111,7 @@ def test_where_there_are_no_others_it_stays_spread() -> None:
 
 def test_a_law_is_learned_cheaply_however_many_run() -> None:
     ready = [Record(Seen(60 + n / 10, 64 + n / 10), 0.0, float(n)) for n in range(KEPT)]
-    waits = [Waiting("k", "a", 0.0, 1e9 + n, Pace(1.0), 50 + n / 1000) for n in range(10_000)]
+    waits = [Waiting("k", "a", 0.0, 1e9 + n, LAW, Pace(1.0), 50 + n / 1000) for n in range(10_000)]
     jobs = drawn(ready, waits)
     assert len(jobs) <= KEPT + 500
     assert sum(job.alike for job in jobs if not job.finished) == pytest.approx(10_000)
@@ -118,7 +119,7 @@ def test_a_law_is_learned_cheaply_however_many_run() -> None:
 
 
 def test_jobs_that_wait_here_stand_for_those_of_other_processes() -> None:
-    waits = [Waiting("k", "a", 0.0, 0.0, Pace(1.0), 50.0)] * 4
+    waits = [Waiting("k", "a", 0.0, 0.0, LAW, Pace(1.0), 50.0)] * 4
     assert sum(job.alike for job in drawn([], waits, alike=2.5)) == 10
 
 
@@ -137,8 +138,8 @@ def test_later_jobs_draw_higher_tickets_and_the_same_whenever_they_draw() -> Non
 
 def test_a_job_that_waits_counts_only_if_it_would_be_kept() -> None:
     ready = [Record(Seen.exactly(70.0), 0.0, float(n)) for n in range(KEPT)]
-    kept = Waiting("k", "a", 0.0, 5.0, Pace(1.0), 50.0)
-    dropped = Waiting("k", "a", 0.0, -1.0, Pace(1.0), 50.0)
+    kept = Waiting("k", "a", 0.0, 5.0, LAW, Pace(1.0), 50.0)
+    dropped = Waiting("k", "a", 0.0, -1.0, LAW, Pace(1.0), 50.0)
     jobs = drawn(ready, [kept, dropped])
     assert len([job for job in jobs if not job.finished]) == 1
     assert len(drawn(ready[1:], [kept, dropped])) == KEPT + 1

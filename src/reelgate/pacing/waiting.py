@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from reelgate.pacing.evidence import Seen
+from reelgate.pacing.law import Law
 from reelgate.pacing.pace import Pace
 
 
@@ -27,6 +28,7 @@ class Waiting:
         account: whose budget its looks are made on.
         submitted_at: Unix time.
         ticket: see `ticket_of`.
+        law: what was known of its kind when it began.
         pace: how eagerly to look at it alone, settled when it began: a law that is learned anew
             says where looks are worth most, not that a job is owed more of them.
         not_ready_at_s: the last look that found it not ready, in seconds since its submit.
@@ -36,6 +38,7 @@ class Waiting:
     account: str
     submitted_at: float
     ticket: float
+    law: Law
     pace: Pace
     not_ready_at_s: float = 0.0
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from bisect import bisect_right
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -51,12 +51,14 @@ class Learned:
     """A law, and where it comes from.
 
     Attributes:
+        kind: of which jobs.
         law: what is known now.
         taught_at: when the jobs that taught it were submitted, ascending Unix times.
         published: whether the provider tells how long this kind takes.
         at_s: when it was learned, in monotonic seconds.
     """
 
+    kind: str
     law: Law
     taught_at: tuple[float, ...]
     published: bool
@@ -83,25 +85,23 @@ class Laws:
         # In the order of their submits, so that any few of them can stand for all.
         self._waiting: dict[str, dict[Waiting, None]] = {}
         self._crowds: dict[str, Crowd] = {}
+        self._first = asyncio.Lock()
 
     async def of(self, video: Video, provider: Provider) -> Law:
         """The law this video's rendering follows; what the provider publishes fills the gaps."""
         return (await self._learned(video, provider)).law
 
-    @asynccontextmanager
-    async def waiting(self, video: Video, provider: Provider) -> AsyncIterator[Waiting]:
-        """The video is one of those that wait on its account, and tells what its looks show."""
-        learned = await self._learned(video, provider)
-        waiting = self._waiting_of(video, learned)
-        alike = self._waiting.setdefault(waiting.kind, {})
-        crowd = self._crowds.setdefault(waiting.account, Crowd())
-        alike[waiting] = None
-        crowd.join(learned.law)
-        try:
-            yield waiting
-        finally:
-            del alike[waiting]
-            crowd.leave(learned.law)
+    async def join(self, video: Video, provider: Provider) -> Waiting:
+        """The video is one of those that wait on its account, until it leaves."""
+        waiting = self._waiting_of(video, await self._learned(video, provider))
+        self._waiting.setdefault(waiting.kind, {})[waiting] = None
+        self._crowds.setdefault(waiting.account, Crowd()).join(waiting.law)
+        return waiting
+
+    def leave(self, waiting: Waiting) -> None:
+        """The video that joined waits no longer."""
+        del self._waiting[waiting.kind][waiting]
+        self._crowds[waiting.account].leave(waiting.law)
 
     async def pace(self, video: Video, provider: Provider, waiting: Waiting) -> tuple[Law, Pace]:
         """Its law, and how eagerly to look now that so many jobs wait on the account."""
@@ -116,10 +116,11 @@ class Laws:
     def _waiting_of(self, video: Video, learned: Learned) -> Waiting:
         submitted_at = video.timeline.submitted_at or self._clock.now()
         return Waiting(
-            kind=kind_of(video),
+            kind=learned.kind,
             account=video.provider,
             submitted_at=submitted_at,
             ticket=ticket_of(video.id, submitted_at, unit_s=self._unit_s),
+            law=learned.law,
             pace=learned.pace(submitted_at, self._unit_s),
         )
 
@@ -133,19 +134,24 @@ class Laws:
         kind = kind_of(video)
         if (fresh := self._fresh(kind)) is not None:
             return fresh
-        now_s = self._clock.monotonic()
         if (stale := self._known.get(kind)) is not None:
             # Of a crowd that finds it stale one learns anew, and the others use what was known.
-            self._known[kind] = replace(stale, at_s=now_s)
+            self._known[kind] = replace(stale, at_s=self._clock.monotonic())
+            return await self._learn(kind, video, provider)
+        async with self._first:
+            return self._fresh(kind) or await self._learn(kind, video, provider)
+
+    async def _learn(self, kind: str, video: Video, provider: Provider) -> Learned:
         published_s = provider.typical_s(video.request)
         prior = Prior(*published_s) if published_s else UNPUBLISHED.scaled(self._unit_s)
         ended = await self._history.recent(kind)
         waiting = self._waiting.get(kind, ())
         learned = self._known[kind] = Learned(
+            kind=kind,
             law=Law.learn(drawn(ended, waiting, alike=self._looks[video.provider].alike), prior),
             taught_at=tuple(sorted(record.submitted_at for record in ended)),
             published=published_s is not None,
-            at_s=now_s,
+            at_s=self._clock.monotonic(),
         )
         return learned
 

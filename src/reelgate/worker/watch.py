@@ -39,9 +39,12 @@ class Vigil:
     async def keep(self, pause: Pause) -> Video:
         """Look at the right moments until the video is ready, has failed or is out of time."""
         laws = self._tools.laws
-        with self._looks.waiting():
-            async with laws.waiting(self._video, self._provider) as waiting:
+        waiting = await laws.join(self._video, self._provider)
+        try:
+            with self._looks.waiting():
                 look = await self._watch_over(waiting, pause)
+        finally:
+            laws.leave(waiting)
         return await (self._give_up() if look is None else self._act(look, waiting))
 
     async def _watch_over(self, waiting: Waiting, pause: Pause) -> Ready | Failed | None:
