@@ -13,7 +13,6 @@ from reelgate.pacing.pace import (
     Pace,
     default_pace,
     next_look_s,
-    polling_looks,
     price_for_delay,
     price_for_looks,
 )
@@ -35,7 +34,6 @@ __all__ = [
     "default_pace",
     "drawn",
     "next_look_s",
-    "polling_looks",
     "price_for_delay",
     "price_for_looks",
     "ticket_of",
