@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
 import structlog
 from pgqueuer import Job, QueueManager, RetryRequested
+from pgqueuer.domain.types import QueueManagerId
 from pgqueuer.ports import RepositoryPort
 
 from reelgate.engine.base import HandBack, TakenOver
@@ -42,16 +44,19 @@ class Dispatch:
         carry: Callable[[str], Awaitable[None]],
         queue: RepositoryPort,
         rhythm: Rhythm,
+        carrier: UUID,
         forget_only: Callable[[Job], None] = lambda _: None,
     ) -> None:
         """Set the queue up.
 
         `carry` takes a video's id and returns once there is nothing left to do for it;
-        `forget_only` is told a job that has ended here but not in the queue.
+        `carrier` is who takes jobs out of the queue here; `forget_only` is told a job that has
+        ended here but not in the queue.
         """
         self._carry = carry
         self._queue = queue
         self._rhythm = rhythm
+        self._carrier = QueueManagerId(carrier)
         self._forget_only = forget_only
         self._managers: list[QueueManager] = []
         self._running: asyncio.Task[None] | None = None
@@ -109,6 +114,7 @@ class Dispatch:
 
     def _manager(self) -> QueueManager:
         manager = QueueManager(self._queue)
+        manager.queue_manager_id = self._carrier
         manager.entrypoint(ENTRYPOINT)(self._handle)
         self._managers.append(manager)
         return manager

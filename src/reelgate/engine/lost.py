@@ -11,7 +11,7 @@ from reelgate.engine.dispatch import Dispatch
 
 log = structlog.get_logger()
 
-BEATS_PER_SEARCH = 6
+BEATS_PER_SEARCH = 15
 LOST = """
     SELECT id FROM videos
     WHERE state NOT IN ('completed', 'failed') AND provider = ANY($1::text[]) AND NOT EXISTS (

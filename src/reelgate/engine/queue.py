@@ -44,7 +44,11 @@ class SharedQueue(Queries):
         """Put a job back, and tell the others: PgQueuer itself notifies of new jobs only."""
         await super().retry_job(job, delay, traceback_record)
         if not delay:
-            await self.driver.notify(self.qbe.settings.channel, self._changed())
+            await self.tell()
+
+    async def tell(self) -> None:
+        """Let every process look at the queue."""
+        await self.driver.notify(self.qbe.settings.channel, self._changed())
 
     def _changed(self) -> str:
         event = TableChangedEvent(

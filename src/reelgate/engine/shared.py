@@ -9,6 +9,7 @@ from datetime import timedelta
 from reelgate.engine.dispatch import Dispatch, Rhythm
 from reelgate.engine.driver import PatientDriver
 from reelgate.engine.lost import LostJobs
+from reelgate.engine.orphans import Orphans, carrier_id
 from reelgate.engine.queue import SharedQueue
 from reelgate.store.line import Line
 from reelgate.store.postgres import Server
@@ -39,7 +40,8 @@ class SharedDispatch:
         async with self._server.pool(POOL, synchronous_commit="off") as pool:
             driver = PatientDriver(pool, self._line)
             queue = SharedQueue(driver)
-            dispatch = Dispatch(carry, queue, RHYTHM, queue.leave)
+            dispatch = Dispatch(carry, queue, RHYTHM, carrier_id(self._server.process), queue.leave)
+            Orphans(queue, self._line)
             lost = LostJobs(dispatch, self._providers)
             self._line.at_connect(lost.find)
             self._line.at_beat(lost.find_now_and_then)

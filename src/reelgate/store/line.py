@@ -17,7 +17,7 @@ Listener = Callable[[str], None]
 Duty = Callable[[asyncpg.Connection], Awaitable[None]]
 """Something to do on the line."""
 
-BEAT_S = 5.0
+BEAT_S = 2.0
 ANSWER_TIMEOUT_S = 10.0
 """A server that says nothing for so long is gone, whatever the socket says."""
 RECONNECT_S = 0.5
