@@ -19,7 +19,8 @@
     ├── InternalError               500  internal_error
     ├── Overloaded                  503  overloaded
     ├── ShuttingDown                503  shutting_down
-    ├── StorageFailed               507  storage_failed
+    ├── StorageFailed               507  storage_failed            waiting helps
+    │   └── TooLargeToKeep          507  storage_failed
     ├── Cancelled                   409  cancelled
     ├── SubmissionUnknown           502  submission_unknown
     └── UpstreamError               502  upstream_failed
@@ -209,6 +210,14 @@ class StorageFailed(ReelgateError):
 
     code = "storage_failed"
     status = 507
+    temporary: ClassVar[bool] = True
+    """Does waiting help? A full disk is freed, a bucket comes back."""
+
+
+class TooLargeToKeep(StorageFailed):
+    """The finished video is larger than what this gateway keeps."""
+
+    temporary = False
 
 
 class Cancelled(ReelgateError):

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reelgate.errors import SubmissionUnknown, UpstreamBadResponse, UpstreamError
+from reelgate.errors import (
+    ReelgateError,
+    StorageFailed,
+    SubmissionUnknown,
+    UpstreamBadResponse,
+    UpstreamError,
+)
 from reelgate.video import Failure
 
 BASE_S = 1.0
@@ -54,6 +60,19 @@ def after_failed_submit(
     if error.temporary and patient and attempts < limit:
         return SendAgain(pause_s(error, attempts, draw))
     return failure_of(error)
+
+
+def may_fetch_again(
+    error: ReelgateError, *, attempts: int, limit: int, waited_s: float, patience_s: float
+) -> bool:
+    """Whether a ready video's file is fetched once more after an error.
+
+    The upstream is asked so many times; our own storage has so long a time, for a full disk is
+    freed by somebody, and the video has been paid for.
+    """
+    if isinstance(error, StorageFailed):
+        return error.temporary and waited_s < patience_s
+    return attempts < limit
 
 
 def unknown_outcome(error: UpstreamError) -> Failure:

@@ -14,6 +14,7 @@ import pytest
 from reelgate.errors import StorageFailed
 from reelgate.media.keep import Keeper
 from reelgate.media.storage import Storage, open_storage
+from tests import tiny_disk as tiny_disks
 
 from .movies import asset, movie, padded
 
@@ -22,13 +23,8 @@ DISK_BYTES = 1024 * 1024
 
 @pytest.fixture
 def tiny_disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tiny", str(folder)]
-    if subprocess.run(mount, check=False, capture_output=True).returncode != 0:
-        pytest.skip("this user may not mount a file system")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    with tiny_disks.tiny_disk(tmp_path / "disk", DISK_BYTES) as disk:
+        yield disk
 
 
 async def _keys(storage: Storage) -> set[str]:

@@ -8,13 +8,21 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from reelgate.errors import RateLimited, UpstreamError
+from reelgate.errors import (
+    AnswerLost,
+    RateLimited,
+    ReelgateError,
+    StorageFailed,
+    TooLargeToKeep,
+    UpstreamError,
+)
 from reelgate.retry import (
     CAP_S,
     LONGEST_RETRY_AFTER_S,
     SendAgain,
     after_failed_submit,
     backoff_s,
+    may_fetch_again,
     pause_s,
 )
 from reelgate.video import Failure
@@ -109,3 +117,21 @@ def test_too_long_a_wait_is_reported_instead(retry_after_s: float, again: bool) 
     assert isinstance(decision, SendAgain) is again
     if isinstance(decision, Failure):
         assert decision.retry_after_s == retry_after_s
+
+
+@pytest.mark.parametrize(
+    ("error", "attempts", "waited_s", "again"),
+    [
+        (StorageFailed(), 0, 0.0, True),
+        (StorageFailed(), 99, 239.0, True),
+        (StorageFailed(), 0, 240.0, False),
+        (TooLargeToKeep(), 0, 0.0, False),
+        (AnswerLost(), 4, 9999.0, True),
+        (AnswerLost(), 5, 0.0, False),
+    ],
+)
+def test_a_file_waits_for_our_storage_by_the_clock_and_for_the_upstream_by_count(
+    error: ReelgateError, attempts: int, waited_s: float, *, again: bool
+) -> None:
+    asked = may_fetch_again(error, attempts=attempts, limit=5, waited_s=waited_s, patience_s=240.0)
+    assert asked == again

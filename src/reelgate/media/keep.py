@@ -68,7 +68,8 @@ class Keeper:
         Raises:
             UpstreamBadResponse: what the upstream serves is no playable MP4.
             AnswerLost: it broke off; fetching it again may help.
-            StorageFailed: it is too large, or could not be stored; nothing stays behind.
+            TooLargeToKeep: by the limits.
+            StorageFailed: it could not be stored; nothing stays behind.
             UpstreamError: whatever reading `asset` raises.
         """
         with self._scratch.file() as path:

@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from reelgate.errors import AnswerLost, UpstreamBadResponse
+from reelgate.errors import AnswerLost, TooLargeToKeep, UpstreamBadResponse
 from reelgate.media.boxes import HEAD_BYTES, is_mp4
-from reelgate.media.failures import storage_failed
 from reelgate.media.scratch import append
 
 _WRITE_BYTES = 1024 * 1024
@@ -64,7 +63,8 @@ async def receive(asset: Incoming, path: Path, limits: Limits) -> Received:
     Raises:
         UpstreamBadResponse: it is something else than an MP4.
         AnswerLost: it broke off before its declared length.
-        StorageFailed: it is too large, or the disk is full.
+        TooLargeToKeep: by the limits.
+        StorageFailed: the disk is full.
         UpstreamError: whatever reading it raises.
     """
     _check_size(asset.length_bytes or 0, limits)
@@ -109,7 +109,8 @@ class _Intake:
 
 def _check_size(size_bytes: int, limits: Limits) -> None:
     if size_bytes > limits.max_file_bytes:
-        raise storage_failed(f"it is larger than the limit of {limits.max_file_bytes} bytes")
+        message = f"The finished video is larger than the limit of {limits.max_file_bytes} bytes."
+        raise TooLargeToKeep(message)
 
 
 def _check_complete(size_bytes: int, declared_bytes: int | None) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import structlog
 
 from reelgate.errors import StorageFailed, UpstreamError, VideoExpired
-from reelgate.retry import backoff_s
+from reelgate.retry import backoff_s, may_fetch_again
 from reelgate.store.videos import LostRace
 from reelgate.video import Failure, KeptFile, State, Video
 from reelgate.worker.ending import fail
@@ -39,18 +39,27 @@ async def tidy(video: Video, tools: Tools) -> None:
 
 async def fetch_patiently(video: Video, tools: Tools, pause: Pause) -> Video:
     """Try as often as it helps."""
-    attempt = 1
+    limits = tools.limits
+    began_s = tools.clock.monotonic()
+    failures = upstream_failures = 0
     while True:
         try:
             file = await pause.until(video, keep(video, tools))
         except (UpstreamError, VideoExpired, StorageFailed) as error:
-            log.warning("fetch_failed", video=video.id, error=error.message, attempt=attempt)
-            if isinstance(error, StorageFailed) or attempt == tools.limits.fetch_attempts:
+            failures += 1
+            upstream_failures += not isinstance(error, StorageFailed)
+            log.warning("fetch_failed", video=video.id, error=error.message, attempt=failures)
+            if not may_fetch_again(
+                error,
+                attempts=upstream_failures,
+                limit=limits.fetch_attempts,
+                waited_s=tools.clock.monotonic() - began_s,
+                patience_s=limits.storage_patience_s,
+            ):
                 return await fail(video, Failure(error.code, error.message), tools)
         else:
             return await complete(video, file, tools)
-        await pause.sleep(video, backoff_s(attempt, tools.dice.random()))
-        attempt += 1
+        await pause.sleep(video, backoff_s(failures, tools.dice.random()))
 
 
 async def keep(video: Video, tools: Tools) -> KeptFile | None:

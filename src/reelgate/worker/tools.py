@@ -22,6 +22,8 @@ class Limits:
 
     submit_attempts: int = 8
     fetch_attempts: int = 5
+    storage_patience_s: float = 240.0
+    """Somewhat less than a blocking caller waits: it is told the reason then."""
     job_timeout_s: float = 3600.0
     retention_s: float | None = None
     submit_lease_s: float = 0.0

@@ -1,0 +1,25 @@
+"""A video that is ready while the disk is full."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import structlog
+
+from tests.gateway.world import a_gateway, a_prompt, soon
+from tests.tiny_disk import resize, tiny_disk
+
+MIB = 1024 * 1024
+
+
+async def test_a_paid_video_waits_for_room_and_is_kept_once_there_is_some(tmp_path: Path) -> None:
+    with tiny_disk(tmp_path / "disk", MIB) as disk, structlog.testing.capture_logs() as log:
+        async with a_gateway(tmp_path, storage_url=str(disk / "videos")) as gateway:
+            prompt = a_prompt()
+            await gateway.generate(prompt, headers={"Prefer": "respond-async"})
+            await soon(lambda: any(line["event"] == "fetch_failed" for line in log))
+            assert [row["state"] for row in gateway.rows(prompt)] == ["fetching"]
+
+            resize(disk, 128 * MIB)
+            await soon(lambda: gateway.rows(prompt)[0]["state"] == "completed")
+            assert gateway.rows(prompt)[0]["attempts"] == 1
