@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -27,3 +27,14 @@ def resize(disk: Path, size_bytes: int) -> None:
     """Give a disk another size, while it is in use."""
     remount = ["mount", "-o", f"remount,size={size_bytes}", str(disk)]
     subprocess.run(remount, check=True)
+
+
+@contextmanager
+def fill(disk: Path) -> Iterator[None]:
+    """Leave not a byte free meanwhile."""
+    filler = disk / "filler"
+    with suppress(OSError), filler.open("wb", buffering=0) as file:
+        while file.write(bytes(4096)):
+            pass
+    yield
+    filler.unlink()

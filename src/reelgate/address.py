@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from pathlib import Path
+
+import structlog
+
+log = structlog.get_logger()
 
 FILE_NAME = "server.url"
 
@@ -11,11 +16,15 @@ FILE_NAME = "server.url"
 def leave_address(folder: Path, url: str) -> None:
     """Write down that the gateway of this folder is reached at `url`.
 
-    The file appears whole or not at all, so that nobody reads half an address.
+    The file appears whole or not at all, so that nobody reads half an address. A full disk is no
+    reason not to serve: without the file the gateway is found by its address only.
     """
     partial = folder / f"{FILE_NAME}.new"
-    partial.write_text(f"{url}\n", encoding="utf-8")
-    partial.replace(folder / FILE_NAME)
+    try:
+        partial.write_text(f"{url}\n", encoding="utf-8")
+        partial.replace(folder / FILE_NAME)
+    except OSError as error:
+        log.warning("address_not_left", error=os.strerror(error.errno or 0))
 
 
 def remove_address(folder: Path, url: str) -> None:

@@ -1,4 +1,4 @@
-"""A video that is ready while the disk is full."""
+"""What is done while the disk is full."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from pathlib import Path
 
 import structlog
 
+from tests.databases import databases
 from tests.gateway.world import a_gateway, a_prompt, soon
-from tests.tiny_disk import resize, tiny_disk
+from tests.tiny_disk import fill, resize, tiny_disk
 
 MIB = 1024 * 1024
 
@@ -23,3 +24,10 @@ async def test_a_paid_video_waits_for_room_and_is_kept_once_there_is_some(tmp_pa
             resize(disk, 128 * MIB)
             await soon(lambda: gateway.rows(prompt)[0]["state"] == "completed")
             assert gateway.rows(prompt)[0]["attempts"] == 1
+
+
+async def test_a_gateway_starts_on_a_disk_that_takes_no_byte_more(tmp_path: Path) -> None:
+    with tiny_disk(tmp_path / "disk", MIB) as disk, fill(disk):
+        database = databases.url_of(tmp_path) or f"sqlite:///{tmp_path}/elsewhere.sqlite"
+        async with a_gateway(disk, database_url=database, storage_url=str(tmp_path)) as gateway:
+            assert (await gateway.call("GET", "/health")).status == 200

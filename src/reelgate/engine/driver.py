@@ -13,7 +13,7 @@ from pgqueuer.domain.settings import db_settings
 from pgqueuer.ports.driver import Driver, NotifyCallback
 
 from reelgate.store.line import Line
-from reelgate.store.postgres import DRIVER_ERRORS, is_broken_line
+from reelgate.store.postgres import DRIVER_ERRORS, OUT_OF_ROOM, is_broken_line
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -27,8 +27,8 @@ class PatientDriver(Driver):
     """PgQueuer's way to the database: it waits for a database that is away.
 
     PgQueuer gives up at the first error and would then take no new work before its last job has
-    ended. All its statements may be run twice: what was taken by a lost answer is taken over when
-    its heartbeat is missed.
+    ended, or forget a job that it could not put back while the disk was full. All its statements
+    may be run twice: what was taken by a lost answer is taken over when its heartbeat is missed.
     """
 
     def __init__(self, pool: asyncpg.Pool, line: Line) -> None:
@@ -39,7 +39,7 @@ class PatientDriver(Driver):
         line.listen(db_settings().channel, self._heard)
 
     async def fetch(self, query: str, *args: object) -> list[dict[str, object]]:
-        """Run a query, again and again while the line is broken."""
+        """Run a query, again and again while the line is broken or the server is out of room."""
 
         async def attempt() -> list[dict[str, object]]:
             return [dict(row) for row in await self._pool.fetch(query, *args)]
@@ -47,7 +47,7 @@ class PatientDriver(Driver):
         return await self._patiently(attempt)
 
     async def execute(self, query: str, *args: object) -> str:
-        """Run a statement, again and again while the line is broken."""
+        """Run a statement, again and again while that may help."""
         return await self._patiently(lambda: self._pool.execute(query, *args))
 
     async def notify(self, channel: str, payload: str) -> None:
@@ -90,7 +90,8 @@ class PatientDriver(Driver):
                 return await attempt()
             except DRIVER_ERRORS as error:
                 tries_left -= self._shutdown.is_set()
-                if not is_broken_line(error) or not tries_left:
+                helps = is_broken_line(error) or isinstance(error, OUT_OF_ROOM)
+                if not helps or not tries_left:
                     raise
                 log.warning("queue_unreachable", error=str(error))
             await asyncio.sleep(RETRY_S)

@@ -89,6 +89,9 @@ class Line:
             await asyncio.sleep(RECONNECT_S)
         else:
             log.info("database_line_up")
+            if self._lost.is_set():
+                # The server lets us in and refuses the rest: its disk is full, perhaps.
+                await asyncio.sleep(RECONNECT_S)
 
     async def _connect(self) -> None:
         connection = await self._server.connect(**KEEPALIVE)

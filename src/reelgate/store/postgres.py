@@ -39,6 +39,8 @@ BROKEN_LINE = (
     asyncpg.CrashShutdownError,
     asyncpg.CannotConnectNowError,
 )
+OUT_OF_ROOM = asyncpg.InsufficientResourcesError
+"""A full disk, above all: the line stands, and the same statement may do better later."""
 
 
 @dataclass(frozen=True, slots=True)
