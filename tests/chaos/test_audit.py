@@ -2,86 +2,130 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
 
-from chaos.audit import Findings, Row, audit
+from chaos.audit import Evidence, audit
 from chaos.callers import Manner, Order
+from chaos.receiver import Arrival
+from chaos.rows import Row
 from chaos.takeover import Claim, Death, takeovers_s
 
-GOOD = Row("video_1", "a cat", "completed", "up-1", None, "aa")
+GOOD = Row("video_1", "a cat", "completed", "up-1", None, "aa", "video_1.mp4")
+SECOND = replace(GOOD, id="video_2", provider_id="up-2", sha256="bb", file_key="video_2.mp4")
 JOB = {"prompt": "a cat", "id": "up-1"}
-FILES = {"up-1": "aa"}
+SECOND_JOB = {"prompt": "a cat", "id": "up-2"}
+UPSTREAM = {"up-1": "aa", "up-2": "bb"}
+KEPT = {"video_1.mp4": "aa", "video_2.mp4": "bb"}
 
 
 def an_order(manner: Manner = Manner.KEYED, asks: int = 1, outcome: str = "completed") -> Order:
-    return Order("a cat", manner, asks, {"video_1"}, outcome, "video_1")
+    return Order("a cat", manner, asks, told_ids={"video_1"}, outcome=outcome, final_id="video_1")
 
 
-def found(findings: Findings) -> set[str]:
+def told_of(rows: Sequence[Row]) -> list[Arrival]:
+    return [
+        Arrival("/all", f"msg_{row.id}", f"video.{row.state}", row.id, is_genuine=True)
+        for row in rows
+        if row.is_over
+    ]
+
+
+def found(
+    order: Order,
+    rows: Sequence[Row],
+    accepted: Sequence[Mapping[str, str]] = (JOB,),
+    *,
+    upstream: Mapping[str, str] = UPSTREAM,
+    kept: Mapping[str, str] = KEPT,
+    arrivals: Sequence[Arrival] | None = None,
+) -> set[str]:
     """The kinds of promise that were broken, by their first word."""
+    heard = told_of(rows) if arrivals is None else arrivals
+    findings = audit(Evidence([order], rows, accepted, upstream, kept, heard))
     return {kind.split()[0] for kind, broken in findings.all().items() if broken}
 
 
 def test_a_video_made_once_and_kept_breaks_no_promise() -> None:
-    assert found(audit([an_order()], [GOOD], [JOB], FILES)) == set()
+    assert found(an_order(), [GOOD]) == set()
 
 
 def test_a_job_that_a_caller_was_told_of_and_that_is_gone_is_lost() -> None:
-    assert "lost" in found(audit([an_order()], [], [], {}))
+    assert "lost" in found(an_order(), [], [])
 
 
 def test_a_job_without_an_end_is_unfinished() -> None:
-    row = replace(GOOD, state="rendering")
-    assert "unfinished" in found(audit([an_order()], [row], [JOB], FILES))
+    assert "unfinished" in found(an_order(), [replace(GOOD, state="rendering")])
 
 
 def test_a_keyed_request_submitted_twice_is_doubled() -> None:
-    jobs = [JOB, {"prompt": "a cat", "id": "up-2"}]
-    assert "doubled" in found(audit([an_order(asks=5)], [GOOD], jobs, FILES))
+    assert "doubled" in found(an_order(asks=5), [GOOD], [JOB, SECOND_JOB])
 
 
 def test_two_jobs_for_one_keyed_request_are_doubled_even_if_one_was_never_sent() -> None:
-    rows = [GOOD, Row("video_2", "a cat", "failed", None, "cancelled", None)]
-    assert "doubled" in found(audit([an_order()], rows, [JOB], FILES))
+    rows = [GOOD, Row("video_2", "a cat", "failed", failure="cancelled")]
+    assert "doubled" in found(an_order(), rows)
 
 
 @pytest.mark.parametrize(("asks", "expected"), [(1, {"doubled"}), (2, set())])
 def test_a_bare_request_may_be_submitted_as_often_as_it_was_sent(
     asks: int, expected: set[str]
 ) -> None:
-    rows = [GOOD, replace(GOOD, id="video_2", provider_id="up-2", sha256="bb")]
-    jobs = [JOB, {"prompt": "a cat", "id": "up-2"}]
     order = an_order(Manner.BARE, asks)
-    assert found(audit([order], rows, jobs, FILES | {"up-2": "bb"})) == expected
+    assert found(order, [GOOD, SECOND], [JOB, SECOND_JOB]) == expected
 
 
 def test_an_accepted_job_that_no_video_knows_of_is_orphaned() -> None:
     jobs = [JOB, {"prompt": "a dog", "id": "up-9"}]
-    assert found(audit([an_order()], [GOOD], jobs, FILES)) == {"orphaned"}
+    assert found(an_order(), [GOOD], jobs) == {"orphaned"}
 
 
 def test_a_failure_that_says_the_submit_may_have_been_accepted_excuses_one() -> None:
-    row = Row("video_1", "a cat", "failed", None, "submission_unknown", None)
-    order = an_order(outcome="submission_unknown")
-    assert found(audit([order], [row], [JOB], {})) == set()
+    row = Row("video_1", "a cat", "failed", failure="submission_unknown")
+    assert found(an_order(outcome="submission_unknown"), [row]) == set()
 
 
 def test_an_honest_failure_that_excludes_acceptance_excuses_nothing() -> None:
-    row = Row("video_1", "a cat", "failed", None, "rate_limited", None)
-    order = an_order(outcome="rate_limited")
-    assert found(audit([order], [row], [JOB], {})) == {"orphaned"}
+    row = Row("video_1", "a cat", "failed", failure="rate_limited")
+    assert found(an_order(outcome="rate_limited"), [row]) == {"orphaned"}
 
 
 def test_a_caller_who_was_told_something_else_is_contradicted() -> None:
-    assert found(audit([an_order(outcome="upstream_failed")], [GOOD], [JOB], FILES)) == {
-        "contradicted"
+    assert found(an_order(outcome="upstream_failed"), [GOOD]) == {"contradicted"}
+
+
+def test_an_answer_that_is_no_json_is_unreadable() -> None:
+    order = an_order()
+    order.unreadable.append("500 'Internal Server Error'")
+    assert found(order, [GOOD]) == {"unreadable"}
+
+
+def test_a_file_that_differs_from_the_upstreams_by_a_byte_is_damaged() -> None:
+    assert found(an_order(), [GOOD], upstream={"up-1": "ab"}) == {"damaged"}
+
+
+@pytest.mark.parametrize("kept", [{"video_1.mp4": "ab"}, {}], ids=["changed", "gone"])
+def test_a_file_that_changed_after_it_was_kept_is_damaged(kept: dict[str, str]) -> None:
+    assert found(an_order(), [GOOD], kept=kept) == {"damaged"}
+
+
+def test_a_video_whose_end_nobody_was_told_of_is_untold() -> None:
+    assert found(an_order(), [GOOD], arrivals=[]) == {"untold"}
+
+
+def test_webhooks_of_strangers_are_invented_or_forged() -> None:
+    stranger = Arrival("/all", "msg_9", "video.completed", "video_9", is_genuine=False)
+    assert found(an_order(), [GOOD], arrivals=[*told_of([GOOD]), stranger]) == {
+        "invented",
+        "forged",
     }
 
 
-def test_a_kept_file_that_differs_by_a_byte_is_damaged() -> None:
-    assert found(audit([an_order()], [GOOD], [JOB], {"up-1": "ab"})) == {"damaged"}
+def test_two_ends_of_one_video_are_misordered() -> None:
+    again = replace(told_of([GOOD])[0], id="msg_9")
+    assert found(an_order(), [GOOD], arrivals=[*told_of([GOOD]), again]) == {"misordered"}
 
 
 def test_a_takeover_is_measured_from_the_kill_to_the_next_claim() -> None:

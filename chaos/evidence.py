@@ -1,0 +1,89 @@
+"""Collects what the audit looks at, once everything has come to rest."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import aiohttp
+
+from chaos.audit import Evidence
+from chaos.callers import Order
+from chaos.cluster import Cluster
+from chaos.rows import Row
+
+SETTLE_TIMEOUT_S = 300.0
+POLL_S = 0.5
+AT_ONCE = 16
+READS = 3
+
+
+async def settled(cluster: Cluster) -> None:
+    """Wait until no video and no webhook goes on, or for so long that one never will."""
+    deadline_s = time.monotonic() + SETTLE_TIMEOUT_S
+    while time.monotonic() < deadline_s:
+        rows = await cluster.database.rows()
+        if all(row.is_over for row in rows) and not await cluster.database.pending_webhooks():
+            return
+        await asyncio.sleep(POLL_S)
+
+
+async def collected(cluster: Cluster, orders: Sequence[Order]) -> Evidence:
+    """What everybody says."""
+    rows = await cluster.database.rows()
+    return Evidence(
+        orders=orders,
+        rows=rows,
+        accepted=await accepted(cluster),
+        upstream_sha256=await upstream_sha256(cluster, rows),
+        kept_sha256=await asyncio.to_thread(kept_sha256, cluster.site.storage, rows),
+        arrivals=tuple(cluster.receiver.arrivals),
+    )
+
+
+async def accepted(cluster: Cluster) -> list[dict[str, str]]:
+    """The upstream's own record of accepted jobs."""
+    async with cluster.session.get(f"{cluster.sandbox.url}/_sandbox/jobs") as response:
+        answer = await response.json()
+    return [{"prompt": job["prompt"], "id": job["id"]} for job in answer["data"]]
+
+
+def kept_sha256(storage: Path, rows: Sequence[Row]) -> dict[str, str]:
+    """The digest of each completed video's file as it lies in the storage, by its key."""
+    keys = [row.file_key for row in rows if row.state == "completed" and row.file_key]
+    files = {key: storage / key for key in keys}
+    return {
+        key: hashlib.sha256(file.read_bytes()).hexdigest()
+        for key, file in files.items()
+        if file.exists()
+    }
+
+
+async def upstream_sha256(cluster: Cluster, rows: Sequence[Row]) -> dict[str, str]:
+    """The digest of each completed video's file as the upstream serves it, by its id there."""
+    ids = [row.provider_id for row in rows if row.state == "completed" and row.provider_id]
+    gate = asyncio.Semaphore(AT_ONCE)
+    digests = await asyncio.gather(*(digest(cluster, provider_id, gate) for provider_id in ids))
+    return dict(zip(ids, digests, strict=True))
+
+
+async def digest(cluster: Cluster, provider_id: str, gate: asyncio.Semaphore) -> str:
+    """Read a file more than once where need be: the upstream still cuts some files off once."""
+    async with gate:
+        for _ in range(READS - 1):
+            try:
+                return await read(cluster, provider_id)
+            except aiohttp.ClientPayloadError:
+                continue
+        return await read(cluster, provider_id)
+
+
+async def read(cluster: Cluster, provider_id: str) -> str:
+    """The digest of a file, read once."""
+    url = f"{cluster.sandbox.url}/processed/{provider_id}"
+    async with cluster.session.get(url) as response:
+        response.raise_for_status()
+        return hashlib.sha256(await response.read()).hexdigest()

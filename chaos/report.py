@@ -1,0 +1,60 @@
+"""Tells what was done, what came of it, and what was promised in vain."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from chaos.audit import Findings
+from chaos.blows import Blow
+from chaos.callers import Order
+from chaos.receiver import Arrival, Mood
+
+EXAMPLES = 5
+
+
+def print_blows(did: Mapping[Blow, int], possible: set[Blow], took_s: float) -> None:
+    """Every kind, those that could not be done here as well."""
+    print(f"\ndone to the cluster in {took_s:.0f} s:")
+    for blow in sorted(Blow, key=lambda blow: -did.get(blow, 0)):
+        reason = "" if blow in possible else "  NOT POSSIBLE HERE"
+        print(f"  {did.get(blow, 0):5d}  {blow.value}{reason}")
+
+
+def print_outcomes(orders: Sequence[Order]) -> None:
+    """What the callers were told."""
+    print("\nwhat the callers were told:")
+    for outcome, count in Counter(order.outcome for order in orders).most_common():
+        print(f"  {count:5d}  {outcome}")
+
+
+def print_webhooks(did: Mapping[Mood, int], arrivals: Sequence[Arrival]) -> None:
+    """What the endpoint did, and what it heard."""
+    different = len({(one.path, one.id) for one in arrivals})
+    print("\nwhat the webhooks' endpoint did:")
+    for mood, count in sorted(did.items(), key=lambda entry: -entry[1]):
+        print(f"  {count:5d}  {mood.value}")
+    print(f"  {different:5d}  messages noted in the end, {len(arrivals) - different} repetitions")
+
+
+def print_takeovers(waits_s: Sequence[float]) -> None:
+    """How long the jobs of the dead waited; the waits in ascending order."""
+    if not waits_s:
+        return
+    last_s = waits_s[min(len(waits_s) - 1, int(len(waits_s) * 0.99))]
+    print(
+        f"\ntakeover of {len(waits_s)} jobs after a kill: "
+        f"median {statistics.median(waits_s):.1f} s, p99 {last_s:.1f} s, "
+        f"longest {waits_s[-1]:.1f} s"
+    )
+
+
+def print_findings(findings: Findings) -> None:
+    """Every promise, and how often it was broken."""
+    print("\naudit:")
+    for promise, broken in findings.all().items():
+        print(f"  {len(broken):5d}  {promise}")
+        for example in broken[:EXAMPLES]:
+            print(f"         {example}")
+    print(f"\n{'ALL PROMISES KEPT' if not findings.count else 'PROMISES BROKEN'}")

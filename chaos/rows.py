@@ -1,0 +1,43 @@
+"""What the database says of a video, as far as the audit asks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A video in the database; `file_key` is where its file is kept."""
+
+    id: str
+    prompt: str
+    state: str
+    provider_id: str | None = None
+    failure: str | None = None
+    sha256: str | None = None
+    file_key: str | None = None
+    webhook_url: str | None = None
+
+    @classmethod
+    def of(cls, columns: Mapping[str, Any]) -> Row:
+        """Read the columns that matter here."""
+        failure = json.loads(columns["failure"]) if columns["failure"] else {}
+        file = json.loads(columns["file"]) if columns["file"] else {}
+        return cls(
+            id=columns["id"],
+            prompt=json.loads(columns["request"])["prompt"],
+            state=columns["state"],
+            provider_id=columns["provider_id"],
+            failure=failure.get("code"),
+            sha256=file.get("sha256"),
+            file_key=file.get("key"),
+            webhook_url=columns["webhook_url"],
+        )
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has come to its end."""
+        return self.state in {"completed", "failed"}
