@@ -14,9 +14,11 @@ from chaos.receiver import Arrival, Mood
 EXAMPLES = 5
 
 
-def print_blows(did: Mapping[Blow, int], possible: set[Blow], took_s: float) -> None:
+def print_blows(
+    did: Mapping[Blow, int], possible: set[Blow], took_s: float, settled_s: float
+) -> None:
     """Every kind, those that could not be done here as well."""
-    print(f"\ndone to the cluster in {took_s:.0f} s:")
+    print(f"\ndone to the cluster in {took_s:.0f} s, which came to rest {settled_s:.0f} s later:")
     for blow in sorted(Blow, key=lambda blow: -did.get(blow, 0)):
         reason = "" if blow in possible else "  NOT POSSIBLE HERE"
         print(f"  {did.get(blow, 0):5d}  {blow.value}{reason}")
