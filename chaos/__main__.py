@@ -50,7 +50,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--gateways", type=int, default=4, help="1 with sqlite")
     parser.add_argument("--every-s", type=float, default=1.5, help="mean time between two blows")
-    parser.add_argument("--speed", type=float, default=30.0, help="of the upstream")
+    parser.add_argument("--speed", type=float, default=20.0, help="of the upstream")
     parser.add_argument(
         "--database",
         default="postgres",

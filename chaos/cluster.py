@@ -82,7 +82,7 @@ async def running_cluster(
         await receiver.start()
         stack.push_async_callback(receiver.stop)
         programs = tuple(
-            gateway_program(site, number, relay.port, receiver) for number in range(gateways)
+            gateway_program(site, number, relay.port, speed, receiver) for number in range(gateways)
         )
         for program in programs:
             program.start()
@@ -103,9 +103,10 @@ def sandbox_program(folder: Path, speed: float) -> Program:
     return Program("sandbox", command, {}, folder / "sandbox.log")
 
 
-def gateway_program(site: Site, number: int, relay_port: int, receiver: Receiver) -> Program:
-    """One gateway; all share a database, a storage and an upstream account."""
-    upstream = f"http://127.0.0.1:{relay_port}"
+def gateway_program(
+    site: Site, number: int, relay_port: int, speed: float, receiver: Receiver
+) -> Program:
+    """One gateway; all share a database, a storage and an upstream."""
     env = {
         "REELGATE_DATABASE_URL": site.database_url,
         "REELGATE_STORAGE_URL": str(site.storage),
@@ -117,11 +118,7 @@ def gateway_program(site: Site, number: int, relay_port: int, receiver: Receiver
         "REELGATE_WEBHOOK_SECRET": receiver.secret,
         "REELGATE_WEBHOOK_ALLOW_PRIVATE": "true",
         "REELGATE_WEBHOOK_EVENTS": "video.in_progress,video.completed,video.failed",
-        "IMAGINE_TOKEN": "chaos",
-        "IMAGINE_ORG_ID": "chaos",
-        "IMAGINE_API_URL": f"{upstream}/v1",
-        "IMAGINE_ASSET_URL": f"{upstream}/processed",
-        "IMAGINE_AUTH_URL": f"{upstream}/auth",
-        "IMAGINE_TEAM_URL": f"{upstream}/team",
+        "REELGATE_SANDBOX_URL": f"http://127.0.0.1:{relay_port}",
+        "REELGATE_SANDBOX_SPEED": str(speed),
     }
     return Program(f"gateway-{number}", ["serve"], env, site.folder / f"gateway-{number}.log")
