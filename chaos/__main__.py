@@ -35,10 +35,6 @@ def main() -> int:
     """Run as the arguments say; 0 when every promise was kept."""
     asked = arguments().parse_args()
     with folder(asked.keep) as place, site(asked.database, place, keep=bool(asked.keep)) as where:
-        print(
-            f"seed {asked.seed}: {asked.jobs} jobs, {asked.kills} kills, {asked.gateways} gateways",
-            flush=True,
-        )
         return asyncio.run(run(asked, where))
 
 
@@ -70,6 +66,7 @@ async def run(asked: argparse.Namespace, where: Site) -> int:
     dice = random.Random(asked.seed)
     wishes = orders(asked.jobs, dice)
     gateways = 1 if where.database_url.startswith("sqlite") else asked.gateways
+    print(f"seed {asked.seed}: {asked.jobs} jobs, {asked.kills} kills, {gateways} gateways")
     async with running_cluster(where, gateways, asked.speed, asked.seed) as cluster:
         began_s = time.monotonic()
         possible = possible_in(cluster)
@@ -132,7 +129,8 @@ def site(database: str, place: Path, *, keep: bool) -> Iterator[Site]:
     with small_disk(place / "storage", stays=keep) as storage_disk:
         storage = place / "storage" / "videos"
         if database != "postgres":
-            url = f"sqlite:///{place}/reelgate.sqlite" if database == "sqlite" else database
+            own = f"sqlite:///{place}/storage/reelgate.sqlite"
+            url = own if database == "sqlite" else database
             yield Site(place, storage, storage_disk, url, None, None)
             return
         with (
