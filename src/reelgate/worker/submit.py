@@ -11,7 +11,7 @@ import structlog
 from reelgate.errors import RateLimited, StorageFailed, UpstreamError
 from reelgate.pacing import Forecast
 from reelgate.providers.base import Submission
-from reelgate.retry import SendAgain, after_failed_submit, backoff_s
+from reelgate.retry import SendAgain, after_failed_submit
 from reelgate.store.account import Account, NotNow
 from reelgate.store.videos import LostRace
 from reelgate.video import Failure, State, Video
@@ -23,8 +23,10 @@ log = structlog.get_logger()
 
 INTENT_FRESH_S = 10.0
 """A process that was paused for longer between its intent to send and the sending does not send."""
-REMEMBER_ATTEMPTS = 20
-"""How often the database is tried for an accepted submit: some minutes. It has been paid for."""
+REMEMBER_S = 300.0
+"""How long the database is tried for an accepted submit: it has been paid for."""
+REMEMBER_PAUSE_S = 1.0
+"""No longer, or a process that dies soon after the database is back takes the answer with it."""
 
 
 async def submit(video: Video, place: Place, tools: Tools) -> tuple[Video, float]:
@@ -78,13 +80,15 @@ async def note_intent(video: Video, account: Account, tools: Tools) -> Video:
 
 async def remember(video: Video, submission: Submission, forecast: Forecast, tools: Tools) -> Video:
     """Write down what the upstream answered, however often the database must be asked."""
-    for failures in range(1, REMEMBER_ATTEMPTS):
+    gives_up_s = tools.clock.monotonic() + REMEMBER_S
+    while True:
         try:
             return await accepted(video, submission, forecast, tools)
         except StorageFailed as error:
             log.warning("submit_not_recorded", video=video.id, error=error.message)
-            await asyncio.sleep(backoff_s(failures, tools.dice.random()))
-    return await accepted(video, submission, forecast, tools)
+            if tools.clock.monotonic() >= gives_up_s:
+                raise
+        await asyncio.sleep(REMEMBER_PAUSE_S)
 
 
 async def accepted(video: Video, submission: Submission, forecast: Forecast, tools: Tools) -> Video:
