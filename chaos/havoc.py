@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from chaos.blows import Blow
 from chaos.cluster import Cluster
 from chaos.disk import Disk
+from chaos.logs import read_logs
 from chaos.programs import Program
 from chaos.takeover import Death
 
@@ -18,6 +19,8 @@ PAUSE_LONGER_THAN_HEARTBEAT_S = 14.0
 DOWN_S = (0.0, 2.0)
 FULL_S = (1.0, 3.0)
 STORAGE_FULL_S = (3.0, 6.0)
+SHORTLY_S = (0.5, 0.5)
+UNMET_S = 15.0
 SLOW_S = (1.0, 3.0)
 DELAY_S = (0.2, 1.0)
 TICK_S = 0.05
@@ -108,8 +111,17 @@ class Havoc:
             self._lasting.add(asyncio.create_task(self._fill_for_a_while(disk)))
 
     async def _fill_for_a_while(self, disk: Disk) -> None:
+        """Until a video's file has met it, as the gateways' logs tell."""
+        gives_up_s = time.monotonic() + UNMET_S
+        met = await self._times_met()
         await self._hold_full(disk, STORAGE_FULL_S)
+        while time.monotonic() < gives_up_s and await self._times_met() == met:
+            await self._hold_full(disk, SHORTLY_S)
         disk.free()
+
+    async def _times_met(self) -> int:
+        logged = await asyncio.to_thread(read_logs, self._cluster.site.folder)
+        return logged.full_disks
 
     async def _fill_database(self) -> None:
         """First its statements fail, and then its log: the server itself does not survive that."""
