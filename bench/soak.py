@@ -58,9 +58,6 @@ class Samples:
             await asyncio.sleep(SAMPLE_S)
 
 
-WARM_UP_CALLERS = 8
-
-
 def run(minutes: float = 2.0, per_s: float = 3.0) -> dict[str, Any]:
     """Load a gateway for so long."""
     prepare_process()
