@@ -39,12 +39,13 @@ class PostgresDatabase:
 
     is_shared = True
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, *, pool_size: int = POSTGRES_POOL) -> None:
+        """`pool_size`: connections in use at once."""
         self.server = Server.at(url)
         self._engine: AsyncEngine = create_async_engine(
             "postgresql+asyncpg://",
             async_creator=self.server.connect,
-            pool_size=POSTGRES_POOL,
+            pool_size=pool_size,
             max_overflow=0,
         )
         self._commits = self.group(run_all)

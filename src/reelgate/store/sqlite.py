@@ -34,10 +34,11 @@ class SqliteDatabase:
     """There is only one."""
     is_shared = False
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, readers: int = SQLITE_READERS) -> None:
+        """`readers`: threads that read."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self._writer = ThreadPoolExecutor(1, "sqlite-write")
-        self._readers = ThreadPoolExecutor(SQLITE_READERS, "sqlite-read")
+        self._readers = ThreadPoolExecutor(readers, "sqlite-read")
         # A writer takes its lock at once: one that read first could be refused it for ever.
         self._writing = ThreadConnections(sqlite_engine(path, "BEGIN IMMEDIATE"))
         self._reading = ThreadConnections(sqlite_engine(path, "BEGIN"))
