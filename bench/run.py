@@ -44,15 +44,12 @@ class Benchmark:
     report: Callable[[Any], str]
 
 
-def other(script: str, quick: Sequence[str], full: Sequence[str]) -> Callable[[bool], Any]:
-    """A benchmark that is a program of its own and prints JSON."""
-
-    def run(in_full: bool) -> Any:  # noqa: ANN401, FBT001 - it is whatever JSON the script prints
-        command = [sys.executable, str(HERE / script), "--json", *(full if in_full else quick)]
-        told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-        return json.loads(told.strip().splitlines()[-1])
-
-    return run
+def told_by(script: str, *arguments: str) -> dict[str, Any]:
+    """What a benchmark that is a program of its own prints as JSON."""
+    command = [sys.executable, str(HERE / script), "--json", *arguments]
+    told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    found: dict[str, Any] = json.loads(told.strip().splitlines()[-1])
+    return found
 
 
 def told_ratio(result: dict[str, Any]) -> str:
@@ -88,9 +85,11 @@ BENCHMARKS = {
     "events": Benchmark(lambda _full: events.run(1000), events.report),
     "soak": Benchmark(lambda full: soak.run(10 if full else 1), soak.report),
     "retrieve": Benchmark(
-        other("retrieve.py", ["--jobs", "10000"], ["--jobs", "100000"]), told_ratio
+        lambda full: told_by("retrieve.py", "--jobs", "100000" if full else "10000"), told_ratio
     ),
-    "content": Benchmark(other("content.py", ["--rounds", "1"], ["--rounds", "3"]), told_ratio),
+    "content": Benchmark(
+        lambda full: told_by("content.py", "--rounds", "3" if full else "1"), told_ratio
+    ),
 }
 
 

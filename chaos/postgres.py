@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 with warnings.catch_warnings():
     # It looks for a runtime folder when it is imported, and says where there is none.
@@ -21,10 +21,22 @@ max_wal_size = 64MB
 """Little of the log is kept for later use, so that a full disk is met soon."""
 
 
+class Started(Protocol):
+    """What is used of the wheel's server, which has no types."""
+
+    def get_uri(self) -> str:
+        """Where it is reached."""
+        ...
+
+    def start(self) -> None:
+        """Start it if it does not run."""
+        ...
+
+
 class Postgres:
     """A server on this machine, which syncs to disk as a real one does."""
 
-    def __init__(self, server: Any) -> None:  # noqa: ANN401 - the wheel has no types
+    def __init__(self, server: Started) -> None:
         self._server = server
         self.url: str = server.get_uri().replace("postgres:@", "postgres@")
 

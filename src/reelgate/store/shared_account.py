@@ -139,10 +139,7 @@ class SharedAccount:
         if not self._on_trial:
             return
         self._on_trial = False
-        try:
-            await self._tell(SETTLE, accepted=accepted)
-        except StorageFailed as error:
-            log.warning("trial_not_settled", account=self._name, error=error.message)
+        await self._tell(SETTLE, accepted=accepted)
 
     async def rest(self, seconds: float) -> None:
         """Let nobody in."""
@@ -162,10 +159,15 @@ class SharedAccount:
         return await self._database.read(read)
 
     async def _tell(self, statement: Executable, **values: object) -> None:
+        """Tell all processes; a job whose answer is here already must not fail because of it."""
+
         def change(connection: Connection) -> None:
             connection.execute(statement, {"the_name": self._name, **values})
 
-        await self._database.apart(change)
+        try:
+            await self._database.apart(change)
+        except StorageFailed as error:
+            log.warning("account_not_told", account=self._name, error=error.message)
 
     def _admit(self, connection: Connection, intents: Sequence[Work[Any]]) -> list[Any]:
         if self._take(connection, len(intents)):

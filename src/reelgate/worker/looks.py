@@ -77,10 +77,7 @@ class Looks:
         rest_s = min(LONGEST_RETRY_AFTER_S, pause_s(error, self._refusals, draw))
         log.warning("looks_rest", error=error.message, rest_s=round(rest_s, 1))
         self._rest_until(self._refused_at_s + rest_s)
-        try:
-            await self._account.rest_looks(rest_s)
-        except StorageFailed as failure:
-            log.warning("rest_not_told", error=failure.message)
+        await self._account.rest_looks(rest_s)
 
     def answered(self) -> None:
         """The upstream answered a look."""
