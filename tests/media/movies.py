@@ -9,37 +9,62 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 import av
+from av.video.reformatter import ColorRange, Colorspace
 
 from reelgate.providers.base import Asset
 
+RED = (200, 0, 0)
+
+Colours = tuple[Colorspace, ColorRange]
+"""How a film writes its colours down, and says so."""
+
 
 @cache
-def movie(*, width: int = 64, height: int = 36, seconds: int = 1, faststart: bool = True) -> bytes:
+def movie(
+    *,
+    width: int = 64,
+    height: int = 36,
+    seconds: int = 1,
+    faststart: bool = True,
+    colours: Colours | None = None,
+) -> bytes:
     """An H.264 film at 10 pictures per second, its first picture red and the others grey."""
     options = {"movflags": "faststart"} if faststart else {}
     # A path, because faststart reads back what it wrote.
     with NamedTemporaryFile(suffix=".mp4") as file:
-        _render(file.name, width, height, seconds, options)
+        _render(file.name, width, height, seconds, options, colours)
         return Path(file.name).read_bytes()
 
 
-def _render(path: str, width: int, height: int, seconds: int, options: dict[str, str]) -> None:
+def _render(
+    path: str,
+    width: int,
+    height: int,
+    seconds: int,
+    options: dict[str, str],
+    colours: Colours | None,
+) -> None:
     with av.open(path, "w", format="mp4", options=options) as container:
         stream = container.add_stream("libx264", rate=10, options={"preset": "ultrafast"})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.thread_count = 1
+        if colours is not None:
+            stream.codec_context.colorspace, stream.codec_context.color_range = colours
         for number in range(10 * seconds):
-            picture = _picture(width, height, (200, 0, 0) if number == 0 else (90, 90, 90))
+            picture = _picture(width, height, RED if number == 0 else (90, 90, 90), colours)
             picture.pts, picture.time_base = number, Fraction(1, 10)
             container.mux(stream.encode(picture))
         container.mux(stream.encode())
 
 
-def _picture(width: int, height: int, colour: tuple[int, int, int]) -> av.VideoFrame:
+def _picture(
+    width: int, height: int, colour: tuple[int, int, int], colours: Colours | None
+) -> av.VideoFrame:
     picture = av.VideoFrame(width, height, "rgb24")
     plane = picture.planes[0]
     plane.update(bytes(colour) * (plane.line_size // 3) * height)
-    return picture.reformat(format="yuv420p")
+    space, span = colours or (None, None)
+    return picture.reformat(format="yuv420p", dst_colorspace=space, dst_color_range=span)
 
 
 def padded(film: bytes, size_bytes: int) -> bytes:

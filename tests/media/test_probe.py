@@ -6,12 +6,13 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+from av.video.reformatter import ColorRange, Colorspace
 from PIL import Image
 
 from reelgate.errors import UpstreamBadResponse
 from reelgate.media.probe import probe
 
-from .movies import movie
+from .movies import RED, Colours, movie
 
 
 def _saved(folder: Path, content: bytes) -> Path:
@@ -27,13 +28,24 @@ async def test_a_film_tells_its_length_size_and_codec(tmp_path: Path, *, faststa
     assert found.duration_s == 2.0
 
 
-async def test_the_thumbnail_is_the_first_picture(tmp_path: Path) -> None:
-    found = probe(_saved(tmp_path, movie()))
+@pytest.mark.parametrize(
+    "colours",
+    [
+        None,
+        (Colorspace.ITU601, ColorRange.MPEG),
+        (Colorspace.ITU709, ColorRange.MPEG),
+        (Colorspace.ITU709, ColorRange.JPEG),
+    ],
+    ids=["untold", "601", "709", "709-full"],
+)
+async def test_the_thumbnail_is_the_first_picture_in_its_colours(
+    tmp_path: Path, colours: Colours | None
+) -> None:
+    found = probe(_saved(tmp_path, movie(colours=colours)))
     with Image.open(BytesIO(found.thumbnail)) as thumbnail:
         assert (thumbnail.format, thumbnail.size) == ("WEBP", (64, 36))
-        red, green, blue = thumbnail.convert("RGB").resize((1, 1)).tobytes()
-    assert red > 150
-    assert max(green, blue) < 60
+        shown = thumbnail.convert("RGB").resize((1, 1)).tobytes()
+    assert tuple(shown) == pytest.approx(RED, abs=8)
 
 
 @pytest.mark.parametrize(

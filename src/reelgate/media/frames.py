@@ -1,20 +1,22 @@
-"""Decodes the first frame. The only module that loads FFmpeg and Pillow: see `probe`."""
+"""Decodes the first frame. The only module that loads FFmpeg: see `probe`."""
 
 from __future__ import annotations
 
-from io import BytesIO
+from fractions import Fraction
 from pathlib import Path
 
 import av
-from PIL import Image
+from av.video.reformatter import ColorRange, Colorspace
 
 from reelgate.errors import UpstreamBadResponse
 from reelgate.media.probe import Probe
 
 THUMBNAIL_SIDE_PX = 640
-_WEBP_QUALITY = 80
-# At 720p the least effort takes 3 ms and 5 kB, the usual one 11 ms and 4 kB.
-_WEBP_EFFORT = 0
+# What an MP4's index tells is enough to decode its first frame. FFmpeg would find out more by
+# decoding that frame a first time.
+_TRUST_THE_INDEX = {"probesize": "32", "skip_frame": "all"}
+# At 720p the least effort takes 2 ms and 5 kB, the usual one 10 ms and 4 kB.
+_WEBP = {"quality": "80", "compression_level": "0"}
 
 
 def look(path: Path) -> Probe:
@@ -26,7 +28,7 @@ def look(path: Path) -> Probe:
     try:
         # The format is fixed because FFmpeg's other readers include playlists that open whatever
         # they name; without it the upstream could make the gateway read local files.
-        with av.open(path, "r", format="mp4") as container:
+        with av.open(path, "r", format="mp4", options=_TRUST_THE_INDEX) as container:
             return _look(container)
     except av.FFmpegError as exc:
         raise _broken() from exc
@@ -53,14 +55,21 @@ def _look(container: av.container.InputContainer) -> Probe:
 def _webp(frame: av.VideoFrame) -> bytes:
     shrink = min(1.0, THUMBNAIL_SIDE_PX / max(frame.width, frame.height))
     width, height = (max(1, round(side * shrink)) for side in (frame.width, frame.height))
-    small = frame.reformat(width, height, format="rgb24", interpolation="AREA")
-    plane = small.planes[0]
-    # A row may be padded: `line_size` is its length in memory.
-    pixels = ("raw", "RGB", plane.line_size, 1)
-    picture = Image.frombytes("RGB", (width, height), bytes(plane), *pixels)
-    buffer = BytesIO()
-    picture.save(buffer, format="WEBP", quality=_WEBP_QUALITY, method=_WEBP_EFFORT)
-    return buffer.getvalue()
+    # WebP knows one colour space (RFC 9649, section 2.5): BT.601 in the narrow range.
+    small = frame.reformat(
+        width,
+        height,
+        format="yuv420p",
+        interpolation="AREA",
+        dst_colorspace=Colorspace.ITU601,
+        dst_color_range=ColorRange.MPEG,
+        threads=1,
+    )
+    encoder = av.VideoCodecContext.create("libwebp", "w")
+    encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
+    encoder.time_base = Fraction(1)
+    encoder.options = _WEBP
+    return b"".join(bytes(packet) for packet in encoder.encode(small))
 
 
 def _broken() -> UpstreamBadResponse:
