@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
@@ -206,6 +208,20 @@ async def test_a_cancelled_download_leaves_nothing(
     assert await _keys(storage) == set()
 
 
+@pytest.mark.parametrize("turns", [2**n for n in range(13)])
+async def test_a_video_cancelled_at_any_moment_can_be_removed(
+    keeper: Keeper, storage: Storage, tmp_path: Path, turns: int
+) -> None:
+    keeping = asyncio.create_task(keeper.keep("video_1", asset(padded(movie(), 2 * MIB))))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    keeping.cancel()
+    await asyncio.wait([keeping])
+    assert _scratch_files(tmp_path) == []
+    await keeper.discard("video_1")
+    assert await _keys(storage) == set()
+
+
 async def test_a_large_film_is_kept_in_constant_memory(tmp_path: Path) -> None:
     keeper = Keeper(open_storage(str(tmp_path / "kept")), tmp_path)
     film = movie()
@@ -225,3 +241,47 @@ async def test_a_large_film_is_kept_in_constant_memory(tmp_path: Path) -> None:
     finally:
         tracemalloc.stop()
         keeper.close()
+
+
+LISTENED_TO = """
+import asyncio, pathlib, sys, threading
+from reelgate.media.keep import Keeper
+from reelgate.media.storage import open_storage
+from reelgate.providers.base import Asset
+
+async def pieces(film):
+    yield film
+
+def hear(event, arguments):
+    on_the_loop = threading.current_thread() is threading.main_thread()
+    if listening and on_the_loop and sys.argv[1] in repr(arguments):
+        print(event, arguments)
+
+async def main(folder, film):
+    global listening
+    keeper = Keeper(open_storage(str(folder / "kept")), folder)
+    keeper.prepare()
+    listening = True
+    kept = await keeper.keep("video", Asset(pieces(film), "video/mp4", len(film)))
+    failed = await asyncio.gather(
+        keeper.keep("broken", Asset(pieces(film[:500]), "video/mp4", None)), return_exceptions=True
+    )
+    await keeper.forget(kept)
+    listening = False
+    keeper.close()
+    print(type(failed[0]).__name__)
+
+listening = False
+sys.addaudithook(hear)
+asyncio.run(main(pathlib.Path(sys.argv[1]), sys.stdin.buffer.read()))
+"""
+
+
+def test_the_event_loop_opens_moves_and_removes_no_file(tmp_path: Path) -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", LISTENED_TO, str(tmp_path)],
+        input=padded(movie(), 2 * MIB),
+        capture_output=True,
+        check=True,
+    )
+    assert run.stdout.decode().splitlines() == ["AnswerLost"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import signal
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -11,14 +12,18 @@ from reelgate.errors import StorageFailed
 from reelgate.media.scratch import Scratch, append
 
 HOLDS_A_FILE = """
-import sys, pathlib
+import asyncio, contextlib, sys, pathlib
 from reelgate.media.scratch import Scratch, append
-scratch = Scratch(pathlib.Path(sys.argv[1]))
-scratch.prepare()
-with scratch.file() as path:
-    append(path, b"half a film", min_free_bytes=0)
-    print(path, flush=True)
-    sys.stdin.read()
+
+async def main():
+    async with Scratch(pathlib.Path(sys.argv[1])).file() as path:
+        append(path, b"half a film", min_free_bytes=0)
+        print(path, flush=True)
+        sys.stdin.read()
+        raise EOFError
+
+with contextlib.suppress(EOFError):
+    asyncio.run(main())
 """
 
 
@@ -31,6 +36,10 @@ def _other_process(root: Path) -> tuple[subprocess.Popen[str], Path]:
     )
     assert process.stdout is not None
     return process, Path(process.stdout.readline().strip())
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
 
 
 def test_a_killed_process_leaves_nothing_after_the_next_start(tmp_path: Path) -> None:
@@ -55,20 +64,30 @@ def test_a_living_process_keeps_its_files(tmp_path: Path) -> None:
     assert not path.exists()
 
 
-def test_a_file_is_gone_after_its_use_unless_it_was_moved(tmp_path: Path) -> None:
+async def test_a_file_is_gone_when_its_use_fails(tmp_path: Path) -> None:
     scratch = Scratch(tmp_path / "scratch")
-    with scratch.file() as stays, scratch.file() as moves:
-        moves.rename(tmp_path / "moved")
-    assert not stays.exists()
-    assert (tmp_path / "moved").exists()
+
+    async def ask_for_too_much() -> None:
+        async with scratch.file() as path:
+            append(path, b"film", min_free_bytes=0)
+            append(path, b"film", min_free_bytes=2**62)
+
+    with pytest.raises(StorageFailed, match="no space left"):
+        await ask_for_too_much()
+    assert _files(tmp_path) == []
     scratch.close()
     assert list((tmp_path / "scratch").iterdir()) == []
 
 
-def test_a_late_write_does_not_bring_a_removed_file_back(tmp_path: Path) -> None:
-    with pytest.raises(StorageFailed):
-        append(tmp_path / "removed", b"late", min_free_bytes=0)
-    assert not (tmp_path / "removed").exists()
+async def test_a_file_is_written_piece_by_piece_for_this_user_alone(tmp_path: Path) -> None:
+    scratch = Scratch(tmp_path)
+    async with scratch.file() as path, scratch.file() as other:
+        for piece in (b"fi", b"lm"):
+            append(path, piece, min_free_bytes=0)
+        append(other, b"picture", min_free_bytes=0)
+        assert (path.read_bytes(), other.read_bytes()) == (b"film", b"picture")
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    scratch.close()
 
 
 def test_a_folder_that_cannot_be_made_is_a_storage_error(tmp_path: Path) -> None:

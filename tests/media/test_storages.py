@@ -12,6 +12,7 @@ from moto.server import ThreadedMotoServer
 
 from reelgate.errors import StorageFailed, VideoExpired
 from reelgate.media.storage import Storage, open_storage
+from reelgate.media.stored import Upload
 
 TYPE = "video/mp4"
 MIB = 1024 * 1024
@@ -66,7 +67,7 @@ def _source(storage: Storage, tmp_path: Path, content: bytes) -> Path:
 
 
 async def _put(storage: Storage, tmp_path: Path, key: str, content: bytes) -> None:
-    await storage.put(key, _source(storage, tmp_path, content), content_type=TYPE)
+    await storage.put(Upload(key, _source(storage, tmp_path, content), TYPE))
 
 
 async def _read(storage: Storage, key: str, start: int, stop: int) -> bytes:
@@ -110,6 +111,30 @@ async def test_a_file_can_be_replaced(storage: Storage, tmp_path: Path) -> None:
     head = await storage.head("a.mp4")
     assert head is not None
     assert (head.key, head.size_bytes) == ("a.mp4", 3)
+
+
+async def test_files_are_stored_together_and_their_sources_are_gone(
+    storage: Storage, tmp_path: Path
+) -> None:
+    film = _source(storage, tmp_path, b"film")
+    picture = film.with_name("picture")
+    picture.write_bytes(b"picture")
+    files = Upload("a.mp4", film, TYPE), Upload("a.webp", picture, "image/webp")
+    assert await storage.put(*files) == {"a.mp4", "a.webp"}
+    assert await _read(storage, "a.mp4", 0, 4) == b"film"
+    assert await _read(storage, "a.webp", 0, 7) == b"picture"
+    assert not film.exists()
+    assert not picture.exists()
+
+
+async def test_the_first_file_is_stored_though_another_cannot_be(
+    storage: Storage, tmp_path: Path
+) -> None:
+    film = _source(storage, tmp_path, b"film")
+    missing = Upload("a.webp", film.with_name("missing"), "image/webp")
+    assert await storage.put(Upload("a.mp4", film, TYPE), missing) == {"a.mp4"}
+    assert await _read(storage, "a.mp4", 0, 4) == b"film"
+    assert await storage.head("a.webp") is None
 
 
 async def test_a_missing_file_shows_before_anything_is_read(storage: Storage) -> None:
@@ -167,7 +192,7 @@ async def test_a_file_is_moved_into_a_folder_and_not_copied(tmp_path: Path) -> N
     folder = open_storage(str(tmp_path / "kept"))
     source = _source(folder, tmp_path, b"film")
     inode = source.stat().st_ino
-    await folder.put("a.mp4", source, content_type=TYPE)
+    await folder.put(Upload("a.mp4", source, TYPE))
     kept = folder.local_path("a.mp4")
     assert kept is not None
     assert kept.stat().st_ino == inode
@@ -228,7 +253,7 @@ async def test_a_large_file_is_read_in_constant_memory(tmp_path: Path) -> None:
     size = 64 * 1024 * 1024
     source = _source(folder, tmp_path, b"")
     os.truncate(source, size)
-    await folder.put("a.mp4", source, content_type=TYPE)
+    await folder.put(Upload("a.mp4", source, TYPE))
     tracemalloc.start()
     try:
         async with folder.reading("a.mp4", 0, size) as chunks:

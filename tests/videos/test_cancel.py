@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from reelgate.worker.fetch import keep
 from tests.gateway.world import a_prompt, soon, until
 
 from .jobs import NEVER, READY_AT_ONCE, VIDEOS, JobsGateway, is_refused
@@ -109,11 +110,17 @@ async def test_a_deleted_video_takes_its_files_with_it(gateway: JobsGateway) -> 
 async def test_a_cancelled_download_is_broken_off(gateway: JobsGateway) -> None:
     """It would take minutes, and leave a file that belongs to no video."""
     video_id = await at_stage(gateway, "fetching")
-    scratch = gateway.data_dir / "videos" / ".scratch"
-    await soon(lambda: any(path.is_file() for path in scratch.rglob("*")))
+    await soon(is_downloading)
     await gateway.call("POST", f"{VIDEOS}/{video_id}/cancel")
-    await soon(lambda: not any(path.is_file() for path in scratch.rglob("*")))
-    assert not list((gateway.data_dir / "videos").glob(f"{video_id}*"))
+    await soon(lambda: not is_downloading())
+    kept = gateway.data_dir / "videos"
+    assert [path for path in kept.rglob("*") if path.is_file()] == []
+
+
+def is_downloading() -> bool:
+    """Whether the gateway, which runs in this event loop, is keeping a video."""
+    coroutines = (task.get_coro() for task in asyncio.all_tasks())
+    return any(getattr(each, "cr_code", None) is keep.__code__ for each in coroutines)
 
 
 async def test_a_remix_keeps_the_settings(gateway: JobsGateway) -> None:

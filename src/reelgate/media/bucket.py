@@ -15,8 +15,10 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 import obstore
 from obstore import exceptions, store
 
+from reelgate.errors import StorageFailed
 from reelgate.media.failures import gone, storage_failed, unreadable
-from reelgate.media.stored import Stored, checked_key
+from reelgate.media.stored import Stored, Upload, checked_key
+from reelgate.media.threads import to_its_end
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
@@ -69,14 +71,24 @@ class Bucket:
         """None: a file is copied here from anywhere."""
         return None
 
-    async def put(self, key: str, source: Path, *, content_type: str) -> None:
-        """Upload a file, in parts when it is large; the source stays."""
+    async def put(self, file: Upload, *others: Upload) -> frozenset[str]:
+        """Upload files one after the other, in parts when they are large."""
+        await self._upload(file)
+        stored = {file.key}
+        for other in others:
+            with suppress(StorageFailed):
+                await self._upload(other)
+                stored.add(other.key)
+        await to_its_end(_remove, file, *others)
+        return frozenset(stored)
+
+    async def _upload(self, file: Upload) -> None:
         with _write_errors():
             await obstore.put_async(
                 self._store,
-                checked_key(key),
-                source,
-                attributes={"Content-Type": content_type},
+                checked_key(file.key),
+                file.source,
+                attributes={"Content-Type": file.content_type},
                 chunk_size=_UPLOAD_PART_BYTES,
                 max_concurrency=_PARTS_AT_ONCE,
             )
@@ -118,6 +130,11 @@ class Bucket:
         """None: the file is elsewhere."""
         del key
         return None
+
+
+def _remove(*files: Upload) -> None:
+    for file in files:
+        file.source.unlink(missing_ok=True)
 
 
 async def _chunks(

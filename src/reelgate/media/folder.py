@@ -13,7 +13,8 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from reelgate.media.failures import disk_errors, gone, unreadable
-from reelgate.media.stored import Stored, checked_key, is_key
+from reelgate.media.stored import Stored, Upload, checked_key, is_key
+from reelgate.media.threads import to_its_end
 
 # Smaller chunks spend their time on changing threads; larger ones take memory for every reader.
 _CHUNK_BYTES = 512 * 1024
@@ -40,10 +41,9 @@ class Folder:
         """Inside the folder, so that a file made there is on the same disk."""
         return self._root / ".scratch"
 
-    async def put(self, key: str, source: Path, *, content_type: str) -> None:
-        """Move a file of the same disk here; the type is not kept."""
-        del content_type
-        await asyncio.to_thread(_move_durably, source, self._path(key))
+    async def put(self, file: Upload, *others: Upload) -> frozenset[str]:
+        """Move files of the same disk here; their types are not kept."""
+        return await to_its_end(self._put, file, others)
 
     @asynccontextmanager
     async def reading(self, key: str, start: int, stop: int) -> AsyncIterator[AsyncIterator[bytes]]:
@@ -85,6 +85,26 @@ class Folder:
     def _path(self, key: str) -> Path:
         return self._root / checked_key(key)
 
+    def _put(self, file: Upload, others: tuple[Upload, ...]) -> frozenset[str]:
+        with disk_errors():
+            self._move(file)
+            stored = {file.key, *(other.key for other in others if self._moves(other))}
+            # Without this the new names themselves may be lost with the power.
+            _fsync(self._root)
+        return frozenset(stored)
+
+    def _moves(self, file: Upload) -> bool:
+        try:
+            self._move(file)
+        except OSError:
+            file.source.unlink(missing_ok=True)
+            return False
+        return True
+
+    def _move(self, file: Upload) -> None:
+        _fsync(file.source)
+        file.source.replace(self._path(file.key))
+
     def _scan(self) -> list[Stored]:
         with disk_errors(), os.scandir(self._root) as entries:
             return [
@@ -92,14 +112,6 @@ class Folder:
                 for entry in entries
                 if is_key(entry.name) and entry.is_file()
             ]
-
-
-def _move_durably(source: Path, target: Path) -> None:
-    with disk_errors():
-        _fsync(source)
-        source.replace(target)
-        # Without this the new name itself may be lost with the power.
-        _fsync(target.parent)
 
 
 def _fsync(path: Path) -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from pathlib import Path
 
-from reelgate.errors import AnswerLost, StorageFailed, UpstreamBadResponse
-from reelgate.media.boxes import is_cut_off
-from reelgate.media.probe import Probe, probe
-from reelgate.media.receive import Incoming, Limits, Received, receive
+from reelgate.errors import StorageFailed
+from reelgate.media.probe import probe
+from reelgate.media.receive import Incoming, Intake, Limits, Received, receive
 from reelgate.media.scratch import Scratch, append
 from reelgate.media.storage import Storage
+from reelgate.media.stored import Upload
+from reelgate.media.threads import to_its_end
 from reelgate.video import KeptFile
 
 DEFAULT_MAX_FILE_BYTES = 4 * 1024**3
@@ -72,17 +72,21 @@ class Keeper:
             StorageFailed: it could not be stored; nothing stays behind.
             UpstreamError: whatever reading `asset` raises.
         """
-        with self._scratch.file() as path:
-            received = await receive(asset, path, self._limits)
-            found = await self._check(path, received, told_length=asset.length_bytes is not None)
-            key = file_key(video_id)
-            await self._storage.put(key, path, content_type=received.content_type)
+        film_key, picture_key = file_key(video_id), thumbnail_key(video_id)
+        async with self._scratch.file() as film, self._scratch.file() as picture:
+            intake = await receive(asset, film, self._limits)
+            async with self._probes:
+                received, drawn = await to_its_end(_finish, intake, picture)
+            uploads = [Upload(film_key, film, received.content_type)]
+            if drawn:
+                uploads.append(Upload(picture_key, picture, THUMBNAIL_TYPE))
+            stored = await self._storage.put(*uploads)
         return KeptFile(
-            key=key,
+            key=film_key,
             size_bytes=received.size_bytes,
             sha256=received.sha256,
             content_type=received.content_type,
-            thumbnail_key=await self._keep_thumbnail(video_id, found.thumbnail),
+            thumbnail_key=picture_key if picture_key in stored else None,
         )
 
     async def forget(self, kept: KeptFile) -> None:
@@ -104,29 +108,6 @@ class Keeper:
         for key in (file_key(video_id), thumbnail_key(video_id)):
             await self._storage.delete(key)
 
-    async def _check(self, path: Path, received: Received, *, told_length: bool) -> Probe:
-        async with self._probes:
-            found = await asyncio.to_thread(_probe_whole, path, received.size_bytes)
-        if found is not None:
-            return found
-        if told_length:
-            message = "The upstream's file is not complete, though all of it arrived."
-            raise UpstreamBadResponse(message)
-        message = f"The upstream broke off after {received.size_bytes} bytes."
-        raise AnswerLost(message)
-
-    async def _keep_thumbnail(self, video_id: str, picture: bytes) -> str | None:
-        """The thumbnail's key; None when it could not be stored.
-
-        A paid video is not given up for its thumbnail.
-        """
-        key = thumbnail_key(video_id)
-        with suppress(StorageFailed), self._scratch.file() as path:
-            await asyncio.to_thread(append, path, picture, min_free_bytes=0)
-            await self._storage.put(key, path, content_type=THUMBNAIL_TYPE)
-            return key
-        return None
-
 
 def file_key(video_id: str) -> str:
     """Under which key a video is stored."""
@@ -138,9 +119,14 @@ def thumbnail_key(video_id: str) -> str:
     return f"{video_id}.webp"
 
 
-def _probe_whole(path: Path, size_bytes: int) -> Probe | None:
-    """What the file holds; None where its end is missing."""
-    with path.open("rb") as file:
-        if is_cut_off(file, size_bytes):
-            return None
-    return probe(path)
+def _finish(intake: Intake, picture: Path) -> tuple[Received, bool]:
+    """Write the film's end and check it; also whether its first frame was written as a picture."""
+    received = intake.finish()
+    thumbnail = probe(intake.path).thumbnail
+    try:
+        append(picture, thumbnail, min_free_bytes=0)
+    except StorageFailed:
+        # A paid video is not given up for its thumbnail.
+        picture.unlink(missing_ok=True)
+        return received, False
+    return received, True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import re
 from collections.abc import AsyncIterator
@@ -10,9 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from reelgate.errors import AnswerLost, TooLargeToKeep, UpstreamBadResponse
-from reelgate.media.boxes import HEAD_BYTES, is_mp4
+from reelgate.errors import AnswerLost, TooLargeToKeep, UpstreamBadResponse, UpstreamError
+from reelgate.media.boxes import HEAD_BYTES, is_cut_off, is_mp4
 from reelgate.media.scratch import append
+from reelgate.media.threads import to_its_end
 
 _WRITE_BYTES = 1024 * 1024
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,63}/[a-z0-9][a-z0-9!#$&^_.+-]{0,63}")
@@ -57,8 +57,8 @@ class Received:
     content_type: str
 
 
-async def receive(asset: Incoming, path: Path, limits: Limits) -> Received:
-    """Write a video to an existing empty file.
+async def receive(asset: Incoming, path: Path, limits: Limits) -> Intake:
+    """Read a video to its end and write all but the last of it; `Intake.finish` writes that.
 
     Raises:
         UpstreamBadResponse: it is something else than an MP4.
@@ -68,25 +68,28 @@ async def receive(asset: Incoming, path: Path, limits: Limits) -> Received:
         UpstreamError: whatever reading it raises.
     """
     _check_size(asset.length_bytes or 0, limits)
-    intake = _Intake(path, limits)
+    intake = Intake(path, limits, video_type(asset.content_type), asset.length_bytes)
     async for chunk in asset.chunks:
         if intake.add(chunk):
             _check_type(intake.head, asset.content_type)
-            await intake.write()
-    _check_complete(intake.size_bytes, asset.length_bytes)
+            await to_its_end(intake.write)
+    _check_complete(intake)
     _check_type(intake.head, asset.content_type)
-    await intake.write()
-    return Received(intake.size_bytes, intake.digest.hexdigest(), video_type(asset.content_type))
+    return intake
 
 
 @dataclass(slots=True)
-class _Intake:
+class Intake:
+    """A video on its way into a scratch file."""
+
     path: Path
     limits: Limits
+    content_type: str
+    declared_bytes: int | None
     size_bytes: int = 0
     head: bytes = b""
-    pending: bytearray = field(default_factory=bytearray)
-    digest: hashlib._Hash = field(default_factory=hashlib.sha256)
+    _pending: bytearray = field(default_factory=bytearray)
+    _digest: hashlib._Hash = field(default_factory=hashlib.sha256)
 
     def add(self, chunk: bytes) -> bool:
         """Whether so much is pending that it should be written."""
@@ -94,17 +97,32 @@ class _Intake:
         _check_size(self.size_bytes, self.limits)
         if len(self.head) < HEAD_BYTES:
             self.head = (self.head + chunk)[:HEAD_BYTES]
-        self.pending += chunk
-        return len(self.pending) >= _WRITE_BYTES
+        self._pending += chunk
+        return len(self._pending) >= _WRITE_BYTES
 
-    async def write(self) -> None:
-        """Hash and write what is pending, in another thread."""
-        data, self.pending = self.pending, bytearray()
-        await asyncio.to_thread(self._write, data)
+    def write(self) -> None:
+        """Hash and write what is pending, in a thread.
 
-    def _write(self, data: bytearray) -> None:
-        self.digest.update(data)
-        append(self.path, data, min_free_bytes=self.limits.min_free_bytes)
+        Raises:
+            StorageFailed: the disk is full.
+        """
+        self._digest.update(self._pending)
+        append(self.path, self._pending, min_free_bytes=self.limits.min_free_bytes)
+        self._pending.clear()
+
+    def finish(self) -> Received:
+        """Write what is left and look whether the film is whole, in a thread.
+
+        Raises:
+            UpstreamBadResponse: its end is missing, though all that was declared has arrived.
+            AnswerLost: its end is missing.
+            StorageFailed: the disk is full.
+        """
+        self.write()
+        with self.path.open("rb") as file:
+            if is_cut_off(file, self.size_bytes):
+                raise _cut_off(self.size_bytes, self.declared_bytes)
+        return Received(self.size_bytes, self._digest.hexdigest(), self.content_type)
 
 
 def _check_size(size_bytes: int, limits: Limits) -> None:
@@ -113,10 +131,19 @@ def _check_size(size_bytes: int, limits: Limits) -> None:
         raise TooLargeToKeep(message)
 
 
-def _check_complete(size_bytes: int, declared_bytes: int | None) -> None:
-    if declared_bytes is not None and size_bytes < declared_bytes:
-        message = f"The upstream broke off after {size_bytes} of {declared_bytes} bytes."
+def _check_complete(intake: Intake) -> None:
+    declared_bytes = intake.declared_bytes
+    if declared_bytes is not None and intake.size_bytes < declared_bytes:
+        message = f"The upstream broke off after {intake.size_bytes} of {declared_bytes} bytes."
         raise AnswerLost(message)
+
+
+def _cut_off(size_bytes: int, declared_bytes: int | None) -> UpstreamError:
+    if declared_bytes is None:
+        message = f"The upstream broke off after {size_bytes} bytes."
+        return AnswerLost(message)
+    message = "The upstream's file is not complete, though all of it arrived."
+    return UpstreamBadResponse(message)
 
 
 def _check_type(head: bytes, content_type: str) -> None:

@@ -7,13 +7,16 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from itertools import count
 from pathlib import Path
 
 from reelgate.media.failures import disk_errors
+from reelgate.media.threads import to_its_end
 
 _OWN_PREFIX = "run-"
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT
 
 
 class Scratch:
@@ -27,23 +30,27 @@ class Scratch:
         self._root = root
         self._folder: Path | None = None
         self._lock_fd = -1
+        self._numbers = count()
 
-    def prepare(self) -> None:
+    def prepare(self) -> Path:
         """Remove what killed processes left behind and make this process's own folder.
+
+        Returns:
+            That folder.
 
         Raises:
             StorageFailed: the root cannot be made or written.
         """
-        if self._folder is not None:
-            return
-        with disk_errors():
-            self._root.mkdir(parents=True, exist_ok=True)
-            with _locked(self._root):
-                for folder in self._root.glob(f"{_OWN_PREFIX}*"):
-                    _remove_unless_locked(folder)
-                self._folder = Path(tempfile.mkdtemp(prefix=_OWN_PREFIX, dir=self._root))
-                self._lock_fd = os.open(self._folder, os.O_RDONLY)
-                fcntl.flock(self._lock_fd, fcntl.LOCK_EX)
+        if self._folder is None:
+            with disk_errors():
+                self._root.mkdir(parents=True, exist_ok=True)
+                with _locked(self._root):
+                    for folder in self._root.glob(f"{_OWN_PREFIX}*"):
+                        _remove_unless_locked(folder)
+                    self._folder = Path(tempfile.mkdtemp(prefix=_OWN_PREFIX, dir=self._root))
+                    self._lock_fd = os.open(self._folder, os.O_RDONLY)
+                    fcntl.flock(self._lock_fd, fcntl.LOCK_EX)
+        return self._folder
 
     def close(self) -> None:
         """Remove this process's folder; it can be prepared again."""
@@ -52,39 +59,33 @@ class Scratch:
             os.close(self._lock_fd)
             self._folder = None
 
-    @contextmanager
-    def file(self) -> Iterator[Path]:
-        """The path of an empty file that is gone afterwards, unless it was moved away.
-
-        Raises:
-            StorageFailed: it cannot be made.
-        """
-        self.prepare()
-        with disk_errors():
-            fd, name = tempfile.mkstemp(dir=self._folder)
-        os.close(fd)
-        path = Path(name)
+    @asynccontextmanager
+    async def file(self) -> AsyncIterator[Path]:
+        """The path of a file to be made; it is removed when the block fails or is cancelled."""
+        path = self.prepare() / str(next(self._numbers))
         try:
             yield path
-        finally:
-            path.unlink(missing_ok=True)
+        except BaseException:
+            await to_its_end(_remove, path)
+            raise
 
 
 def append(path: Path, data: bytes | bytearray, *, min_free_bytes: int) -> None:
     """Write to the end of a scratch file, and leave so much of the disk to everybody else.
+
+    Makes the file when it is missing, for this user alone.
 
     Raises:
         StorageFailed: the disk is full, or less than `min_free_bytes` would stay free.
     """
     with disk_errors():
         require_free(path.parent, len(data) + min_free_bytes)
-        # Never creates: a write that its cancelled caller no longer waits for must not bring the
-        # removed file back.
-        with path.open("r+b", buffering=0) as file:
-            file.seek(0, os.SEEK_END)
-            rest = memoryview(data)
-            while rest:
-                rest = rest[file.write(rest) :]
+        with os.fdopen(os.open(path, _APPEND, 0o600), "ab") as file:
+            file.write(data)
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
 
 
 def require_free(folder: Path, size_bytes: int) -> None:

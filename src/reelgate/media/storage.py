@@ -28,7 +28,7 @@ from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from reelgate.media.folder import Folder
-from reelgate.media.stored import Stored
+from reelgate.media.stored import Stored, Upload
 
 
 class Storage(Protocol):
@@ -39,14 +39,17 @@ class Storage(Protocol):
         """Where a file must be made so that `put` can move it here; None when anywhere will do."""
         ...
 
-    async def put(self, key: str, source: Path, *, content_type: str) -> None:
-        """Store a local file under a key, replacing what was there.
+    async def put(self, file: Upload, *others: Upload) -> frozenset[str]:
+        """Store local files under their keys, replacing what was there.
 
-        Nobody sees a half-stored file, and it survives a loss of power once this returns. The
-        source may be moved away.
+        Nobody sees a half-stored file, and it survives a loss of power once this returns. None of
+        the sources is there any more then.
+
+        Returns:
+            The keys of what was stored: the first one's, and of the others where it went well.
 
         Raises:
-            StorageFailed: it could not be stored; what was there before is still there.
+            StorageFailed: the first could not be stored; what was there before is still there.
         """
         ...
 

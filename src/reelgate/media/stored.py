@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 _KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
 
@@ -15,6 +16,15 @@ class Stored:
     key: str
     size_bytes: int
     modified_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A local file that is to be stored under a key."""
+
+    key: str
+    source: Path
+    content_type: str
 
 
 def is_key(name: str) -> bool:
