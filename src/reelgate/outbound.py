@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
-
 import aiohttp
 
 from reelgate.netguard import TargetRefused, public_socket
@@ -22,7 +20,6 @@ def open_session(*, allow_private: bool = False, timeout_s: float) -> aiohttp.Cl
         timeout_s: how long a request may take in all.
     """
     connector = aiohttp.TCPConnector(
-        ssl=ssl.create_default_context(),
         limit=MAX_CONNECTIONS,
         socket_factory=None if allow_private else public_socket,
     )

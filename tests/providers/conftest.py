@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import AsyncIterator
 
 import pytest
@@ -14,15 +13,9 @@ from reelgate.sandbox import Sandbox, SandboxOptions
 from .world import an_imagine
 
 
-@pytest.fixture(scope="session")
-def tls() -> ssl.SSLContext:
-    """Loading the trusted certificates takes longer than most tests."""
-    return ssl.create_default_context()
-
-
 @pytest.fixture
-async def http(tls: ssl.SSLContext) -> AsyncIterator[HttpClient]:
-    async with HttpClient(tls=tls) as client:
+async def http() -> AsyncIterator[HttpClient]:
+    async with HttpClient() as client:
         yield client
 
 

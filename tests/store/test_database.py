@@ -18,9 +18,9 @@ from reelgate.pacing import KEPT, Record, Seen
 from reelgate.settings import Settings
 from reelgate.store.database import Database, open_database
 from reelgate.store.durations import Durations
+from reelgate.store.indexes import metadata
 from reelgate.store.lock import only_process_in
 from reelgate.store.migrate import migrate
-from reelgate.store.schema import metadata
 from reelgate.store.sqlite import SqliteDatabase
 from reelgate.store.videos import COUNT_OPEN, UNFINISHED
 

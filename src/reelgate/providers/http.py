@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -66,20 +65,17 @@ class HttpClient:
         connect_timeout_s: float = 10.0,
         stall_timeout_s: float = 30.0,
         clock: Clock | None = None,
-        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._max_connections = max_connections
         self._connect_timeout_s = connect_timeout_s
         self._stall_timeout_s = stall_timeout_s
         self._clock = clock or SystemClock()
-        self._tls = tls
 
     async def __aenter__(self) -> Self:
-        tls = self._tls or ssl.create_default_context()
-        self._reusing = self._session(tls, force_close=False)
+        self._reusing = self._session(force_close=False)
         # A server may close an idle connection just as a submit goes out on it, and then nobody
         # could tell whether it was accepted: a submit always gets a connection of its own.
-        self._fresh = self._session(tls, force_close=True)
+        self._fresh = self._session(force_close=True)
         return self
 
     async def __aexit__(
@@ -170,9 +166,8 @@ class HttpClient:
             await chunks.aclose()
             response.close()
 
-    def _session(self, tls: ssl.SSLContext, *, force_close: bool) -> aiohttp.ClientSession:
+    def _session(self, *, force_close: bool) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
-            ssl=tls,
             limit=self._max_connections,
             ttl_dns_cache=DNS_CACHE_S,
             force_close=force_close,

@@ -1,4 +1,7 @@
-"""The tables. A change here needs a migration beside it; a test compares the two."""
+"""The tables; `indexes.py` has their indexes.
+
+A change here needs a migration beside it; a test compares the two.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ from sqlalchemy import (
     Boolean,
     Column,
     Double,
-    Index,
     Integer,
     MetaData,
     Table,
@@ -64,19 +66,6 @@ videos = Table(
     Column("remixed_from", Text),
     Column("metadata", Text),
     Column("webhook_url", Text),
-    Index("videos_by_owner", "owner", "id"),
-    Index(
-        "videos_open",
-        "id",
-        sqlite_where=OPEN,
-        postgresql_where=OPEN,
-    ),
-    Index("videos_waiting", "waiting_on", sqlite_where=WAITING, postgresql_where=WAITING),
-    Index("videos_under_way", "provider", "state", postgresql_where=UNDER_WAY).ddl_if(
-        dialect="postgresql"
-    ),
-    Index("videos_by_request", "owner", "fingerprint", "id"),
-    Index("videos_with_file", "completed_at", sqlite_where=HAS_FILE, postgresql_where=HAS_FILE),
 )
 
 durations = Table(
@@ -88,7 +77,6 @@ durations = Table(
     Column("by_s", Double, nullable=False),
     Column("submitted_at", Double, nullable=False),
     Column("ticket", Double, nullable=False),
-    Index("durations_by_kind", "kind", "ticket"),
 )
 
 idempotency_keys = Table(
@@ -99,8 +87,6 @@ idempotency_keys = Table(
     Column("fingerprint", Text, nullable=False),
     Column("video_id", Text, nullable=False),
     Column("created_at", Double, nullable=False),
-    Index("idempotency_keys_by_age", "created_at"),
-    Index("idempotency_keys_by_video", "video_id"),
 )
 
 api_keys = Table(
@@ -165,10 +151,6 @@ webhook_deliveries = Table(
     Column("tried_at", Double),
     Column("status", Integer),
     Column("error", Text),
-    Index("webhook_deliveries_due", "due_at", sqlite_where=PENDING, postgresql_where=PENDING),
-    Index("webhook_deliveries_by_url", "url", sqlite_where=PENDING, postgresql_where=PENDING),
-    Index("webhook_deliveries_by_video", "video_id", "url", "seq"),
-    Index("webhook_deliveries_by_age", "state", "queued_at"),
 )
 
 webhook_endpoints = Table(
