@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 SHORT_SIDES = {"4k": 2160}
 """Resolutions that do not tell their short side by their own name."""
@@ -11,6 +12,7 @@ OPENAI_SIZES = {"1792x1024": ("16:9", 1024), "1024x1792": ("9:16", 1024)}
 """Sizes of OpenAI's own that no other maker uses: the nearest larger frame stands for them."""
 
 
+@lru_cache
 def frame_size(aspect_ratio: str | None, resolution: str | None) -> str | None:
     """The frame as `WIDTHxHEIGHT`, both even; None where the two do not tell it."""
     ratio = parse_ratio(aspect_ratio)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Path, Response
 from fastapi.responses import JSONResponse
 
-from reelgate.http.context import Visit, Visiting
+from reelgate.http.context import Guarded, Visit
 from reelgate.http.generation_answer import GenerationAnswer
 from reelgate.http.ordering import terms_of
 from reelgate.http.prefer import parse_prefer
@@ -14,7 +14,7 @@ from reelgate.service import Order
 from reelgate.store.admission import Origin
 from reelgate.video import Caller
 
-router = APIRouter(tags=["Blocking"])
+router = APIRouter(tags=["Blocking"], route_class=Guarded)
 
 SEED_MODEL = "imagine-text-to-video"
 
@@ -49,7 +49,7 @@ PreferHeader = Annotated[
     responses=RESPONSES,
 )
 async def generate_imagine(
-    body: GenerationRequest, visit: Visiting, prefer: PreferHeader = None
+    body: GenerationRequest, visit: Visit, prefer: PreferHeader = None
 ) -> Response:
     """The user's specification to the letter."""
     return await generate(SEED_MODEL, body, visit, prefer)
@@ -65,7 +65,7 @@ async def generate_imagine(
 async def generate_any(
     model: Annotated[str, Path(description="A model's id or alias, from `GET /v1/models`.")],
     body: GenerationRequest,
-    visit: Visiting,
+    visit: Visit,
     prefer: PreferHeader = None,
 ) -> Response:
     """The same for every model."""
@@ -85,7 +85,7 @@ async def generate(
     order = Order(
         request=wanted, owner=visit.owner, caller=Caller.NONE if at_once else Caller.WAITING
     )
-    terms = terms_of(visit.request.headers, visit.service, adopts=not at_once)
+    terms = terms_of(visit.headers, visit.service, adopts=not at_once)
     video, origin = await visit.service.order(order, terms)
     if at_once:
         return accepted(video.id, preference.applied())

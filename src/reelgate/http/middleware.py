@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reelgate.errors import ReelgateError, RequestTooLarge, UnsupportedMedia
@@ -21,20 +21,18 @@ class RequestContext:
     def __init__(self, app: ASGIApp, *, headers: dict[str, str]) -> None:
         """`headers` go on every answer."""
         self._app = app
-        self._headers = headers
+        self._headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id: str = scope[REQUEST_ID]
+        marks = [(b"x-request-id", scope[REQUEST_ID].encode()), *self._headers]
 
         async def send_marked(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-Id"] = request_id
-                headers.update(self._headers)
+                message["headers"] = [*message["headers"], *marks]
             await send(message)
 
         await honestly(self._app, scope, receive, send_marked)

@@ -1,18 +1,18 @@
 """The models that can be asked for."""
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 
 from reelgate.catalog import Model
-from reelgate.http.context import Ctx, visit_of
+from reelgate.http.context import Guarded, Visit
 from reelgate.http.schemas import ErrorAnswer, ModelList, ModelObject
 
-router = APIRouter(tags=["Models"], dependencies=[Depends(visit_of)])
+router = APIRouter(tags=["Models"], route_class=Guarded)
 
 
 @router.get("/v1/models", summary="List the models and what each takes")
-async def list_models(ctx: Ctx) -> ModelList:
+async def list_models(visit: Visit) -> ModelList:
     """Every model and every alias."""
-    catalog = ctx.service.catalog
+    catalog = visit.service.catalog
     named = [(model.id, model) for model in catalog.models()]
     named += [(alias, catalog.find(alias)) for alias in catalog.aliases()]
     return ModelList(data=[model_object(name, model) for name, model in named])
@@ -23,9 +23,9 @@ async def list_models(ctx: Ctx) -> ModelList:
     summary="One model and what it takes",
     responses={404: {"model": ErrorAnswer, "description": "There is no such model."}},
 )
-async def get_model(model: str, ctx: Ctx) -> ModelObject:
+async def get_model(model: str, visit: Visit) -> ModelObject:
     """One model, by its id or an alias."""
-    return model_object(model, ctx.service.catalog.find(model))
+    return model_object(model, visit.service.catalog.find(model))
 
 
 def model_object(name: str, model: Model) -> ModelObject:

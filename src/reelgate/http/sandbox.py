@@ -2,13 +2,13 @@
 
 from fastapi import APIRouter, Request, Response
 
-from reelgate.http.context import Ctx
+from reelgate.http.context import context_of
 from reelgate.http.passthrough import PassThrough
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.api_route("/sandbox/processed/{provider_id}", methods=["GET", "HEAD"])
-async def play(provider_id: str, request: Request, ctx: Ctx) -> Response:
+async def play(provider_id: str, request: Request) -> Response:
     """What `video_url` points at while the sandbox stands in for imagine.art."""
-    return PassThrough(request, ctx.provider, provider_id)
+    return PassThrough(request, context_of(request).provider, provider_id)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import JSONResponse
 
 from reelgate.http.content import Variant, content_of
-from reelgate.http.context import Context, Visit, Visiting
+from reelgate.http.context import Context, Guarded, Visit
 from reelgate.http.document import CREATE_BODY, NOT_FOUND, REFUSED
 from reelgate.http.events import EventStream
 from reelgate.http.ordering import terms_of
@@ -28,7 +28,7 @@ from reelgate.store.videos import Page
 from reelgate.video import STATUS, Caller, Video, VideoStatus
 from reelgate.webhooks.endpoint import check_endpoint
 
-router = APIRouter(prefix="/v1/videos", tags=["Videos"])
+router = APIRouter(prefix="/v1/videos", tags=["Videos"], route_class=Guarded)
 
 POLL_AFTER_MS = "2000"
 """OpenAI's SDK keeps to the first `openai-poll-after-ms` it is sent."""
@@ -43,7 +43,7 @@ VideoId = Annotated[str, Path(description="The video's id: `video_...`.")]
     responses=REFUSED,
     openapi_extra=CREATE_BODY,
 )
-async def create_video(visit: Visiting) -> Response:
+async def create_video(visit: Visit) -> Response:
     """The video object, at once."""
     video, attached = await order(visit, Caller.NONE)
     return shown(video, visit, attached=attached)
@@ -56,7 +56,7 @@ async def create_video(visit: Visiting) -> Response:
     responses=REFUSED | {200: {"content": {"video/mp4": {}}}},
     openapi_extra=CREATE_BODY,
 )
-async def create_video_sync(visit: Visiting) -> Response:
+async def create_video_sync(visit: Visit) -> Response:
     """Raw `video/mp4` once it is finished."""
     video, attached = await order(visit, Caller.WAITING)
     return SyncAnswer(visit.ctx, video, attached=attached)
@@ -64,7 +64,7 @@ async def create_video_sync(visit: Visiting) -> Response:
 
 @router.get("", summary="List videos", response_model=VideoList, responses=REFUSED)
 async def list_videos(
-    visit: Visiting,
+    visit: Visit,
     after: Annotated[str | None, Query(description="The last id of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     order: Annotated[Ordering, Query(description="By age: newest or oldest first.")] = "desc",
@@ -75,7 +75,7 @@ async def list_videos(
     states = tuple(state for state, shown in STATUS.items() if shown is status)
     named = visit.service.catalog.aliases().get(model, model) if model else model
     found = await visit.service.page(Page(visit.owner, limit + 1, order, after, states, named))
-    data = [video_object(video, visit.request, visit.ctx) for video in found[:limit]]
+    data = [video_object(video, visit, visit.ctx) for video in found[:limit]]
     return JSONResponse(
         {
             "object": "list",
@@ -88,7 +88,7 @@ async def list_videos(
 
 
 @router.get("/{video_id}", response_model=VideoObject, summary="One video", responses=NOT_FOUND)
-async def get_video(video_id: VideoId, visit: Visiting) -> Response:
+async def get_video(video_id: VideoId, visit: Visit) -> Response:
     """The video object; 200 for every video that exists, failed ones too."""
     return shown(await visit.service.find(video_id, visit.owner), visit)
 
@@ -110,12 +110,12 @@ async def get_video(video_id: VideoId, visit: Visiting) -> Response:
 )
 async def get_content(
     video_id: VideoId,
-    visit: Visiting,
+    visit: Visit,
     variant: Annotated[Variant, Query(description="`thumbnail`: the first frame.")] = "video",
 ) -> Response:
     """`Range`, `ETag`, `If-None-Match` and `HEAD` work."""
     return await content_of(
-        await visit.service.find(video_id, visit.owner), variant, visit.request, visit.ctx
+        await visit.service.find(video_id, visit.owner), variant, visit, visit.ctx
     )
 
 
@@ -129,21 +129,21 @@ async def get_content(
         204: {"description": "`Last-Event-ID` was the last there is."},
     },
 )
-async def get_events(video_id: VideoId, visit: Visiting) -> Response:
+async def get_events(video_id: VideoId, visit: Visit) -> Response:
     """`event: video` with the object on every change, until the video is over."""
-    return EventStream(visit.request, visit.ctx, await visit.service.find(video_id, visit.owner))
+    return EventStream(visit, visit.ctx, await visit.service.find(video_id, visit.owner))
 
 
 @router.post(
     "/{video_id}/cancel", response_model=VideoObject, summary="Stop a video", responses=NOT_FOUND
 )
-async def cancel_video(video_id: VideoId, visit: Visiting) -> Response:
+async def cancel_video(video_id: VideoId, visit: Visit) -> Response:
     """The object, failed with `cancelled`; unchanged if the video was over already."""
     return shown(await visit.service.cancel(video_id, visit.owner), visit)
 
 
 @router.delete("/{video_id}", summary="Forget a video and its files", responses=NOT_FOUND)
-async def delete_video(video_id: VideoId, visit: Visiting) -> VideoDeleted:
+async def delete_video(video_id: VideoId, visit: Visit) -> VideoDeleted:
     """A running video is cancelled first."""
     await visit.service.delete(video_id, visit.owner)
     return VideoDeleted(id=video_id)
@@ -155,10 +155,10 @@ async def delete_video(video_id: VideoId, visit: Visiting) -> VideoDeleted:
     summary="The same settings with another prompt",
     responses=REFUSED,
 )
-async def remix_video(video_id: VideoId, body: RemixRequest, visit: Visiting) -> Response:
+async def remix_video(video_id: VideoId, body: RemixRequest, visit: Visit) -> Response:
     """A new video with `remixed_from_video_id`."""
     wanted = visit.service.remixed(await visit.service.find(video_id, visit.owner), body.prompt)
-    terms = terms_of(visit.request.headers, visit.service, adopts=False)
+    terms = terms_of(visit.headers, visit.service, adopts=False)
     order = Order(request=wanted, owner=visit.owner, remixed_from=video_id)
     video, origin = await visit.service.order(order, terms)
     return shown(video, visit, attached=origin is not Origin.NEW)
@@ -167,7 +167,7 @@ async def remix_video(video_id: VideoId, body: RemixRequest, visit: Visiting) ->
 async def order(visit: Visit, caller: Caller) -> tuple[Video, bool]:
     """Read the request's body and find or make its job; whether it existed before."""
     try:
-        body, upload = await read_video_create(visit.request)
+        body, upload = await read_video_create(visit)
         check_webhook(body.webhook_url, visit.ctx)
         named = visit.ctx.settings.default_model if body.model is None else body.model
         model = visit.service.catalog.find(named)
@@ -178,12 +178,12 @@ async def order(visit: Visit, caller: Caller) -> tuple[Video, bool]:
             metadata=body.metadata or {},
             webhook_url=body.webhook_url,
         )
-        terms = terms_of(visit.request.headers, visit.service, adopts=caller is Caller.WAITING)
+        terms = terms_of(visit.headers, visit.service, adopts=caller is Caller.WAITING)
         video, origin = await visit.service.order(wanted, terms)
         return video, origin is not Origin.NEW
     finally:
         # A form may hold a picture, which lies in a temporary file until then.
-        await visit.request.close()
+        await visit.close()
 
 
 def check_webhook(url: str | None, ctx: Context) -> None:
@@ -206,4 +206,4 @@ def shown(video: Video, visit: Visit, *, attached: bool = False) -> Response:
     headers = {"Reelgate-Video-Id": video.id, "openai-poll-after-ms": POLL_AFTER_MS}
     if attached:
         headers["Reelgate-Attached"] = "true"
-    return JSONResponse(video_object(video, visit.request, visit.ctx), headers=headers)
+    return JSONResponse(video_object(video, visit, visit.ctx), headers=headers)

@@ -41,7 +41,7 @@ class Database(Protocol):
         ...
 
     async def look_up(self, query: Work[T]) -> T:
-        """Run a query that changes nothing and finds one row by its key.
+        """Run a query that changes nothing and finds a few rows by a key, however many there are.
 
         Raises:
             StorageFailed: the database cannot be used.

@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, Literal, Protocol, TypedDict, Unpack
 
-from sqlalchemy import Connection, Select, Update, bindparam, case, delete, func, select, update
+from sqlalchemy import (
+    Connection,
+    Integer,
+    Select,
+    Text,
+    Update,
+    bindparam,
+    case,
+    delete,
+    func,
+    select,
+    update,
+)
 
 from reelgate.pacing import Forecast
 from reelgate.store.changes import Changes
@@ -51,10 +64,6 @@ HAND_OVER = (
 HANG_UP_ALL = (
     update(videos).where(videos.c.caller == Caller.WAITING.value).values(caller=Caller.GONE.value)
 )
-LIST = {
-    "desc": select(videos).order_by(videos.c.id.desc()),
-    "asc": select(videos).order_by(videos.c.id),
-}
 DELETE = delete(videos).where(videos.c.id == bindparam("the_id"))
 WITH_FILE = (
     select(videos)
@@ -88,11 +97,15 @@ class Progress(TypedDict, total=False):
     provider_id: str
     batch_id: str
     cost: int | None
-    forecast: Forecast
+    forecast: Forecast | None
     failure: Failure
     file: KeptFile | None
     expires_at: float | None
     timeline: Timeline
+
+
+Age = Literal["asc", "desc"]
+"""Oldest first, newest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +114,7 @@ class Page:
 
     owner: str
     limit: int
-    order: Literal["asc", "desc"]
+    order: Age
     after: str | None = None
     states: tuple[State, ...] = ()
     model: str | None = None
@@ -204,15 +217,22 @@ class Videos:
         """Up to `limit` of an owner's videos, newest first or oldest first."""
         if NEVER_STORED in (asked.model or ""):
             return []
-        query = LIST[asked.order].where(videos.c.owner == asked.owner).limit(asked.limit)
-        if asked.after is not None:
-            newer = videos.c.id > asked.after
-            query = query.where(newer if asked.order == "asc" else videos.c.id < asked.after)
-        if asked.states:
-            query = query.where(videos.c.state.in_([state.value for state in asked.states]))
-        if asked.model is not None:
-            query = query.where(videos.c.model == asked.model)
-        return await self._all(query)
+        values = {
+            "the_owner": asked.owner,
+            "the_limit": asked.limit,
+            "the_last": asked.after,
+            "the_states": [state.value for state in asked.states],
+            "the_model": asked.model,
+        }
+        query = listing(
+            asked.order,
+            follows=asked.after is not None,
+            of_states=bool(asked.states),
+            of_model=asked.model is not None,
+        )
+        # A filter may pass over many rows before the page is full.
+        run = self._database.read if asked.states or asked.model else self._database.look_up
+        return await run(all_of(query, values))
 
     async def delete(self, video_id: str) -> None:
         """Forget a video."""
@@ -224,7 +244,7 @@ class Videos:
 
     async def with_file(self) -> list[Video]:
         """Every finished video whose file is kept, the longest kept first."""
-        return await self._all(WITH_FILE)
+        return await self._database.read(all_of(WITH_FILE, {}))
 
     async def drop_file(self, video_id: str, now: float) -> None:
         """Note that a video's file is no longer kept."""
@@ -260,8 +280,26 @@ class Videos:
 
         return await self._database.look_up(read)
 
-    async def _all(self, query: Select[Any]) -> list[Video]:
-        def read(connection: Connection) -> list[Video]:
-            return [from_row(row) for row in connection.execute(query).mappings()]
 
-        return await self._database.read(read)
+def all_of(query: Select[Any], values: dict[str, Any]) -> Work[list[Video]]:
+    """Reads every video that a query finds."""
+
+    def read(connection: Connection) -> list[Video]:
+        return [from_row(row) for row in connection.execute(query, values).mappings()]
+
+    return read
+
+
+@cache
+def listing(order: Age, *, follows: bool, of_states: bool, of_model: bool) -> Select[Any]:
+    """The statement for a page: with or without a last page, a choice of states, a model."""
+    query = select(videos).where(videos.c.owner == bindparam("the_owner"))
+    query = query.order_by(videos.c.id if order == "asc" else videos.c.id.desc())
+    if follows:
+        last = bindparam("the_last", type_=Text)
+        query = query.where(videos.c.id > last if order == "asc" else videos.c.id < last)
+    if of_states:
+        query = query.where(videos.c.state.in_(bindparam("the_states", expanding=True)))
+    if of_model:
+        query = query.where(videos.c.model == bindparam("the_model"))
+    return query.limit(bindparam("the_limit", type_=Integer))

@@ -78,6 +78,8 @@ async def complete(video: Video, file: KeptFile | None, tools: Tools) -> Video:
     completed = await tools.videos.move(
         video,
         State.COMPLETED,
+        # Nobody asks how far it is any more, and every reader would parse it.
+        forecast=None,
         file=file,
         timeline=replace(video.timeline, completed_at=now),
         expires_at=now + kept_for_s if file is not None and kept_for_s else None,
