@@ -8,8 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from reelgate.clock import SystemClock
 from reelgate.keys import Allowance, ApiKey, digest_of, new_key_id, new_secret
 from reelgate.sandbox import Sandbox
@@ -18,7 +16,7 @@ from reelgate.store.database import open_database
 from reelgate.store.migrate import migrate
 from tests.gateway.world import SHORT, TINY, Gateway, a_gateway, a_prompt, until
 
-ROUTES = [("GET", "/v1/models"), ("GET", "/v1/videos"), ("GET", "/v1/videos/video_x")]
+WRONG = ({}, {"Authorization": "Bearer rg_wrong"}, {"Authorization": "Basic abc"})
 
 
 def keys(data_dir: Path, *arguments: str) -> str:
@@ -63,14 +61,21 @@ async def test_a_gateway_open_to_others_without_keys_lets_nobody_in(tmp_path: Pa
         assert (reply.status, reply.code) == (401, "invalid_api_key")
 
 
-@pytest.mark.parametrize(("method", "path"), ROUTES)
-async def test_with_a_key_every_route_asks_for_it(tmp_path: Path, method: str, path: str) -> None:
+async def test_with_a_key_every_route_asks_for_it_before_it_reads_the_request(
+    tmp_path: Path,
+) -> None:
     key = await a_key(tmp_path, "alice")
     async with a_gateway(tmp_path) as gateway:
-        for wrong in ({}, {"Authorization": "Bearer rg_wrong"}, {"Authorization": "Basic abc"}):
-            reply = await gateway.call(method, path, headers=wrong)
-            assert (reply.status, reply.code) == (401, "invalid_api_key")
-        assert (await gateway.call(method, path, headers=key)).status in {200, 404}
+        paths = (await gateway.call("GET", "/openapi.json")).body["paths"]
+        del paths["/health"]
+        routes = [(method, path) for path, methods in paths.items() for method in methods]
+        assert len(routes) > 10
+        for method, path in routes:
+            for headers in WRONG:
+                reply = await gateway.call(method, path, json=["no order"], headers=headers)
+                assert (reply.status, reply.code) == (401, "invalid_api_key"), path
+            reply = await gateway.call(method, path, json=["no order"], headers=key)
+            assert reply.status in {200, 404, 422}, path
         assert (await gateway.call("GET", "/health")).status == 200
 
 
