@@ -16,7 +16,11 @@ from reelgate.store.database import open_database
 from reelgate.store.migrate import migrate
 from tests.gateway.world import SHORT, TINY, Gateway, a_gateway, a_prompt, until
 
-WRONG = ({}, {"Authorization": "Bearer rg_wrong"}, {"Authorization": "Basic abc"})
+WRONG: tuple[dict[str, str], ...] = (
+    {},
+    {"Authorization": "Bearer rg_wrong"},
+    {"Authorization": "Basic abc"},
+)
 
 
 def keys(data_dir: Path, *arguments: str) -> str:
