@@ -206,6 +206,7 @@ def housekeeping_of(base: Foundation) -> Housekeeping:
     return Housekeeping(
         base.videos,
         base.admission,
+        Durations(base.deployment.database),
         base.keeper,
         base.deployment.clock,
         max_age_s=base.settings.retention_s,

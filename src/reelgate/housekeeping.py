@@ -1,4 +1,4 @@
-"""Removes what has lived its time: files beyond their retention, old Idempotency-Keys."""
+"""Removes what has lived its time: files, Idempotency-Keys, durations nobody learns from."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from reelgate.errors import StorageFailed
 from reelgate.media.keep import Keeper
 from reelgate.media.retention import Holding, expired
 from reelgate.store.admission import Admission
+from reelgate.store.durations import Durations
 from reelgate.store.videos import Videos
 
 log = structlog.get_logger()
@@ -25,6 +26,7 @@ class Housekeeping:
         self,
         videos: Videos,
         admission: Admission,
+        durations: Durations,
         keeper: Keeper | None,
         clock: Clock,
         *,
@@ -33,6 +35,7 @@ class Housekeeping:
     ) -> None:
         self._videos = videos
         self._admission = admission
+        self._durations = durations
         self._keeper = keeper
         self._clock = clock
         self._max_age_s = max_age_s
@@ -54,6 +57,7 @@ class Housekeeping:
             StorageFailed: the database or the storage cannot be used.
         """
         await self._admission.forget_keys(self._clock.now())
+        await self._durations.forget()
         if self._keeper is not None and (self._max_age_s or self._max_total_bytes):
             await self._expire_files(self._keeper)
 

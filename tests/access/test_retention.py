@@ -14,6 +14,7 @@ from reelgate.sandbox import Sandbox
 from reelgate.store.admission import Admission
 from reelgate.store.changes import Changes
 from reelgate.store.database import open_database
+from reelgate.store.durations import Durations
 from reelgate.store.videos import Videos
 from tests.gateway.world import TINY, Gateway, a_gateway, a_prompt
 
@@ -41,6 +42,7 @@ async def housekeeping(
     yield Housekeeping(
         Videos(database, Changes()),
         Admission(database),
+        Durations(database),
         keeper,
         Later(ahead_s),
         max_age_s=max_age_s,

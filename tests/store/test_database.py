@@ -47,7 +47,7 @@ async def test_migrating_again_changes_nothing(database: Database) -> None:
     await asyncio.gather(*(migrate(database) for _ in range(5)))
 
 
-async def test_of_each_kind_the_200_durations_with_the_highest_tickets_are_kept(
+async def test_of_each_kind_the_200_durations_with_the_highest_tickets_are_read_and_kept(
     database: Database,
 ) -> None:
     durations = Durations(database)
@@ -57,6 +57,8 @@ async def test_of_each_kind_the_200_durations_with_the_highest_tickets_are_kept(
     assert await durations.recent("a") == records[:29:-1]
     assert await durations.recent("b") == [records[0]]
     assert await durations.recent("c") == []
+    await durations.forget()
+    assert await durations.recent("a") == records[:29:-1]
     kept = await database.read(lambda c: c.scalar(text("SELECT count(*) FROM durations")))
     assert kept == KEPT + 1
 

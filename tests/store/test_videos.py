@@ -93,6 +93,7 @@ async def test_of_many_movers_at_once_one_wins(admission: Admission, videos: Vid
     assert await videos.find(video.id) == winner
 
 
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 async def test_who_takes_over_wins_against_who_carried_before(
     admission: Admission, videos: Videos
 ) -> None:
@@ -106,6 +107,16 @@ async def test_who_takes_over_wins_against_who_carried_before(
     with pytest.raises(LostRace):
         await videos.move(before, State.FETCHING)
     assert (await videos.move(after, State.FETCHING)).state is State.FETCHING
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_alone_with_its_file_a_process_carries_a_video_on_as_it_finds_it(
+    admission: Admission, videos: Videos
+) -> None:
+    video = a_video(state=State.RENDERING)
+    await admission.admit(video, TERMS)
+    assert await videos.claim(video.id) == video
+    assert await videos.find(video.id) == video
 
 
 async def test_a_submit_under_way_is_not_taken_from_who_began_it(

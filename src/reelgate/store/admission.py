@@ -139,12 +139,6 @@ ORPHAN = (
     .limit(1)
     .with_for_update(skip_locked=True)
 )
-ADOPT = (
-    update(videos)
-    .where(videos.c.id == ORPHAN.scalar_subquery(), videos.c.caller == Caller.GONE.value)
-    .values(caller=Caller.WAITING.value)
-    .returning(*videos.c)
-)
 COUNT_RETRY = (
     update(videos).where(videos.c.id == bindparam("the_id")).values(retries=bindparam("the_retry"))
 )
@@ -328,8 +322,8 @@ def orphan(connection: Connection, video: Video, terms: Terms) -> Video | None:
     """The oldest job of the same request whose blocking caller went away."""
     if terms.adopt_since is None:
         return None
-    row = first(connection, video, ADOPT, {"since": terms.adopt_since})
-    return None if row is None else from_row(row)
+    row = first(connection, video, ORPHAN, {"since": terms.adopt_since})
+    return None if row is None else call_again(connection, row["id"], Caller.WAITING)
 
 
 def finished(connection: Connection, video: Video, terms: Terms) -> Video | None:

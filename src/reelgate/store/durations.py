@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from reelgate.pacing import KEPT, Record, Seen
 from reelgate.store.database import Database
@@ -16,15 +16,14 @@ DRAWN = (
     .limit(KEPT)
 )
 ADD = insert(durations)
-LEAST_KEPT = (
-    select(durations.c.ticket)
-    .where(durations.c.kind == bindparam("the_kind"))
-    .order_by(durations.c.ticket.desc())
-    .limit(1)
-    .offset(KEPT - 1)
-)
+PLACED = select(
+    durations.c.id,
+    func.row_number()
+    .over(partition_by=durations.c.kind, order_by=durations.c.ticket.desc())
+    .label("place"),
+).subquery()
 FORGET = delete(durations).where(
-    durations.c.kind == bindparam("the_kind"), durations.c.ticket < bindparam("least")
+    durations.c.id.in_(select(PLACED.c.id).where(PLACED.c.place > KEPT))
 )
 
 
@@ -44,7 +43,7 @@ class Durations:
         return await self._database.read(read)
 
     async def add(self, kind: str, record: Record) -> None:
-        """Note one more job and forget those whose tickets are too low to be kept."""
+        """Note one more job."""
         row = {
             "kind": kind,
             "after_s": record.seen.after_s,
@@ -55,8 +54,13 @@ class Durations:
 
         def change(connection: Connection) -> None:
             connection.execute(ADD, row)
-            least = connection.scalar(LEAST_KEPT, {"the_kind": kind})
-            if least is not None:
-                connection.execute(FORGET, {"the_kind": kind, "least": least})
+
+        await self._database.write(change)
+
+    async def forget(self) -> None:
+        """Drop those whose tickets are too low for anybody to read."""
+
+        def change(connection: Connection) -> None:
+            connection.execute(FORGET)
 
         await self._database.write(change)

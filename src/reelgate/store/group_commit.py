@@ -1,8 +1,8 @@
 """Many writes, one transaction.
 
 A commit waits for the disk, and one commit for each change bounds a gateway to a few dozen jobs a
-second. Writes that arrive while a commit is under way are collected and go together in the next
-one; a lone write goes at once.
+second. Writes that arrive while a commit is under way, or soon after it began, are collected and go
+together in the next one; a lone write goes at once.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ Work = Callable[[Connection], T]
 
 MAX_BATCH = 256
 """Units in one transaction: enough to make its commit cheap, few enough to keep it short."""
+APART_S = 0.01
+"""From the beginning of one commit to the next: a transaction costs more than a unit in it."""
 
 
 def run_all(connection: Connection, batch: Sequence[Work[Any]]) -> list[Any]:
@@ -43,6 +45,7 @@ class GroupCommit:
         self._is_broken_line = is_broken_line
         self._waiting: deque[tuple[Work[Any], asyncio.Future[Any]]] = deque()
         self._flusher: asyncio.Task[None] | None = None
+        self._not_before_s = 0.0
 
     async def do(self, work: Work[T]) -> T:
         """Do the work and return its result once it is committed.
@@ -61,7 +64,10 @@ class GroupCommit:
             await asyncio.wait([self._flusher])
 
     async def _flush(self) -> None:
+        clock = asyncio.get_running_loop().time
         while self._waiting:
+            await asyncio.sleep(self._not_before_s - clock())
+            self._not_before_s = clock() + APART_S
             size = min(len(self._waiting), MAX_BATCH)
             await self._commit([self._waiting.popleft() for _ in range(size)])
 

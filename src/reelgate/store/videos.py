@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol, TypedDict, Unpack
 from sqlalchemy import (
     Connection,
     Integer,
+    RowMapping,
     Select,
     Text,
     Update,
@@ -53,7 +54,8 @@ MOVE = (
         videos.c.attempts == bindparam("the_attempts"),
     )
     .values({column: bindparam(column) for column in PROGRESS_COLUMNS})
-    .returning(*videos.c)
+    # What others may have changed meanwhile; the rest is known.
+    .returning(videos.c.caller, videos.c.retries)
 )
 HAND_OVER = (
     update(videos)
@@ -165,9 +167,13 @@ class Videos:
         """Take a video over: from now on only moves of the returned epoch count.
 
         One that is being submitted keeps its epoch, for the process that submits it may live.
+        Where only one process uses the database there is nobody to take it from.
         None when there is nothing left to do for it.
         """
-        return await self._change(CLAIM, {"the_id": video_id})
+        if self._database.is_shared:
+            return await self._change(CLAIM, {"the_id": video_id}, from_row)
+        video = await self.find(video_id)
+        return None if video is None or video.is_over else video
 
     async def move(
         self,
@@ -195,7 +201,11 @@ class Videos:
             "the_attempts": video.attempts,
         }
         values = expected | progress_columns(moved)
-        result = await self._change(MOVE, values, self._outbox, write)
+
+        def as_it_is(row: RowMapping) -> Video:
+            return replace(moved, caller=Caller(row["caller"]), retries=row["retries"])
+
+        result = await self._change(MOVE, values, as_it_is, self._outbox, write)
         if result is None:
             raise LostRace(video.id)
         return result
@@ -203,7 +213,7 @@ class Videos:
     async def hand_over(self, video_id: str, was: Caller, now: Caller) -> Video | None:
         """Change who waits for a video; None when `was` no longer holds."""
         values = {"the_id": video_id, "was": was.value, "now": now.value}
-        return await self._change(HAND_OVER, values)
+        return await self._change(HAND_OVER, values, from_row)
 
     async def hang_up_all(self) -> None:
         """Nobody waits any more: the process that held the callers has ended."""
@@ -248,12 +258,13 @@ class Videos:
 
     async def drop_file(self, video_id: str, now: float) -> None:
         """Note that a video's file is no longer kept."""
-        await self._change(DROP_FILE, {"the_id": video_id, "the_now": now})
+        await self._change(DROP_FILE, {"the_id": video_id, "the_now": now}, from_row)
 
     async def _change(
         self,
         statement: Update,
         values: dict[str, Any],
+        read: Callable[[RowMapping], Video],
         outbox: Outbox | None = None,
         write: Write | None = None,
     ) -> Video | None:
@@ -261,7 +272,7 @@ class Videos:
             row = connection.execute(statement, values).mappings().first()
             if row is None:
                 return None
-            changed = from_row(row)
+            changed = read(row)
             if outbox is not None:
                 outbox.note(connection, changed)
             return changed

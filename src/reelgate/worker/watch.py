@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import assert_never
 
@@ -113,9 +114,13 @@ class Vigil:
     async def _act(self, look: Ready | Failed, waiting: Waiting) -> Video:
         match look:
             case Ready():
-                await self._tools.laws.teach(waiting, self._looked_at_s)
                 timeline = replace(self._video.timeline, ready_at=self._tools.clock.now())
-                return await self._tools.videos.move(self._video, State.FETCHING, timeline=timeline)
+                # Side by side, so that one commit has both.
+                video, _ = await asyncio.gather(
+                    self._tools.videos.move(self._video, State.FETCHING, timeline=timeline),
+                    self._tools.laws.teach(waiting, self._looked_at_s),
+                )
+                return video
             case Failed():
                 return await fail(self._video, Failure(look.code, look.message), self._tools)
             case _:
