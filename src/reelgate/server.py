@@ -12,6 +12,7 @@ from math import ceil
 import uvicorn
 
 from reelgate.address import leave_address, remove_address
+from reelgate.collector import spare_what_stands
 from reelgate.gateway import open_gateway
 from reelgate.http.app import create_app
 from reelgate.http.context import Context
@@ -121,6 +122,7 @@ async def serve(
     with listener:
         async with open_gateway(settings, url_of(listener)) as context:
             server = Server(http_config(context), context, url_of(listener))
+            spare_what_stands()
             telling = asyncio.create_task(tell(server, ready))
             try:
                 await server.serve(sockets=[listener])
@@ -161,5 +163,6 @@ async def work(settings: Settings, ready: Callable[[], None] = lambda: None) -> 
     async with open_gateway(settings):
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
+        spare_what_stands()
         ready()
         await stop.wait()

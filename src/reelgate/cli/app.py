@@ -9,6 +9,7 @@ import typer
 from reelgate.cli.console import put, say
 from reelgate.cli.exits import EPILOG, CliError
 from reelgate.cli.registry import LazyGroup
+from reelgate.collector import collect_seldom
 from reelgate.version import VERSION
 
 app = typer.Typer(
@@ -43,6 +44,8 @@ def root(
 def main() -> None:
     """Run the command line and exit with one of `ExitCode`."""
     write_what_can_be_written()
+    # Before a command's module is read: reading it makes much that stays.
+    collect_seldom()
     try:
         app()
     except CliError as error:
