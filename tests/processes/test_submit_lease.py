@@ -112,6 +112,7 @@ async def test_a_submit_belongs_to_its_own_process_until_its_lease_has_run_out(
     assert await videos.find(video.id) == ended
 
 
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 async def test_a_later_attempt_is_not_failed_for_an_earlier_one(database: Database) -> None:
     """The watcher heard nothing of it, as if its line to the database had been down."""
     changes = Changes()

@@ -14,6 +14,7 @@ log = structlog.get_logger()
 
 async def fail(video: Video, failure: Failure, tools: Tools) -> Video:
     """End a job without a video."""
-    log.warning("video_failed", video=video.id, code=failure.code, message=failure.message)
     timeline = replace(video.timeline, completed_at=tools.clock.now())
-    return await tools.videos.move(video, State.FAILED, failure=failure, timeline=timeline)
+    failed = await tools.videos.move(video, State.FAILED, failure=failure, timeline=timeline)
+    log.warning("video_failed", video=video.id, code=failure.code, message=failure.message)
+    return failed

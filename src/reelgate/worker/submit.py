@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from typing import assert_never
 
 import structlog
@@ -24,7 +26,7 @@ log = structlog.get_logger()
 INTENT_FRESH_S = 10.0
 """A process that was paused for longer between its intent to send and the sending does not send."""
 REMEMBER_S = 300.0
-"""How long the database is tried for an accepted submit: it has been paid for."""
+"""How long the database is tried for the outcome of a submit, which nobody can ask for again."""
 REMEMBER_PAUSE_S = 1.0
 """No longer, or a process that dies soon after the database is back takes the answer with it."""
 
@@ -51,13 +53,15 @@ async def submit(video: Video, place: Place, tools: Tools) -> tuple[Video, float
         if tools.clock.monotonic() - began_s > INTENT_FRESH_S:
             # Others may be about to give this submit up.
             log.warning("intent_too_old", video=video.id)
-            return await tools.videos.move(video, State.QUEUED), 0.0
+            return await written_down(partial(back_in_line, video, tools), video, tools), 0.0
         try:
             submission = await tools.providers[video.provider].submit(video.request)
         except UpstreamError as error:
             return await refused(video, error, tools)
         accepted = True
-        return await remember(video, submission, Forecast.of(law), tools), 0.0
+        forecast = Forecast.of(law)
+        outcome = partial(rendering, video, submission, forecast, tools)
+        return await written_down(outcome, video, tools), 0.0
     finally:
         await account.settled(accepted=accepted)
 
@@ -78,12 +82,14 @@ async def note_intent(video: Video, account: Account, tools: Tools) -> Video:
     )
 
 
-async def remember(video: Video, submission: Submission, forecast: Forecast, tools: Tools) -> Video:
-    """Write down what the upstream answered, however often the database must be asked."""
+async def written_down(
+    outcome: Callable[[], Awaitable[Video]], video: Video, tools: Tools
+) -> Video:
+    """What the upstream answered, in the database, however often that must be asked."""
     gives_up_s = tools.clock.monotonic() + REMEMBER_S
     while True:
         try:
-            return await accepted(video, submission, forecast, tools)
+            return await outcome()
         except StorageFailed as error:
             log.warning("submit_not_recorded", video=video.id, error=error.message)
             if tools.clock.monotonic() >= gives_up_s:
@@ -91,7 +97,9 @@ async def remember(video: Video, submission: Submission, forecast: Forecast, too
         await asyncio.sleep(REMEMBER_PAUSE_S)
 
 
-async def accepted(video: Video, submission: Submission, forecast: Forecast, tools: Tools) -> Video:
+async def rendering(
+    video: Video, submission: Submission, forecast: Forecast, tools: Tools
+) -> Video:
     """The upstream is at work."""
     try:
         return await tools.videos.move(
@@ -106,6 +114,11 @@ async def accepted(video: Video, submission: Submission, forecast: Forecast, too
     except LostRace:
         await abandon(video, submission, tools)
         raise
+
+
+async def back_in_line(video: Video, tools: Tools) -> Video:
+    """The upstream has surely not taken it."""
+    return await tools.videos.move(video, State.QUEUED)
 
 
 async def abandon(video: Video, submission: Submission, tools: Tools) -> None:
@@ -138,8 +151,10 @@ async def refused(video: Video, error: UpstreamError, tools: Tools) -> tuple[Vid
                 upstream = tools.upstreams[video.provider]
                 upstream.turnstile.rest(decision.delay_s)
                 await upstream.account.rest(decision.delay_s)
-            return await tools.videos.move(video, State.QUEUED), decision.delay_s
+            outcome = partial(back_in_line, video, tools)
+            return await written_down(outcome, video, tools), decision.delay_s
         case Failure():
-            return await fail(video, decision, tools), 0.0
+            outcome = partial(fail, video, decision, tools)
+            return await written_down(outcome, video, tools), 0.0
         case _:
             assert_never(decision)

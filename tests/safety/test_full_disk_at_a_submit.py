@@ -1,0 +1,97 @@
+"""What becomes of a submit whose outcome finds the database's disk full."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import ExitStack
+from pathlib import Path
+from typing import cast
+
+import pytest
+import structlog
+
+from reelgate.clock import SystemClock
+from reelgate.errors import InsufficientCredits, RateLimited
+from reelgate.providers.base import Provider, Submission
+from reelgate.store.account import OwnAccount
+from reelgate.store.admission import Admission, Terms
+from reelgate.store.changes import Changes
+from reelgate.store.database import Database, open_database
+from reelgate.store.durations import Durations
+from reelgate.store.migrate import migrate
+from reelgate.store.videos import Videos
+from reelgate.video import State, VideoRequest
+from reelgate.worker import Limits, Tools, Upstream
+from reelgate.worker import submit as submits
+from reelgate.worker.laws import Laws
+from reelgate.worker.looks import Looks
+from reelgate.worker.turnstile import Place, Turnstile
+from tests.gateway.world import soon
+from tests.store.factories import NOW, a_video
+from tests.tiny_disk import fill, tiny_disk
+
+MIB = 1024 * 1024
+ACCEPTED = Submission("provider-id", "", 5)
+REFUSED = RateLimited("slow down", retry_after_s=0.0)
+SPENT = InsufficientCredits("the account is empty")
+
+
+class FillsTheDisk:
+    """An upstream whose answer comes just when there is no byte left."""
+
+    def __init__(self, answer: Submission | Exception, disk: Path, full: ExitStack) -> None:
+        self._answer = answer
+        self._disk = disk
+        self._full = full
+
+    def typical_s(self, _request: VideoRequest) -> tuple[float, float]:
+        return 1.0, 2.0
+
+    async def submit(self, _request: VideoRequest) -> Submission:
+        self._full.enter_context(fill(self._disk))
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return self._answer
+
+
+def tools_of(database: Database, provider: FillsTheDisk) -> Tools:
+    account, clock = OwnAccount(database), SystemClock()
+    looks = Looks(account, clock, 1.0)
+    return Tools(
+        videos=Videos(database, Changes()),
+        laws=Laws(Durations(database), clock, {"imagine": looks}),
+        providers={"imagine": cast("Provider", provider)},
+        keeper=None,
+        clock=clock,
+        limits=Limits(),
+        upstreams={"imagine": Upstream(account, Turnstile(), looks)},
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "state"),
+    [
+        pytest.param(ACCEPTED, State.RENDERING, id="accepted"),
+        pytest.param(REFUSED, State.QUEUED, id="refused for now"),
+        pytest.param(SPENT, State.FAILED, id="refused for good"),
+    ],
+)
+async def test_what_the_upstream_answered_is_written_down_once_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: Submission | Exception, state: State
+) -> None:
+    monkeypatch.setattr(submits, "REMEMBER_PAUSE_S", 0.01)
+    with tiny_disk(tmp_path / "disk", MIB) as disk, ExitStack() as full:
+        database = open_database(f"sqlite:///{disk}/reelgate.sqlite")
+        await migrate(database)
+        tools = tools_of(database, FillsTheDisk(answer, disk, full))
+        video, _ = await Admission(database).admit(a_video(), Terms(now=NOW))
+        place = Place(tools.upstreams["imagine"].turnstile, video.owner)
+        assert place.try_take()
+        with structlog.testing.capture_logs() as log:
+            sending = asyncio.create_task(submits.submit(video, place, tools))
+            await soon(lambda: any(line["event"] == "submit_not_recorded" for line in log))
+            full.close()
+            sent, _ = await sending
+        assert (sent.state, sent.attempts) == (state, 1)
+        assert await tools.videos.find(video.id) == sent
+        await database.close()
