@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Generator
 
 import pytest
 
 pytest_plugins = ["tests.database_fixtures", "tests.sandbox_fixtures"]
+
+# Hundreds of Python processes start in these tests, and each would compile all that it imports
+# where a shell forbids to keep compiled code. That would be half of the suite's processor time.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 MAY_SKIP = os.environ.get("REELGATE_TEST_REQUIRE") != "1"
 """Where everything is installed, as in CI, a test that skips has failed."""
