@@ -1,7 +1,8 @@
 """Event streams: what each costs, and how soon an end is told to all of them.
 
-`python bench/events.py [--streams 1000]`. So many readers follow one job by Server-Sent Events; the
-job is then cancelled, and each reader notes when it hears of it.
+`python bench/events.py [--streams 1000] [--quiet-s 5]`. So many readers follow one job by
+Server-Sent Events. After a while in silence the job is cancelled, and each reader notes when it
+hears of it.
 """
 
 from __future__ import annotations
@@ -22,11 +23,10 @@ from programs import Program, gateway, prepare_process, sandbox
 
 VIDEO = {"prompt": "a river [[never]]", "model": "imagine-text-to-video"}
 OPENING_AT_ONCE = 50
-QUIET_S = 5.0
 COLUMNS = ("streams", "memory, kB/stream", "CPU while waiting", "told: mean", "p99", "heard")
 
 
-def run(streams: int = 1000) -> dict[str, Any]:
+def run(streams: int = 1000, quiet_s: float = 5.0) -> dict[str, Any]:
     """Measure one crowd of readers."""
     prepare_process()
     with (
@@ -34,10 +34,10 @@ def run(streams: int = 1000) -> dict[str, Any]:
         sandbox(speed=1) as upstream,
         gateway(Path(folder), sandbox_url=upstream.url, sandbox_speed=1) as program,
     ):
-        return asyncio.run(observe(program, streams))
+        return asyncio.run(observe(program, streams, quiet_s))
 
 
-async def observe(program: Program, streams: int) -> dict[str, Any]:
+async def observe(program: Program, streams: int, quiet_s: float) -> dict[str, Any]:
     """Open them all, wait in silence, cancel, and listen."""
     line = await Line.open(program.url)
     _, created = await line.ask(post(program.url, "/v1/videos", VIDEO))
@@ -48,7 +48,7 @@ async def observe(program: Program, streams: int) -> dict[str, Any]:
         batch = range(first, min(first + OPENING_AT_ONCE, streams))
         readers += await asyncio.gather(*(follow(program, video_id, nth) for nth in batch))
     held_bytes, cpu_s = program.rss_bytes() - idle_bytes, program.cpu_s()
-    await asyncio.sleep(QUIET_S)
+    await asyncio.sleep(quiet_s)
     cpu_s = program.cpu_s() - cpu_s
     ends = [asyncio.create_task(heard_end(reader)) for reader in readers]
     cancelled_at = time.monotonic()
@@ -59,7 +59,7 @@ async def observe(program: Program, streams: int) -> dict[str, Any]:
     return {
         "streams": streams,
         "kb_per_stream": held_bytes / streams / 1e3,
-        "cpu_share": cpu_s / QUIET_S,
+        "cpu_share": cpu_s / quiet_s,
         "told_s": asdict(Spread.of(heard)),
         "heard": len(heard),
     }
@@ -104,7 +104,9 @@ def main(arguments: Sequence[str]) -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--streams", type=int, default=1000)
-    print(report(run(parser.parse_args(arguments).streams)))
+    parser.add_argument("--quiet-s", type=float, default=5.0)
+    options = parser.parse_args(arguments)
+    print(report(run(options.streams, options.quiet_s)))
 
 
 if __name__ == "__main__":
