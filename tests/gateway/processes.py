@@ -17,12 +17,14 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
+from uvloop import new_event_loop
+
 from reelgate.sandbox import Sandbox, SandboxOptions
 from reelgate.server import listen, serve, url_of
 from reelgate.settings import Settings
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["reelgate.server"])
+CONTEXT.set_forkserver_preload(["reelgate.server", "uvloop"])
 
 START_TIMEOUT_S = 60.0
 END_TIMEOUT_S = 30.0
@@ -74,12 +76,13 @@ def start_sandbox(options: SandboxOptions, log: Path) -> Program:
 
 
 def gateway_main(ready: Connection, log: Path, values: dict[str, Any]) -> None:
-    """The gateway's process."""
+    """The gateway's process, on the event loop of `reelgate serve`."""
     print_to(log)
     allow_many_connections()
     settings = Settings.model_validate(values)
     listener = listen(settings)
-    asyncio.run(serve(settings, listener, lambda: ready.send(url_of(listener))))
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(serve(settings, listener, lambda: ready.send(url_of(listener))))
 
 
 def sandbox_main(ready: Connection, log: Path, options: SandboxOptions) -> None:
