@@ -9,7 +9,8 @@ CHECKED := src tests bench chaos scripts
 
 # Tests that need Node, Chromium or curl skip where there is none; REELGATE_TEST_REQUIRE=1 turns
 # every skip into a failure. PYTEST_ARGS is for more arguments.
-PYTEST_ARGS ?= -n 4
+# Work is stolen: the longest tests are many times the mean, and a process may get several of them.
+PYTEST_ARGS ?= -n 4 --dist worksteal
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
