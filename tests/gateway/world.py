@@ -135,8 +135,10 @@ class Gateway:
 
     async def submits(self, prompt: str) -> list[dict[str, Any]]:
         """The submits of this prompt, as the sandbox recorded them."""
-        rows: list[dict[str, Any]] = await self._control("requests", operation="submit")
-        return [row for row in rows if row["prompt"] == prompt]
+        rows: list[dict[str, Any]] = await self._control(
+            "requests", operation="submit", prompt=prompt
+        )
+        return rows
 
     async def accepted(self, prompt: str) -> list[dict[str, Any]]:
         """The jobs that the sandbox accepted for this prompt: what was paid for."""

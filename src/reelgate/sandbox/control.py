@@ -68,7 +68,10 @@ class Control:
     async def _requests(self, request: web.Request) -> web.Response:
         """List the requests, oldest first; any field can be asked for: `?operation=submit`."""
         wanted = request.query
-        rows = [seen.as_json() for seen in self.provider.recorder]
+        # Most ask for one prompt, and a long record is not worth telling to be dropped.
+        prompt = wanted.get("prompt")
+        record = [seen for seen in self.provider.recorder if prompt in {None, seen.prompt}]
+        rows = [seen.as_json() for seen in record]
         data = [row for row in rows if all(str(row.get(key)) == wanted[key] for key in wanted)]
         return web.json_response({"data": data, "counts": self.provider.recorder.counts()})
 
@@ -77,8 +80,11 @@ class Control:
         return web.Response(status=204)
 
     async def _jobs(self, request: web.Request) -> web.Response:
-        rows = [{**job.as_json(), "state": self.provider.state(job)} for job in self.provider.jobs]
         wanted = request.query
+        # To tell the state of a job that is due is to render it: not of those nobody asked for.
+        prompt = wanted.get("prompt")
+        jobs = [job for job in self.provider.jobs if prompt in {None, job.clip.prompt}]
+        rows = [{**job.as_json(), "state": self.provider.state(job)} for job in jobs]
         data = [row for row in rows if all(str(row.get(key)) == wanted[key] for key in wanted)]
         return web.json_response({"data": data, "count": len(data)})
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +55,10 @@ class RequestSeen:
 
     def as_json(self) -> dict[str, Any]:
         """Return plain data for the control endpoint; times are Unix seconds."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in FIELDS}
+
+
+FIELDS = tuple(field.name for field in fields(RequestSeen))
 
 
 class Recorder:
