@@ -20,7 +20,7 @@ Work = Callable[[Connection], T]
 
 MAX_BATCH = 256
 """Units in one transaction: enough to make its commit cheap, few enough to keep it short."""
-APART_S = 0.01
+APART_S = 0.02
 """From the beginning of one commit to the next: a transaction costs more than a unit in it."""
 
 
