@@ -5,7 +5,7 @@ from threading import Event
 
 import pytest
 
-from reelgate.media.threads import to_its_end
+from reelgate.media.threads import seen_through, to_its_end
 
 
 async def test_a_caller_gets_what_the_thread_returns_or_raises() -> None:
@@ -49,3 +49,13 @@ async def test_what_fails_after_the_caller_was_cancelled_troubles_nobody() -> No
     with pytest.raises(asyncio.CancelledError):
         await caller
     assert told == []
+
+
+async def test_what_does_not_end_is_not_waited_for_without_end() -> None:
+    never = asyncio.get_running_loop().create_future()
+    caller = asyncio.create_task(seen_through(never, most_s=0.01))
+    await asyncio.wait([caller], timeout=0)
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    assert not never.done()

@@ -18,7 +18,7 @@ from obstore import exceptions, store
 from reelgate.errors import StorageFailed
 from reelgate.media.failures import gone, storage_failed, unreadable
 from reelgate.media.stored import Stored, Upload, checked_key
-from reelgate.media.threads import to_its_end
+from reelgate.media.threads import seen_through, to_its_end
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 # Twelve parts at once, obstore's own choice, would hold 60 MB of each file in memory.
 _UPLOAD_PART_BYTES = 5 * 1024 * 1024
 _PARTS_AT_ONCE = 3
+# How long a cancelled video waits for the upload that nobody can call back.
+_LET_GO_S = 10.0
 _LIST_BATCH = 1000
 # A request takes its time to a distant store and back; a few under way at once hide that.
 _CHUNK_BYTES = 1024 * 1024
@@ -84,7 +86,7 @@ class Bucket:
 
     async def _upload(self, file: Upload) -> None:
         with _write_errors():
-            await obstore.put_async(
+            uploading = obstore.put_async(
                 self._store,
                 checked_key(file.key),
                 file.source,
@@ -92,6 +94,8 @@ class Bucket:
                 chunk_size=_UPLOAD_PART_BYTES,
                 max_concurrency=_PARTS_AT_ONCE,
             )
+            # An upload that was let go may end all the same, after its file was removed.
+            await seen_through(uploading, _LET_GO_S)
 
     @asynccontextmanager
     async def reading(self, key: str, start: int, stop: int) -> AsyncIterator[AsyncIterator[bytes]]:

@@ -1,9 +1,10 @@
-"""Work on files, in threads: a thread cannot be stopped, so whoever began it waits for it."""
+"""Work on files that goes on although nobody waits for it: whoever began it waits for its end."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import math
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TypeVar, TypeVarTuple
 
@@ -16,11 +17,18 @@ async def to_its_end(work: Callable[[*Ts], T], *arguments: *Ts) -> T:
 
     What a caller then removes, no thread is still writing.
     """
-    running = asyncio.get_running_loop().run_in_executor(None, work, *arguments)
+    return await seen_through(asyncio.get_running_loop().run_in_executor(None, work, *arguments))
+
+
+async def seen_through(work: Awaitable[T], most_s: float = math.inf) -> T:
+    """Wait for it. A cancelled caller goes on only when it is done, or after `most_s` seconds."""
+    running = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:
-        while not running.done():
+        clock = asyncio.get_running_loop().time
+        ends_at_s = clock() + most_s
+        while not running.done() and (left_s := ends_at_s - clock()) > 0:
             with suppress(asyncio.CancelledError):
-                await asyncio.wait([running])
+                await asyncio.wait([running], timeout=None if left_s == math.inf else left_s)
         raise
