@@ -113,7 +113,7 @@ FIRST_TRY = SAME_REQUEST.where(
     videos.c.created_at >= bindparam("since"),
     videos.c.retries < bindparam("the_retry"),
     *(videos.c[name].is_not_distinct_from(bindparam(f"the_{name}")) for name in BESIDE),
-).with_for_update(skip_locked=True)
+)
 FINISHED = SAME_REQUEST.where(
     videos.c.state == State.COMPLETED.value,
     videos.c.completed_at >= bindparam("since"),
@@ -137,10 +137,13 @@ ORPHAN = (
     )
     .order_by(videos.c.id)
     .limit(1)
-    .with_for_update(skip_locked=True)
 )
+# A found row is then taken by a compare-and-set. A lock would be no substitute: what skips locked
+# rows misses the job that its worker moves just then, and pays for another.
 COUNT_RETRY = (
-    update(videos).where(videos.c.id == bindparam("the_id")).values(retries=bindparam("the_retry"))
+    update(videos)
+    .where(videos.c.id == bindparam("the_id"), videos.c.retries < bindparam("the_retry"))
+    .values(retries=bindparam("the_retry"))
 )
 CALL_AGAIN = (
     update(videos)
@@ -293,6 +296,15 @@ def call_again(connection: Connection, video_id: str, caller: Caller) -> Video:
     """A video that was answered before; if its blocking caller had gone away, it is back now."""
     if caller is Caller.WAITING:
         connection.execute(CALL_AGAIN, {"the_id": video_id})
+    return by_id(connection, video_id)
+
+
+def by_id(connection: Connection, video_id: str) -> Video:
+    """The video that was found.
+
+    Raises:
+        VideoNotFound: it was deleted.
+    """
     row = connection.execute(FIND, {"the_id": video_id}).mappings().first()
     if row is None:
         message = f"video {video_id!r}, which this Idempotency-Key made, was deleted"
@@ -311,19 +323,21 @@ def first_try(connection: Connection, video: Video, terms: Terms) -> Video | Non
     told = to_row(video)
     beside = {f"the_{name}": told[name] for name in BESIDE}
     since = {"since": terms.now - RETRY_WINDOW_S, "the_retry": terms.retry}
-    row = first(connection, video, FIRST_TRY, since | beside)
-    if row is None:
-        return None
-    connection.execute(COUNT_RETRY, {"the_id": row["id"], "the_retry": terms.retry})
-    return call_again(connection, row["id"], video.caller)
+    while (row := first(connection, video, FIRST_TRY, since | beside)) is not None:
+        values = {"the_id": row["id"], "the_retry": terms.retry}
+        if connection.execute(COUNT_RETRY, values).rowcount:
+            return call_again(connection, row["id"], video.caller)
+    return None
 
 
 def orphan(connection: Connection, video: Video, terms: Terms) -> Video | None:
     """The oldest job of the same request whose blocking caller went away."""
     if terms.adopt_since is None:
         return None
-    row = first(connection, video, ORPHAN, {"since": terms.adopt_since})
-    return None if row is None else call_again(connection, row["id"], Caller.WAITING)
+    while (row := first(connection, video, ORPHAN, {"since": terms.adopt_since})) is not None:
+        if connection.execute(CALL_AGAIN, {"the_id": row["id"]}).rowcount:
+            return by_id(connection, row["id"])
+    return None
 
 
 def finished(connection: Connection, video: Video, terms: Terms) -> Video | None:

@@ -1,0 +1,106 @@
+"""A request whose job its worker moves at this very moment, in another process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import asyncpg
+import pytest
+
+from reelgate.store.admission import Admission, Origin, Terms
+from reelgate.store.database import Database, open_database
+from reelgate.video import Caller, new_video_id
+from tests.gateway.world import until
+from tests.store.factories import NOW, a_video
+
+BEGIN_A_MOVE = "UPDATE videos SET attempts = attempts + 1"
+WAITS_FOR_A_LOCK = "SELECT 1 FROM pg_locks WHERE NOT granted"
+RETRIED = Terms(now=NOW, retry=1)
+BLOCKING = Terms(now=NOW, adopt_since=NOW - 1)
+
+
+@pytest.fixture
+async def worker(postgres_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """The database as a worker sees it that moves videos."""
+    connection = await asyncpg.connect(postgres_url)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def onlooker(postgres_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """The database as somebody sees it who only looks on."""
+    connection = await asyncpg.connect(postgres_url)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def database(postgres_url: str) -> AsyncIterator[Database]:
+    opened = open_database(postgres_url)
+    yield opened
+    await opened.close()
+
+
+@pytest.mark.parametrize(
+    ("terms", "origin"),
+    [
+        pytest.param(RETRIED, Origin.RETRIED, id="an SDK's retry"),
+        pytest.param(BLOCKING, Origin.ADOPTED, id="a blocking caller that comes back"),
+    ],
+)
+async def test_a_job_that_is_being_moved_is_recognised_and_not_paid_for_again(
+    database: Database,
+    worker: asyncpg.Connection,
+    onlooker: asyncpg.Connection,
+    terms: Terms,
+    origin: Origin,
+) -> None:
+    admission = Admission(database)
+    first, _ = await admission.admit(a_video(caller=Caller.GONE), Terms(now=NOW))
+
+    async def waits() -> bool:
+        return bool(await onlooker.fetchval(WAITS_FOR_A_LOCK))
+
+    async with worker.transaction():
+        await worker.execute(BEGIN_A_MOVE)
+        again = replace(first, id=new_video_id(), caller=Caller.WAITING)
+        asking = asyncio.create_task(admission.admit(again, terms))
+        await until(waits)
+    admitted, told = await asking
+    assert (admitted.id, told) == (first.id, origin)
+
+
+@pytest.mark.parametrize("terms", [RETRIED, BLOCKING], ids=["retries", "blocking callers"])
+async def test_two_processes_that_ask_at_once_find_a_job_each(
+    database: Database,
+    postgres_url: str,
+    worker: asyncpg.Connection,
+    onlooker: asyncpg.Connection,
+    terms: Terms,
+) -> None:
+    """Each finds the same job first, and one of them must go on to the other."""
+    another = open_database(postgres_url)
+    jobs = [a_video("a cat for two", caller=Caller.GONE) for _ in range(2)]
+    for job in jobs:
+        await Admission(database).admit(job, Terms(now=NOW))
+
+    async def both_wait() -> bool:
+        return len(await onlooker.fetch(WAITS_FOR_A_LOCK)) >= 2
+
+    async with worker.transaction():
+        await worker.execute(BEGIN_A_MOVE)
+        asking = [
+            asyncio.create_task(
+                Admission(each).admit(
+                    replace(jobs[0], id=new_video_id(), caller=Caller.WAITING), terms
+                )
+            )
+            for each in (database, another)
+        ]
+        await until(both_wait)
+    found = await asyncio.gather(*asking)
+    assert {video.id for video, _ in found} == {job.id for job in jobs}
+    await another.close()
