@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import NoReturn, cast
+from typing import NoReturn
 
 import pytest
 
-from reelgate.clock import Clock, SystemClock
+from reelgate.clock import SystemClock
 from reelgate.engine.base import TakenOver
 from reelgate.pacing import Record, Seen
-from reelgate.providers.base import Provider
-from reelgate.store.account import OwnAccount
 from reelgate.store.admission import Admission, Terms
 from reelgate.store.changes import Changes
 from reelgate.store.database import Database, open_database
@@ -20,11 +18,10 @@ from reelgate.store.durations import Durations
 from reelgate.store.migrate import migrate
 from reelgate.store.videos import Videos
 from reelgate.video import Failure, State, Video, VideoRequest
-from reelgate.worker import Limits, Tools, Upstream, Worker
-from reelgate.worker.laws import Laws
-from reelgate.worker.looks import Looks
+from reelgate.worker import Worker
 from reelgate.worker.submit import INTENT_FRESH_S, submit
-from reelgate.worker.turnstile import Place, Turnstile
+from reelgate.worker.turnstile import Place
+from tests.processes.tools import tools_on
 from tests.store.factories import NOW, a_video
 
 GONE = Failure("rate_limited", "somebody else ended it")
@@ -61,23 +58,9 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     await opened.close()
 
 
-def tools_on(database: Database, changes: Changes, lease_s: float, clock: Clock) -> Tools:
-    account = OwnAccount(database)
-    looks = Looks(account, clock, 1.0)
-    return Tools(
-        videos=Videos(database, changes),
-        laws=Laws(Durations(database), clock, {"imagine": looks}),
-        providers={"imagine": cast("Provider", NeverAsked())},
-        keeper=None,
-        clock=clock,
-        limits=Limits(submit_lease_s=lease_s),
-        upstreams={"imagine": Upstream(account, Turnstile(), looks)},
-    )
-
-
 def a_worker(database: Database, lease_s: float) -> tuple[Worker, Videos]:
     changes = Changes()
-    tools = tools_on(database, changes, lease_s, SystemClock())
+    tools = tools_on(database, NeverAsked(), changes, lease_s=lease_s)
     return Worker(tools, changes), tools.videos
 
 
@@ -116,7 +99,7 @@ async def test_a_submit_belongs_to_its_own_process_until_its_lease_has_run_out(
 async def test_a_later_attempt_is_not_failed_for_an_earlier_one(database: Database) -> None:
     """The watcher heard nothing of it, as if its line to the database had been down."""
     changes = Changes()
-    tools = tools_on(database, changes, MIDDLE_LEASE_S, SystemClock())
+    tools = tools_on(database, NeverAsked(), changes, lease_s=MIDDLE_LEASE_S)
     videos = Videos(database, Changes())
     video = await being_submitted(database, videos)
     with changes.subscribe(video.id) as subscription:
@@ -131,7 +114,7 @@ async def test_a_later_attempt_is_not_failed_for_an_earlier_one(database: Databa
 
 
 async def test_a_process_paused_before_the_sending_does_not_send(database: Database) -> None:
-    tools = tools_on(database, Changes(), 0.0, Paused())
+    tools = tools_on(database, NeverAsked(), Changes(), clock=Paused())
     await Durations(database).add("any", Record(Seen(1.0, 2.0), NOW, 0.0))
     video, _ = await Admission(database).admit(a_video(), Terms(now=NOW))
     place = Place(tools.upstreams["imagine"].turnstile, video.owner)

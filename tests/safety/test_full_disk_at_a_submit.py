@@ -5,28 +5,21 @@ from __future__ import annotations
 import asyncio
 from contextlib import ExitStack
 from pathlib import Path
-from typing import cast
 
 import pytest
 import structlog
 
-from reelgate.clock import SystemClock
 from reelgate.errors import InsufficientCredits, RateLimited
-from reelgate.providers.base import Provider, Submission
-from reelgate.store.account import OwnAccount
+from reelgate.providers.base import Submission
 from reelgate.store.admission import Admission, Terms
 from reelgate.store.changes import Changes
-from reelgate.store.database import Database, open_database
-from reelgate.store.durations import Durations
+from reelgate.store.database import open_database
 from reelgate.store.migrate import migrate
-from reelgate.store.videos import Videos
 from reelgate.video import State, VideoRequest
-from reelgate.worker import Limits, Tools, Upstream
 from reelgate.worker import submit as submits
-from reelgate.worker.laws import Laws
-from reelgate.worker.looks import Looks
-from reelgate.worker.turnstile import Place, Turnstile
+from reelgate.worker.turnstile import Place
 from tests.gateway.world import soon
+from tests.processes.tools import tools_on
 from tests.store.factories import NOW, a_video
 from tests.tiny_disk import fill, tiny_disk
 
@@ -54,20 +47,6 @@ class FillsTheDisk:
         return self._answer
 
 
-def tools_of(database: Database, provider: FillsTheDisk) -> Tools:
-    account, clock = OwnAccount(database), SystemClock()
-    looks = Looks(account, clock, 1.0)
-    return Tools(
-        videos=Videos(database, Changes()),
-        laws=Laws(Durations(database), clock, {"imagine": looks}),
-        providers={"imagine": cast("Provider", provider)},
-        keeper=None,
-        clock=clock,
-        limits=Limits(),
-        upstreams={"imagine": Upstream(account, Turnstile(), looks)},
-    )
-
-
 @pytest.mark.parametrize(
     ("answer", "state"),
     [
@@ -83,7 +62,7 @@ async def test_what_the_upstream_answered_is_written_down_once_there_is_room(
     with tiny_disk(tmp_path / "disk", MIB) as disk, ExitStack() as full:
         database = open_database(f"sqlite:///{disk}/reelgate.sqlite")
         await migrate(database)
-        tools = tools_of(database, FillsTheDisk(answer, disk, full))
+        tools = tools_on(database, FillsTheDisk(answer, disk, full), Changes())
         video, _ = await Admission(database).admit(a_video(), Terms(now=NOW))
         place = Place(tools.upstreams["imagine"].turnstile, video.owner)
         assert place.try_take()
