@@ -14,6 +14,7 @@ from pathlib import Path
 import uvloop
 
 from reelgate.engine.in_process import InProcess
+from reelgate.video import Video
 
 PAGE_KB = 4
 
@@ -28,7 +29,7 @@ async def throughput(count: int) -> float:
     left = count
     done = asyncio.Event()
 
-    async def carry(_video_id: str) -> None:
+    async def carry(_video_id: str, _made: Video | None = None, /) -> None:
         nonlocal left
         left -= 1
         if left == 0:
@@ -49,7 +50,7 @@ async def waiting(count: int) -> float:
     all_wait = asyncio.Event()
     release = asyncio.Event()
 
-    async def carry(_video_id: str) -> None:
+    async def carry(_video_id: str, _made: Video | None = None, /) -> None:
         nonlocal under_way
         under_way += 1
         if under_way == count:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib import import_module
 from types import ModuleType
@@ -11,7 +11,7 @@ from typing import Protocol
 from sqlalchemy import Connection
 
 from reelgate.clock import Clock, SystemClock
-from reelgate.engine.base import Engine
+from reelgate.engine.base import Carry, Engine
 from reelgate.engine.in_process import InProcess
 from reelgate.errors import StorageFailed
 from reelgate.settings import Settings
@@ -23,8 +23,6 @@ from reelgate.store.lock import only_process_in
 from reelgate.store.migrate import migrate
 from reelgate.store.request_rates import OwnRates, RequestRates
 from reelgate.store.videos import Videos
-
-Carry = Callable[[str], Awaitable[None]]
 
 
 class Deployment(Protocol):

@@ -98,7 +98,7 @@ class Service:
         terms = replace(terms, quota=self._quota_of(order.owner))
         video, origin = await self._admission.admit(self._new_video(order), terms)
         if origin is Origin.NEW:
-            await self._dispatch.enqueue(video.id)
+            await self._dispatch.enqueue(video)
         return video, origin
 
     def terms(
@@ -205,7 +205,7 @@ class Service:
         """
         clock = asyncio.get_running_loop().time
         ends_at_s = clock() + timeout_s
-        with self._changes.subscribe(video_id) as subscription, waking(subscription, gone):
+        with self._changes.subscribe(video_id) as subscription, subscription.woken_by(gone):
             video = await self._videos.find(video_id)
             if video is None:
                 raise VideoNotFound
@@ -302,17 +302,3 @@ class Service:
     def video_url(self, video: Video) -> str | None:
         """Where anybody can play the video, once it is ready; None before it was accepted."""
         return video_url(video, self._providers)
-
-
-@contextmanager
-def waking(subscription: Subscription, gone: asyncio.Future[None]) -> Iterator[None]:
-    """Wake a subscription's waiter when a future is done, too."""
-
-    def wake(_: asyncio.Future[None]) -> None:
-        subscription.wake()
-
-    gone.add_done_callback(wake)
-    try:
-        yield
-    finally:
-        gone.remove_done_callback(wake)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from contextlib import AsyncExitStack
 
 from sqlalchemy import Connection
 
 from reelgate.clock import Clock, SystemClock
-from reelgate.engine.base import Engine
+from reelgate.engine.base import Carry, Engine
 from reelgate.engine.queue import install_queue, queue_up
 from reelgate.engine.shared import SharedDispatch
 from reelgate.store.account import Account, AccountLimits
@@ -24,8 +24,6 @@ from reelgate.store.server_clock import ServerClock
 from reelgate.store.shared_account import SharedAccount
 from reelgate.store.shared_rates import SharedRates
 from reelgate.store.videos import Videos
-
-Carry = Callable[[str], Awaitable[None]]
 
 SUBMIT_LEASE_S = 90.0
 """How long a submit that another process began is left to it: the time in which it may still send

@@ -6,6 +6,8 @@ import asyncio
 
 from reelgate.engine.base import HandBack
 from reelgate.engine.in_process import InProcess
+from reelgate.video import Video
+from tests.store.factories import a_video
 
 
 class Carrier:
@@ -13,12 +15,14 @@ class Carrier:
 
     def __init__(self) -> None:
         self.begun: list[str] = []
+        self.made: list[Video | None] = []
         self.hands_back: list[float] = []
         self.changed = asyncio.Event()
         self.release = asyncio.Event()
 
-    async def carry(self, video_id: str) -> None:
+    async def carry(self, video_id: str, made: Video | None = None, /) -> None:
         self.begun.append(video_id)
+        self.made.append(made)
         self.changed.set()
         if self.hands_back:
             raise HandBack(self.hands_back.pop())
@@ -34,9 +38,9 @@ async def test_what_an_earlier_process_left_is_carried_first() -> None:
     carrier = Carrier()
     engine = InProcess(carrier.carry)
     await engine.start(["a", "b"])
-    await engine.enqueue("c")
+    await engine.enqueue(video := a_video())
     await carrier.until_begun(3)
-    assert carrier.begun == ["a", "b", "c"]
+    assert carrier.begun == ["a", "b", video.id]
     carrier.release.set()
     await engine.stop()
 
@@ -44,10 +48,22 @@ async def test_what_an_earlier_process_left_is_carried_first() -> None:
 async def test_a_video_under_way_is_not_carried_twice() -> None:
     carrier = Carrier()
     engine = InProcess(carrier.carry)
-    await engine.start(["a"])
-    await engine.enqueue("a", "b")
+    await engine.start([(video := a_video()).id])
+    await engine.enqueue(video)
+    await engine.enqueue(other := a_video())
     await carrier.until_begun(2)
-    assert carrier.begun == ["a", "b"]
+    assert carrier.begun == [video.id, other.id]
+    carrier.release.set()
+    await engine.stop()
+
+
+async def test_a_video_just_made_is_handed_on_once_and_read_anew_after_that() -> None:
+    carrier = Carrier()
+    carrier.hands_back = [0.01]
+    engine = InProcess(carrier.carry)
+    await engine.enqueue(video := a_video())
+    await carrier.until_begun(2)
+    assert carrier.made == [video, None]
     carrier.release.set()
     await engine.stop()
 
@@ -69,7 +85,7 @@ async def test_a_paused_engine_takes_no_work_and_lets_what_runs_end() -> None:
     await engine.start(["a"])
     await carrier.until_begun(1)
     engine.pause()
-    await engine.enqueue("b")
+    await engine.enqueue(a_video())
     carrier.release.set()
     await engine.stop()
     assert carrier.begun == ["a"]
@@ -79,7 +95,7 @@ async def test_a_carrier_that_breaks_leaves_the_others_alone() -> None:
     begun: list[str] = []
     both = asyncio.Event()
 
-    async def carry(video_id: str) -> None:
+    async def carry(video_id: str, _made: Video | None = None, /) -> None:
         begun.append(video_id)
         if len(begun) == 2:
             both.set()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -13,7 +13,8 @@ from pgqueuer import Job, QueueManager, RetryRequested
 from pgqueuer.domain.types import QueueManagerId
 from pgqueuer.ports import RepositoryPort
 
-from reelgate.engine.base import HandBack, TakenOver
+from reelgate.engine.base import Carry, HandBack, TakenOver
+from reelgate.video import Video
 
 log = structlog.get_logger()
 
@@ -41,7 +42,7 @@ class Dispatch:
 
     def __init__(
         self,
-        carry: Callable[[str], Awaitable[None]],
+        carry: Carry,
         queue: RepositoryPort,
         rhythm: Rhythm,
         carrier: UUID,
@@ -49,7 +50,6 @@ class Dispatch:
     ) -> None:
         """Set the queue up.
 
-        `carry` takes a video's id and returns once there is nothing left to do for it;
         `carrier` is who takes jobs out of the queue here; `forget_only` is told a job that has
         ended here but not in the queue.
         """
@@ -67,7 +67,7 @@ class Dispatch:
         await self.put_back(*unfinished)
         self._running = asyncio.create_task(self._run())
 
-    async def enqueue(self, *video_ids: str) -> None:
+    async def enqueue(self, video: Video) -> None:
         """Nothing is left to do: the transaction that made a video put it into the queue."""
 
     async def put_back(self, *video_ids: str) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 
 import structlog
 
-from reelgate.engine.base import HandBack
+from reelgate.engine.base import Carry, HandBack
+from reelgate.video import Video
 
 log = structlog.get_logger()
 
@@ -20,20 +21,19 @@ class InProcess:
     all that was under way at every take, and never forgot its log (docs/performance.md).
     """
 
-    def __init__(self, carry: Callable[[str], Awaitable[None]]) -> None:
-        """`carry` takes a video's id and returns once there is nothing left to do for it."""
+    def __init__(self, carry: Carry) -> None:
         self._carry = carry
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._takes_work = True
 
     async def start(self, unfinished: Iterable[str]) -> None:
         """Start taking work, first of all what an earlier process left behind."""
-        await self.enqueue(*unfinished)
-
-    async def enqueue(self, *video_ids: str) -> None:
-        """Let the worker carry these videos; one that is carried already stays as it is."""
-        for video_id in video_ids:
+        for video_id in unfinished:
             self._begin(video_id)
+
+    async def enqueue(self, video: Video) -> None:
+        """Let the worker carry this video, which has just been made."""
+        self._begin(video.id, video)
 
     def pause(self) -> None:
         """Take no more work."""
@@ -45,14 +45,14 @@ class InProcess:
         if self._tasks:
             await asyncio.wait(self._tasks.values())
 
-    def _begin(self, video_id: str) -> None:
+    def _begin(self, video_id: str, made: Video | None = None) -> None:
         if self._takes_work and video_id not in self._tasks:
-            self._tasks[video_id] = asyncio.create_task(self._run(video_id))
+            self._tasks[video_id] = asyncio.create_task(self._run(video_id, made))
 
-    async def _run(self, video_id: str) -> None:
+    async def _run(self, video_id: str, made: Video | None) -> None:
         again_in_s = None
         try:
-            await self._carry(video_id)
+            await self._carry(video_id, made)
         except HandBack as stop:
             again_in_s = stop.delay_s
         except Exception:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
+from reelgate.engine.base import Carry
 from reelgate.engine.dispatch import Dispatch, Rhythm
 from reelgate.engine.driver import PatientDriver
 from reelgate.engine.lost import LostJobs
@@ -33,7 +34,7 @@ class SharedDispatch:
         self._providers = list(providers)
 
     @asynccontextmanager
-    async def open(self, carry: Callable[[str], Awaitable[None]]) -> AsyncIterator[Dispatch]:
+    async def open(self, carry: Carry) -> AsyncIterator[Dispatch]:
         """A dispatch that works until the context ends; it must have been stopped by then."""
         # Nothing in the queue needs to survive a crash of the server: lost claims and heartbeats
         # time out, lost endings are ended again, lost entries are found by their videos.

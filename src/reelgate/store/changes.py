@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from reelgate.video import Video
 
@@ -27,6 +28,19 @@ class Subscription:
         """Wake the waiter although nothing changed."""
         if self._changed is not None and not self._changed.done():
             self._changed.set_result(None)
+
+    @contextmanager
+    def woken_by(self, future: asyncio.Future[Any]) -> Iterator[None]:
+        """Wake the waiter when this future is done, too."""
+
+        def wake(_: asyncio.Future[Any]) -> None:
+            self.wake()
+
+        future.add_done_callback(wake)
+        try:
+            yield
+        finally:
+            future.remove_done_callback(wake)
 
     async def next(self) -> Video | None:
         """The latest change since the last call; waits for one where there is none.

@@ -41,8 +41,12 @@ class Worker:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._stopping = False
 
-    async def carry(self, video_id: str) -> None:
+    async def carry(self, video_id: str, made: Video | None = None) -> None:
         """Carry one video to its end, or until somebody else has taken it over.
+
+        Args:
+            video_id: which one.
+            made: the video itself where it has just been made and nobody else can carry it.
 
         Raises:
             HandBack: it is not finished, and must be carried on later or by another process.
@@ -50,7 +54,7 @@ class Worker:
         """
         if self._stopping:
             raise HandBack
-        task = asyncio.create_task(self._carry(video_id))
+        task = asyncio.create_task(self._carry(video_id, made))
         self._tasks.add(task)
         try:
             await task
@@ -74,10 +78,10 @@ class Worker:
         if self._tasks:
             await asyncio.wait(self._tasks)
 
-    async def _carry(self, video_id: str) -> None:
+    async def _carry(self, video_id: str, made: Video | None) -> None:
         with self._changes.subscribe(video_id) as subscription:
             pause = Pause(subscription)
-            video = await self._tools.videos.claim(video_id)
+            video = made or await self._tools.videos.claim(video_id)
             if video is None:
                 return
             log.debug("claimed", video=video.id, state=video.state.value, epoch=video.epoch)
@@ -172,3 +176,6 @@ async def unbroken(work: Coroutine[Any, Any, T]) -> T:
     except asyncio.CancelledError:
         await asyncio.wait([task])
         raise
+    finally:
+        # Its error holds this frame. If that held it, both would wait for the garbage collector.
+        del task
