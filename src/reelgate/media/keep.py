@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from reelgate.errors import StorageFailed
@@ -19,8 +20,8 @@ DEFAULT_MIN_FREE_BYTES = 64 * 1024**2
 
 THUMBNAIL_TYPE = "image/webp"
 
-# Decoding takes a picture's memory and a processor each.
 _PROBES_AT_ONCE = 2
+"""Decoding takes a picture's memory and a processor each."""
 
 
 class Keeper:
@@ -47,6 +48,8 @@ class Keeper:
         self._scratch = Scratch(storage.scratch_dir or scratch_dir)
         self._limits = Limits(max_file_bytes, min_free_bytes)
         self._probes = asyncio.Semaphore(_PROBES_AT_ONCE)
+        # What decoding leaves in pieces, the C library keeps for each thread that ever decoded.
+        self._decoders = ThreadPoolExecutor(_PROBES_AT_ONCE, "decode")
 
     def prepare(self) -> None:
         """Remove what a killed process left half-written.
@@ -57,7 +60,8 @@ class Keeper:
         self._scratch.prepare()
 
     def close(self) -> None:
-        """Remove what this process left half-written."""
+        """End the threads and remove what this process left half-written."""
+        self._decoders.shutdown()
         self._scratch.close()
 
     async def keep(self, video_id: str, asset: Incoming) -> KeptFile:
@@ -76,7 +80,7 @@ class Keeper:
         async with self._scratch.file() as film, self._scratch.file() as picture:
             intake = await receive(asset, film, self._limits)
             async with self._probes:
-                received, drawn = await to_its_end(_finish, intake, picture)
+                received, drawn = await to_its_end(_finish, intake, picture, threads=self._decoders)
             uploads = [Upload(film_key, film, received.content_type)]
             if drawn:
                 uploads.append(Upload(picture_key, picture, THUMBNAIL_TYPE))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
 from contextlib import suppress
 from typing import TypeVar, TypeVarTuple
 
@@ -12,12 +13,16 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 
-async def to_its_end(work: Callable[[*Ts], T], *arguments: *Ts) -> T:
-    """Do it in a thread. A cancelled caller goes on only when the thread is done.
+async def to_its_end(
+    work: Callable[[*Ts], T], *arguments: *Ts, threads: Executor | None = None
+) -> T:
+    """Do it in a thread, of those that all share if no others are told.
 
-    What a caller then removes, no thread is still writing.
+    A cancelled caller goes on only when the thread is done: what it then removes, no thread is
+    still writing.
     """
-    return await seen_through(asyncio.get_running_loop().run_in_executor(None, work, *arguments))
+    loop = asyncio.get_running_loop()
+    return await seen_through(loop.run_in_executor(threads, work, *arguments))
 
 
 async def seen_through(work: Awaitable[T], most_s: float = math.inf) -> T:
@@ -32,3 +37,6 @@ async def seen_through(work: Awaitable[T], most_s: float = math.inf) -> T:
             with suppress(asyncio.CancelledError):
                 await asyncio.wait([running], timeout=None if left_s == math.inf else left_s)
         raise
+    finally:
+        # Its error holds this frame. If that held it, both would wait for the garbage collector.
+        del running

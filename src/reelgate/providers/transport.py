@@ -76,7 +76,7 @@ def network_errors_are_ours(url: str) -> Iterator[None]:
     try:
         yield
     except (aiohttp.ClientError, OSError) as exc:
-        raise transport_error(exc, host_of(url)) from without_request(exc)
+        raise transport_error(exc, host_of(url)) from bare(exc)
 
 
 def transport_error(exc: Exception, host: str) -> UpstreamError:
@@ -93,8 +93,13 @@ def host_of(url: str) -> str:
         return "the upstream"
 
 
-def without_request(exc: Exception) -> Exception:
-    """The same error without the request's headers, because they hold the bearer token."""
+def bare(exc: Exception) -> Exception:
+    """The same error without its traceback and its request.
+
+    The frames of the traceback hold a connection's buffers, which hold the error: together they
+    would wait for the garbage collector. The request's headers hold the bearer token.
+    """
+    exc.__traceback__ = None
     if isinstance(exc, aiohttp.ClientResponseError):
         info = exc.request_info
         nothing: CIMultiDictProxy[str] = CIMultiDictProxy(CIMultiDict())

@@ -131,7 +131,9 @@ class SharedAccount:
         """Run an intent in a transaction that holds the account, with others of this process."""
         outcome: T | NotNow = await translated(self._intents.do(intent))
         if isinstance(outcome, NotNow):
-            raise outcome
+            # Not the one at hand: others are refused with it, and a frame that holds what it raises
+            # is kept, with all that it holds, until the garbage collector comes.
+            raise NotNow(outcome.retry_s, rests=outcome.rests)
         return outcome
 
     async def settled(self, *, accepted: bool) -> None:

@@ -49,23 +49,21 @@ class Pause:
             LostRace: somebody else moved the video first; the rest of it is left undone.
         """
         entering = asyncio.create_task(entry)
-        moved = asyncio.create_task(self._moved_away_from(video))
         try:
-            await asyncio.wait({entering, moved}, return_when=asyncio.FIRST_COMPLETED)
+            with self._subscription.woken_by(entering):
+                while not entering.done():
+                    latest = await self._subscription.next()
+                    if latest is not None and moved_on(video, latest):
+                        break
             if not entering.done():
                 raise LostRace(video.id)
             return entering.result()
         finally:
             entering.cancel()
-            moved.cancel()
             # So that what was left undone has been tidied up.
-            await asyncio.gather(entering, moved, return_exceptions=True)
-
-    async def _moved_away_from(self, video: Video) -> None:
-        while True:
-            latest = await self._subscription.next()
-            if latest is not None and moved_on(video, latest):
-                return
+            await asyncio.gather(entering, return_exceptions=True)
+            # Its error holds this frame. If that held it, both would wait for the collector.
+            del entering
 
 
 def in_company(moment_s: float) -> float:

@@ -57,6 +57,11 @@ def refusal(answer: Answer, *, hide: Callable[[str], str] = str) -> UpstreamErro
     return generic.refusal(answer, upstream=UPSTREAM, renew=RENEW, hide=hide)
 
 
+def is_temporary(answer: Answer) -> bool:
+    """Whether an answer without success may be another one soon."""
+    return refusal(answer).temporary
+
+
 def read_submission(answer: Answer, *, hide: Callable[[str], str] = str) -> Submission:
     """The accepted job in a successful answer: an object, or an array that starts with one.
 

@@ -6,11 +6,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import quote
 
-from reelgate.errors import RangeNotSatisfiable, ReelgateError, UpstreamBadResponse, VideoExpired
+from reelgate.errors import RangeNotSatisfiable, UpstreamBadResponse, VideoExpired
 from reelgate.providers.answer import HTTP_OK, Answer
 from reelgate.providers.base import Asset
 from reelgate.providers.http import MAX_REDIRECTS, HttpClient, Stream
-from reelgate.providers.imagine.answers import FTYP_END, is_video_start, is_video_type, refusal
+from reelgate.providers.imagine.answers import (
+    FTYP_END,
+    is_temporary,
+    is_video_start,
+    is_video_type,
+    refusal,
+)
 
 LOOK_TIMEOUT_S = 10.0
 FIRST_BYTES = "bytes=0-11"
@@ -50,9 +56,8 @@ class AssetHost:
         )
         if answer.ok:
             return is_video_type(answer.content_type) or await self._starts_like_video(provider_id)
-        error = refusal(answer)
-        if error.temporary:
-            raise error
+        if is_temporary(answer):
+            raise refusal(answer)
         return False
 
     @asynccontextmanager
@@ -66,8 +71,7 @@ class AssetHost:
         """
         headers = AS_IT_IS if range_header is None else {**AS_IT_IS, "Range": range_header}
         async with self._http.stream(self.url(provider_id), headers=headers) as stream:
-            if (error := asset_error(stream)) is not None:
-                raise error
+            check_asset(stream)
             yield Asset(
                 stream.chunks,
                 stream.content_type,
@@ -81,17 +85,25 @@ class AssetHost:
             return stream.status in HTTP_OK and is_video_start(await first_bytes(stream, FTYP_END))
 
 
-def asset_error(stream: Stream) -> ReelgateError | None:
-    """What is wrong with an answer that should be a video; None when nothing is."""
+def check_asset(stream: Stream) -> None:
+    """Refuse an answer that should be a video and is none.
+
+    Raises:
+        VideoExpired: it is gone.
+        RangeNotSatisfiable: the range lies beyond its end.
+        UpstreamError: anything else.
+    """
     if stream.status in HTTP_OK and stream.content_type not in PAGE_TYPES:
-        return None
+        return
     if stream.status in GONE:
-        return VideoExpired("imagine.art no longer serves this video.")
+        message = "imagine.art no longer serves this video."
+        raise VideoExpired(message)
     if stream.status == RANGE_NOT_SATISFIABLE:
-        return RangeNotSatisfiable()
+        raise RangeNotSatisfiable
     if stream.status in HTTP_OK:
-        return UpstreamBadResponse("imagine.art answered with a page where the video should be.")
-    return refusal(Answer(stream.status, stream.headers))
+        message = "imagine.art answered with a page where the video should be."
+        raise UpstreamBadResponse(message)
+    raise refusal(Answer(stream.status, stream.headers))
 
 
 async def first_bytes(stream: Stream, count: int) -> bytes:

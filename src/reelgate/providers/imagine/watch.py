@@ -8,7 +8,7 @@ from reelgate.errors import UpstreamUnauthorized
 from reelgate.providers.answer import Answer
 from reelgate.providers.base import Failed, Look, Ready, Running
 from reelgate.providers.http import HttpClient
-from reelgate.providers.imagine.answers import Report, Word, read_report, refusal
+from reelgate.providers.imagine.answers import Report, Word, is_temporary, read_report, refusal
 from reelgate.providers.imagine.asset_host import LOOK_TIMEOUT_S, AssetHost
 from reelgate.providers.imagine.credentials import Credentials
 
@@ -73,9 +73,8 @@ class ImagineWatch:
     def _read(self, answer: Answer) -> Report:
         if answer.ok:
             return read_report(answer)
-        error = refusal(answer, hide=self._credentials.hide)
-        if error.temporary:
-            raise error
+        if is_temporary(answer):
+            raise refusal(answer, hide=self._credentials.hide)
         self._status_answers = False
         return Report()
 
