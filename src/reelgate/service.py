@@ -284,7 +284,7 @@ class Service:
     async def answered(self, video_id: str) -> None:
         """The blocking caller has its answer: nobody adopts the job any more."""
         for was in (Caller.WAITING, Caller.GONE):
-            if await self._videos.hand_over(video_id, was, Caller.ANSWERED) is not None:
+            if await self._videos.hand_over(video_id, was, Caller.ANSWERED):
                 return
 
     def provider_of(self, video: Video) -> Provider:

@@ -16,6 +16,9 @@ from tests.gateway.world import until
 from tests.store.factories import NOW, a_video
 
 BEGIN_A_MOVE = "UPDATE videos SET attempts = attempts + 1"
+FAIL_AT_NO_COST = (
+    """UPDATE videos SET state = 'failed', failure = '{"code": "rate_limited", "message": ""}'"""
+)
 WAITS_FOR_A_LOCK = "SELECT 1 FROM pg_locks WHERE NOT granted"
 RETRIED = Terms(now=NOW, retry=1)
 BLOCKING = Terms(now=NOW, adopt_since=NOW - 1)
@@ -71,6 +74,24 @@ async def test_a_job_that_is_being_moved_is_recognised_and_not_paid_for_again(
         await until(waits)
     admitted, told = await asking
     assert (admitted.id, told) == (first.id, origin)
+
+
+async def test_a_job_that_fails_at_no_cost_just_then_is_made_anew(
+    database: Database, worker: asyncpg.Connection, onlooker: asyncpg.Connection
+) -> None:
+    admission = Admission(database)
+    first, _ = await admission.admit(a_video(caller=Caller.GONE), Terms(now=NOW))
+
+    async def waits() -> bool:
+        return bool(await onlooker.fetchval(WAITS_FOR_A_LOCK))
+
+    async with worker.transaction():
+        await worker.execute(FAIL_AT_NO_COST)
+        again = replace(first, id=new_video_id(), caller=Caller.WAITING)
+        asking = asyncio.create_task(admission.admit(again, BLOCKING))
+        await until(waits)
+    admitted, told = await asking
+    assert (admitted.id, told) == (again.id, Origin.NEW)
 
 
 @pytest.mark.parametrize("terms", [RETRIED, BLOCKING], ids=["retries", "blocking callers"])

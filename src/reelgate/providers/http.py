@@ -68,7 +68,10 @@ class HttpClient:
     ) -> None:
         self._max_connections = max_connections
         self._connect_timeout_s = connect_timeout_s
-        self._stall_timeout_s = stall_timeout_s
+        # While it streams an answer may take its time, but each read must bring something.
+        self._streaming = aiohttp.ClientTimeout(
+            connect=connect_timeout_s, sock_read=stall_timeout_s
+        )
         self._clock = clock or SystemClock()
 
     async def __aenter__(self) -> Self:
@@ -110,7 +113,7 @@ class HttpClient:
                 url,
                 data=BytesIO(b"".join(form_body(parts, file, boundary))),
                 headers={**headers, "Content-Type": f"multipart/form-data; boundary={boundary}"},
-                timeout=self._timeout(timeout_s),
+                timeout=aiohttp.ClientTimeout(timeout_s, connect=self._connect_timeout_s),
                 allow_redirects=False,
             ) as response:
                 return await self._read(response)
@@ -136,7 +139,7 @@ class HttpClient:
                 method,
                 url,
                 headers=headers,
-                timeout=self._timeout(timeout_s),
+                timeout=aiohttp.ClientTimeout(timeout_s),
                 allow_redirects=redirects > 0,
                 # aiohttp counts the hop that is one too many.
                 max_redirects=redirects + 1,
@@ -156,7 +159,7 @@ class HttpClient:
             response = await self._reusing.get(
                 url,
                 headers=headers,
-                timeout=self._timeout(None),
+                timeout=self._streaming,
                 max_redirects=MAX_REDIRECTS + 1,
             )
         chunks = _chunks(response, url)
@@ -179,16 +182,9 @@ class HttpClient:
             cookie_jar=aiohttp.DummyCookieJar(),
         )
 
-    def _timeout(self, total_s: float | None) -> aiohttp.ClientTimeout:
-        return aiohttp.ClientTimeout(
-            total=total_s,
-            connect=self._connect_timeout_s,
-            sock_read=self._stall_timeout_s if total_s is None else None,
-        )
-
     async def _read(self, response: aiohttp.ClientResponse) -> Answer:
         body = bytearray()
-        async for chunk in response.content.iter_chunked(CHUNK_BYTES):
+        while chunk := await response.content.readany():
             body += chunk
             if len(body) > MAX_ANSWER_BYTES:
                 response.close()

@@ -126,6 +126,7 @@ MAY_HAVE_COST = (
     | videos.c.failure.contains(f'"{SubmissionUnknown.code}"')
     | videos.c.failure.contains(f'"{UpstreamBadResponse.code}"')
 ) & videos.c.failure.not_like(f'%"{Cancelled.code}"%')
+ADOPTABLE = (videos.c.state != State.FAILED.value) | MAY_HAVE_COST
 ORPHAN = (
     select(videos.c.id)
     .where(
@@ -133,7 +134,7 @@ ORPHAN = (
         videos.c.fingerprint == bindparam("the_fingerprint"),
         videos.c.caller == Caller.GONE.value,
         videos.c.created_at >= bindparam("since"),
-        (videos.c.state != State.FAILED.value) | MAY_HAVE_COST,
+        ADOPTABLE,
     )
     .order_by(videos.c.id)
     .limit(1)
@@ -150,6 +151,7 @@ CALL_AGAIN = (
     .where(videos.c.id == bindparam("the_id"), videos.c.caller == Caller.GONE.value)
     .values(caller=Caller.WAITING.value)
 )
+ADOPT = CALL_AGAIN.where(ADOPTABLE)
 ADD = insert(videos)
 FIND = select(videos).where(videos.c.id == bindparam("the_id"))
 FIND_KEY = select(keys).where(keys.c.owner == bindparam("the_owner"), keys.c.key == bindparam("k"))
@@ -335,7 +337,7 @@ def orphan(connection: Connection, video: Video, terms: Terms) -> Video | None:
     if terms.adopt_since is None:
         return None
     while (row := first(connection, video, ORPHAN, {"since": terms.adopt_since})) is not None:
-        if connection.execute(CALL_AGAIN, {"the_id": row["id"]}).rowcount:
+        if connection.execute(ADOPT, {"the_id": row["id"]}).rowcount:
             return by_id(connection, row["id"])
     return None
 

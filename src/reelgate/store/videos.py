@@ -61,7 +61,6 @@ HAND_OVER = (
     update(videos)
     .where(videos.c.id == bindparam("the_id"), videos.c.caller == bindparam("was"))
     .values(caller=bindparam("now"))
-    .returning(*videos.c)
 )
 HANG_UP_ALL = (
     update(videos).where(videos.c.caller == Caller.WAITING.value).values(caller=Caller.GONE.value)
@@ -210,10 +209,14 @@ class Videos:
             raise LostRace(video.id)
         return result
 
-    async def hand_over(self, video_id: str, was: Caller, now: Caller) -> Video | None:
-        """Change who waits for a video; None when `was` no longer holds."""
+    async def hand_over(self, video_id: str, was: Caller, now: Caller) -> bool:
+        """Change who waits for a video, which its followers do not see; whether `was` held."""
         values = {"the_id": video_id, "was": was.value, "now": now.value}
-        return await self._change(HAND_OVER, values, from_row)
+
+        def change(connection: Connection) -> bool:
+            return bool(connection.execute(HAND_OVER, values).rowcount)
+
+        return await self._database.write(change)
 
     async def hang_up_all(self) -> None:
         """Nobody waits any more: the process that held the callers has ended."""
