@@ -67,9 +67,10 @@ BENCHMARKS = {
     ),
     "waiting": Benchmark(
         lambda full: (
-            [*waiting.run([100, 1000], [100, 1000], 3.0), *waiting.run([10_000], [], 1.0)]
+            waiting.run({"plain": [100, 1000], "ours": [100, 1000], "ours, taught": [1000]}, 3.0)
+            + waiting.run({"ours": [10_000]})
             if full
-            else waiting.run([100, 1000], [100], 6.0)
+            else waiting.run({"plain": [100], "ours": [100, 1000]}, 6.0)
         ),
         waiting.report,
     ),

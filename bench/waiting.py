@@ -1,12 +1,14 @@
 """Blocked callers: what each costs while it waits, and how soon it is answered.
 
-`python bench/waiting.py [--callers 100 1000 10000] [--plain 100 1000]`. One gateway process, one
-sandbox process, the callers in this one, all three on the same cores. One video is made before, so
-that what is loaded at the first is loaded. Memory is the gateway's resident memory at its highest
-less what it was then, divided by the callers; CPU is what the gateway used from the first caller to
-the last answer, divided by the jobs. Delay is from the sandbox's own record of when a job was ready
-to the last byte of the caller's answer. Jobs are of the class that takes 120-180 s, at the speed of
-the real provider, so that all callers wait at once before the first is answered.
+`python bench/waiting.py [--callers 100 1000 10000] [--plain 100 1000] [--taught 1000]`. One gateway
+process, one sandbox process, the callers in this one, all three on the same cores. One video is
+made before, so that what is loaded at the first is loaded. Memory is the gateway's resident memory
+at its highest less what it was then, divided by the callers; CPU is what the gateway used from the
+first caller to the last answer, divided by the jobs. Delay is from the sandbox's own record of when
+a job was ready to the last byte of the caller's answer. Jobs are of the class that takes 120-180 s,
+at the speed of the real provider, so that all callers wait at once before the first is answered.
+With `--speed` everything upstream, and our waiting with it, takes that many times less. *Taught* is
+a gateway that has seen a wave of such jobs before; the others know what the provider publishes.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -30,9 +32,12 @@ ARRIVAL_S = 100.0
 SAMPLE_S = 0.25
 LOOKS_PER_S = 1000
 """What the plain loop would make with 10,000 callers."""
+TEACHERS = 200
+"""Jobs that a taught gateway has seen."""
 COLUMNS = (
     "callers",
     "server",
+    "speed",
     "answered",
     "memory, kB/caller",
     "CPU, ms/job",
@@ -45,7 +50,7 @@ COLUMNS = (
 
 
 def measure(server: str, callers: int, speed: float) -> dict[str, Any]:
-    """Let so many callers wait at one server; "ours" or "plain"."""
+    """Let so many callers wait at one server; "ours", "ours, taught" or "plain"."""
     with (
         TemporaryDirectory(prefix="reelgate-bench-") as folder,
         sandbox(speed=speed, max_records=1_000_000) as upstream,
@@ -61,23 +66,26 @@ def measure(server: str, callers: int, speed: float) -> dict[str, Any]:
                 looks_per_s=LOOKS_PER_S,
             )
         with program:
-            return asyncio.run(observe(server, program, upstream, callers, ARRIVAL_S / speed))
+            teachers = TEACHERS if server == "ours, taught" else 0
+            found = asyncio.run(observe(program, upstream, callers, ARRIVAL_S / speed, teachers))
+    return {"server": server, "speed": speed, **found}
 
 
 async def observe(
-    server: str, program: Program, upstream: Program, callers: int, arrival_s: float
+    program: Program, upstream: Program, callers: int, arrival_s: float, teachers: int
 ) -> dict[str, Any]:
-    """Run the crowd and read the meters."""
+    """Run the crowd, after a smaller one if that is to teach, and read the meters."""
     # Of another kind: it must not teach that these are ready at once.
     first = {**BODY, "duration": 5, "prompt": "the first [[ready after=0]]"}
     await call(program.url, post(program.url, BLOCKING_PATH, first))
     request = post(program.url, BLOCKING_PATH, BODY)
-    idle_bytes, idle_cpu_s = program.rss_bytes(), program.cpu_s()
+    idle_bytes = program.rss_bytes()
+    await crowd(teachers, arrival_s, lambda nth: call(program.url, request, nth))
+    requests, idle_cpu_s = requests_of(upstream), program.cpu_s()
     sampler = asyncio.create_task(highest_rss(program))
     replies = await crowd(callers, arrival_s, lambda nth: call(program.url, request, nth))
     peak_bytes = await stop(sampler)
     return {
-        "server": server,
         "callers": callers,
         "answered": sum(is_answered(reply) for reply in replies),
         "idle_mb": idle_bytes / 1e6,
@@ -85,7 +93,8 @@ async def observe(
         "cpu_ms_per_job": (program.cpu_s() - idle_cpu_s) / callers * 1e3,
         "upstream_cpu_ms_per_job": upstream.cpu_s() / callers * 1e3,
         "span_s": max(r.answered_at for r in replies) - min(r.asked_at for r in replies),
-        **from_the_record(upstream, replies),
+        "requests_per_job": (requests_of(upstream) - requests) / callers,
+        "delay_s": delay_of(upstream, replies),
     }
 
 
@@ -111,20 +120,21 @@ def is_answered(reply: Reply) -> bool:
     return reply.status == 200 and reply.json().get("status") == "COMPLETED"
 
 
-def from_the_record(upstream: Program, replies: Sequence[Reply]) -> dict[str, Any]:
-    """Delay and looks, by the sandbox's own record."""
+def requests_of(upstream: Program) -> int:
+    """How often the sandbox was asked for a job or its file, by its own record."""
+    counts = fetch_json(f"{upstream.url}/_sandbox")["counts"]
+    return sum(sum(counts.get(operation, {}).values()) for operation in ("status", "asset"))
+
+
+def delay_of(upstream: Program, replies: Sequence[Reply]) -> dict[str, float]:
+    """From when a job was ready, by the sandbox's own record, to its answer; seconds."""
     jobs = fetch_json(f"{upstream.url}/_sandbox/jobs")["data"]
     ready_at = {job["id"]: job["ready_at"] for job in jobs}
     delays = [
         reply.answered_at - ready_at[reply.json()["id"]] for reply in replies if is_answered(reply)
     ]
-    counts = fetch_json(f"{upstream.url}/_sandbox")["counts"]
-    looks = sum(sum(counts.get(operation, {}).values()) for operation in ("status", "asset"))
     delay = Spread.of(delays)
-    return {
-        "delay_s": {"mean": delay.mean, "p50": delay.p50, "p95": delay.p95, "p99": delay.p99},
-        "requests_per_job": looks / max(1, len(ready_at)),
-    }
+    return {"mean": delay.mean, "p50": delay.p50, "p95": delay.p95, "p99": delay.p99}
 
 
 def row(result: dict[str, Any]) -> list[str]:
@@ -133,6 +143,7 @@ def row(result: dict[str, Any]) -> list[str]:
     return [
         f"{result['callers']:,}",
         result["server"],
+        f"{result['speed']:g}",
         f"{result['answered']:,}",
         f"{result['kb_per_caller']:.1f}",
         f"{result['cpu_ms_per_job']:.2f}",
@@ -141,11 +152,12 @@ def row(result: dict[str, Any]) -> list[str]:
     ]
 
 
-def run(ours: Sequence[int], plain: Sequence[int], speed: float = 1.0) -> list[dict[str, Any]]:
-    """Measure every crowd, the plain loop's and ours."""
+def run(crowds: Mapping[str, Sequence[int]], speed: float = 1.0) -> list[dict[str, Any]]:
+    """Measure every crowd of every server."""
     prepare_process()
-    crowds = [("plain", callers) for callers in plain] + [("ours", callers) for callers in ours]
-    return [measure(server, callers, speed) for server, callers in crowds]
+    return [
+        measure(server, callers, speed) for server, sizes in crowds.items() for callers in sizes
+    ]
 
 
 def report(results: Sequence[dict[str, Any]]) -> str:
@@ -158,9 +170,11 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--callers", type=int, nargs="*", default=[100, 1000, 10_000])
     parser.add_argument("--plain", type=int, nargs="*", default=[100, 1000])
+    parser.add_argument("--taught", type=int, nargs="*", default=[1000])
     parser.add_argument("--speed", type=float, default=1.0)
     options = parser.parse_args(arguments)
-    print(report(run(options.callers, options.plain, options.speed)))
+    crowds = {"plain": options.plain, "ours": options.callers, "ours, taught": options.taught}
+    print(report(run(crowds, options.speed)))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import pytest
 BENCH = Path(__file__).parents[2] / "bench"
 
 TINY = {
-    "waiting.py": ["--callers", "6", "--plain", "2", "--speed", "400"],
+    "waiting.py": ["--callers", "6", "--plain", "2", "--taught", "2", "--speed", "400"],
     "latency.py": ["--jobs", "1", "--speed", "600"],
     "pacing_wave.py": ["--jobs", "3"],
     "accept.py": ["--jobs", "40"],
