@@ -56,6 +56,17 @@ async def test_a_job_leaves_nothing_to_the_collector_whatever_it_meets(
     assert ours(found) == []
 
 
+async def test_a_request_that_a_transaction_refuses_leaves_nothing_to_the_collector(
+    gateway: Gateway,
+) -> None:
+    key = {"Idempotency-Key": a_prompt()}
+    await gateway.generate(a_prompt(), headers=key)
+    with garbage() as found:
+        refused = await gateway.generate(a_prompt(), headers=key)
+    assert refused.code == "idempotency_mismatch"
+    assert ours(found) == []
+
+
 async def test_the_collector_would_find_what_is_held_in_a_circle() -> None:
     class Holder:
         __module__ = "reelgate.tests"
