@@ -139,7 +139,8 @@ def report(result: dict[str, Any]) -> str:
     ]
     verdict = "; ".join(problems(result)) or "nothing grew beyond its bound"
     told = f"{result['answered']:,} of {result['callers']:,} callers answered in "
-    return f"{table(COLUMNS, rows)}\n\n{told}{result['minutes']:g} minutes: {verdict}."
+    minutes = "a minute" if result["minutes"] == 1 else f"{result['minutes']:g} minutes"
+    return f"{table(COLUMNS, rows)}\n\n{told}{minutes}: {verdict}."
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -55,9 +55,11 @@ class Terminal:
         return code
 
 
-# Makes the pseudo-terminal the controlling one, so that Ctrl-C becomes SIGINT.
+# Makes the pseudo-terminal the controlling one, so that Ctrl-C becomes SIGINT, and has that heeded:
+# a script starts what it runs in the background with SIGINT ignored, and children inherit that.
 CONTROL = (
-    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+    "import fcntl, os, signal, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+    "signal.signal(signal.SIGINT, signal.SIG_DFL); "
     "os.execv(sys.argv[1], sys.argv[1:])"
 )
 
