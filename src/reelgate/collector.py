@@ -13,6 +13,9 @@ def collect_seldom() -> None:
 
     With Python's own 700 nearly all that a request holds is found alive, and moved on to where only
     a collection of everything, which stops the event loop, can find it dead.
+
+    So requests and jobs must leave nothing to the collector. What does is an error whose own frame
+    holds it, `raise error` for one: it waits with all that the frames below hold, buffers and all.
     """
     gc.set_threshold(*THRESHOLDS)
 
