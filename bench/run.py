@@ -171,7 +171,7 @@ def draw_waiting(found: Sequence[dict[str, Any]]) -> str:
             f"{each['callers']:,} callers, {each['server']}",
             each["kb_per_caller"],
             f"{each['kb_per_caller']:.0f} kB, {each['cpu_ms_per_job']:.1f} ms CPU",
-            each["server"],
+            each["server"].partition(",")[0],
         )
         for each in found
     ]
