@@ -41,8 +41,8 @@ format: $(READY) ## Format the code
 docs: $(READY) ## Write the settings into docs/configuration.md and .env.example
 	$(BIN)/python -m scripts.settings_docs
 
-bench: $(READY) ## Measure, side by side with peers
-	$(BIN)/python -m bench
+bench: $(READY) ## Measure, side by side with peers; BENCH_ARGS="--full", or the names of some
+	$(BIN)/python bench/run.py $(BENCH_ARGS)
 
 clean: ## Remove what was built, installed and made here
 	rm -rf .venv out .reelgate dist build node_modules examples/node_modules
