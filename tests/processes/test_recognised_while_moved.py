@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import asyncpg
 import pytest
 
 from reelgate.store.admission import Admission, Origin, Terms
 from reelgate.store.database import Database, open_database
-from reelgate.video import Caller, new_video_id
+from reelgate.video import Caller, Video, new_video_id
 from tests.gateway.world import until
 from tests.store.factories import NOW, a_video
 
@@ -47,6 +47,32 @@ async def database(postgres_url: str) -> AsyncIterator[Database]:
     await opened.close()
 
 
+@dataclass
+class Desk:
+    """Admits while a worker's transaction is open."""
+
+    admission: Admission
+    worker: asyncpg.Connection
+    onlooker: asyncpg.Connection
+
+    async def ask_during(self, statement: str, again: Video, terms: Terms) -> tuple[Video, Origin]:
+        """Admit a video that has to wait for what the statement has changed."""
+
+        async def waits() -> bool:
+            return bool(await self.onlooker.fetchval(WAITS_FOR_A_LOCK))
+
+        async with self.worker.transaction():
+            await self.worker.execute(statement)
+            asking = asyncio.create_task(self.admission.admit(again, terms))
+            await until(waits)
+        return await asking
+
+
+@pytest.fixture
+def desk(database: Database, worker: asyncpg.Connection, onlooker: asyncpg.Connection) -> Desk:
+    return Desk(Admission(database), worker, onlooker)
+
+
 @pytest.mark.parametrize(
     ("terms", "origin"),
     [
@@ -55,42 +81,18 @@ async def database(postgres_url: str) -> AsyncIterator[Database]:
     ],
 )
 async def test_a_job_that_is_being_moved_is_recognised_and_not_paid_for_again(
-    database: Database,
-    worker: asyncpg.Connection,
-    onlooker: asyncpg.Connection,
-    terms: Terms,
-    origin: Origin,
+    desk: Desk, terms: Terms, origin: Origin
 ) -> None:
-    admission = Admission(database)
-    first, _ = await admission.admit(a_video(caller=Caller.GONE), Terms(now=NOW))
-
-    async def waits() -> bool:
-        return bool(await onlooker.fetchval(WAITS_FOR_A_LOCK))
-
-    async with worker.transaction():
-        await worker.execute(BEGIN_A_MOVE)
-        again = replace(first, id=new_video_id(), caller=Caller.WAITING)
-        asking = asyncio.create_task(admission.admit(again, terms))
-        await until(waits)
-    admitted, told = await asking
+    first, _ = await desk.admission.admit(a_video(caller=Caller.GONE), Terms(now=NOW))
+    again = replace(first, id=new_video_id(), caller=Caller.WAITING)
+    admitted, told = await desk.ask_during(BEGIN_A_MOVE, again, terms)
     assert (admitted.id, told) == (first.id, origin)
 
 
-async def test_a_job_that_fails_at_no_cost_just_then_is_made_anew(
-    database: Database, worker: asyncpg.Connection, onlooker: asyncpg.Connection
-) -> None:
-    admission = Admission(database)
-    first, _ = await admission.admit(a_video(caller=Caller.GONE), Terms(now=NOW))
-
-    async def waits() -> bool:
-        return bool(await onlooker.fetchval(WAITS_FOR_A_LOCK))
-
-    async with worker.transaction():
-        await worker.execute(FAIL_AT_NO_COST)
-        again = replace(first, id=new_video_id(), caller=Caller.WAITING)
-        asking = asyncio.create_task(admission.admit(again, BLOCKING))
-        await until(waits)
-    admitted, told = await asking
+async def test_a_job_that_fails_at_no_cost_just_then_is_made_anew(desk: Desk) -> None:
+    first, _ = await desk.admission.admit(a_video(caller=Caller.GONE), Terms(now=NOW))
+    again = replace(first, id=new_video_id(), caller=Caller.WAITING)
+    admitted, told = await desk.ask_during(FAIL_AT_NO_COST, again, BLOCKING)
     assert (admitted.id, told) == (again.id, Origin.NEW)
 
 
