@@ -47,6 +47,7 @@ class Keeper:
         self._storage = storage
         self._scratch = Scratch(storage.scratch_dir or scratch_dir)
         self._limits = Limits(max_file_bytes, min_free_bytes)
+        # Not left to the threads' own queue, so that a cancelled video leaves the line at once.
         self._probes = asyncio.Semaphore(_PROBES_AT_ONCE)
         # What decoding leaves in pieces, the C library keeps for each thread that ever decoded.
         self._decoders = ThreadPoolExecutor(_PROBES_AT_ONCE, "decode")
