@@ -49,6 +49,7 @@ TABLE = (
     Case("", *DONE, submits=1, paid=1),
     Case("[[array]]", *DONE, submits=1, paid=1),
     Case("[[no-batch]]", *DONE, submits=1, paid=1),
+    Case("[[odd value=batch-number]]", *DONE, submits=1, paid=1),
     Case("[[late after=1]]", *DONE, submits=1, paid=1),
     Case("[[submit-slow-bytes rate=200]]", *DONE, submits=1, paid=1),
     # Surely refused, and waiting helps: sent again
@@ -72,6 +73,7 @@ TABLE = (
     Case("[[500 accepted=1]]", *UNKNOWN, submits=1, paid=1),
     Case("[[502]]", *UNKNOWN, submits=1, paid=0),
     Case("[[502 accepted=1]]", *UNKNOWN, submits=1, paid=1),
+    Case("[[front status=502]]", *UNKNOWN, submits=1, paid=1),
     Case("[[504]]", *UNKNOWN, submits=1, paid=0),
     Case("[[504 accepted=1]]", *UNKNOWN, submits=1, paid=1),
     Case("[[reset-before]]", *UNKNOWN, submits=1, paid=0),
@@ -82,6 +84,7 @@ TABLE = (
     # Refused first, perhaps accepted then
     Case("[[429 times=1]] [[reset-after]]", *UNKNOWN, submits=2, paid=1),
     # Accepted, and the looks go wrong
+    Case("[[says as=upscaling]]", *DONE, submits=1, paid=1),
     Case("[[status-404]]", *DONE, submits=1, paid=1),
     Case("[[status-403]]", *DONE, submits=1, paid=1),
     Case("[[status-403]] [[not-ready-403]] [[ready after=1]]", *DONE, submits=1, paid=1),
@@ -100,6 +103,7 @@ TABLE = (
     Case("[[asset-reset-before times=2]]", *DONE, submits=1, paid=1),
     # Accepted, and no video comes of it
     Case("[[fail after=0.1]]", *FAILED, submits=1, paid=1),
+    Case("[[ends as=failed after=0.1]]", *FAILED, submits=1, paid=1),
     Case("[[never]]", *OUT_OF_TIME, submits=1, paid=1, impatient=True),
     Case("[[asset-html]]", *OUT_OF_TIME, submits=1, paid=1, impatient=True),
     Case("[[status-503]] [[never]]", *OUT_OF_TIME, submits=1, paid=1, impatient=True),

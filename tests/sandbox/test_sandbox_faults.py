@@ -150,7 +150,50 @@ async def not_ready_403(caller: Caller) -> None:
     await caller.ready(job_id)
 
 
+async def odd(caller: Caller) -> None:
+    answer = json.loads((await submit_raw(caller, "a [[odd]]"))[2])
+    assert answer["cost"] == 2**63
+    assert accepted(caller) == 1
+    for value in ("id-long", "id-number"):
+        odd_id = str(await submitted_id(caller, f"a [[odd value={value}]] [[ready]]"))
+        await caller.ready(odd_id)
+        assert (await caller.status(odd_id))["status"] == "finished"
+
+
+async def submitted_id(caller: Caller, prompt: str) -> object:
+    return json.loads((await submit_raw(caller, prompt))[2])["id"]
+
+
+async def front(caller: Caller) -> None:
+    status, kind, text = await submit_raw(caller, "a [[front retry-after=3]]")
+    assert (status, kind) == (503, "text/html")
+    assert "nginx" in text
+    assert accepted(caller) == 1
+    status, _, text = await submit_raw(caller, "b [[front status=429 by=empty accepted=0]]")
+    assert (status, text) == (429, "")
+    assert accepted(caller) == 1
+
+
+async def ends(caller: Caller) -> None:
+    job_id = await caller.submit('a [[ends as=nsfw after=0 reason="It was flagged."]]')
+    answer = await caller.status(job_id)
+    assert (answer["status"], answer["assets"]) == ("nsfw", [])
+    assert answer["errorMessage"] == "It was flagged."
+    assert await caller.head(job_id) == 404
+
+
+async def says(caller: Caller) -> None:
+    job_id = await caller.submit("a [[says as=warming_up]] [[ready after=0.3]]")
+    assert (await caller.status(job_id))["status"] == "warming_up"
+    await caller.ready(job_id)
+    assert (await caller.status(job_id))["status"] == "finished"
+
+
 CHECKS: dict[str, Check] = {
+    "odd": odd,
+    "front": front,
+    "ends": ends,
+    "says": says,
     "html": html,
     "reset-before": reset_before,
     "reset-after": reset_after,
@@ -265,6 +308,8 @@ async def test_credits_and_token_are_set_by_control() -> None:
         "fail after=soon",
         "status-no-id",
         "never times=-1",
+        "odd value=soup",
+        "ends as='",
     ],
 )
 async def test_an_unknown_directive_is_refused_with_a_reason(directive: str) -> None:
@@ -285,7 +330,13 @@ async def test_the_control_endpoint_refuses_what_is_not_in_the_table() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["429 retry-after=2 times=3", "status-503 accepted=0", "asset-cut-off", "fail after=0.5"],
+    [
+        "429 retry-after=2 times=3",
+        "status-503 accepted=0",
+        "asset-cut-off",
+        "fail after=0.5",
+        "ends as='' reason='so it is'",
+    ],
 )
 def test_a_directive_reads_back_as_written(text: str) -> None:
     strike = parse_strike(text)

@@ -6,10 +6,11 @@ import asyncio
 import json
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, assert_never
+from uuid import UUID
 
 from aiohttp import web
 
@@ -22,6 +23,64 @@ PARENT_REJECTED = "user does not have access to parent asset"
 
 HTTP_BAD_REQUEST = 400
 HTTP_FORBIDDEN = 403
+HTTP_UNAVAILABLE = 503
+
+FRONT_BODIES: Mapping[str, tuple[str, str]] = {
+    "empty": ("text/plain", ""),
+    "nginx": (
+        "text/html",
+        (
+            "<html>\r\n<head><title>STATUS Service Temporarily Unavailable</title></head>\r\n"
+            "<body>\r\n"
+            "<center><h1>STATUS Service Temporarily Unavailable</h1></center>\r\n"
+            "<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
+        ),
+    ),
+    "envoy": (
+        "text/plain",
+        (
+            "upstream connect error or disconnect/reset before headers. reset reason: connection"
+            " termination"
+        ),
+    ),
+    "cloudflare": ("text/plain", "error code: 1015"),
+    "haproxy": (
+        "text/html",
+        (
+            "<html><body><h1>STATUS Service Unavailable</h1>\n"
+            "No server is available to handle this request.\n</body></html>\n"
+        ),
+    ),
+    "alb": (
+        "text/html",
+        (
+            "<html>\r\n<head><title>STATUS Service Temporarily Unavailable</title></head>\r\n"
+            "<body>\r\n"
+            "<center><h1>STATUS Service Temporarily Unavailable</h1></center>\r\n</body>\r\n</html>"
+        ),
+    ),
+    "gateway-json": (JSON_TYPE, '{"message": "Service Unavailable"}'),
+    "kong": (JSON_TYPE, '{"message": "API rate limit exceeded", "request_id": "d1c7"}'),
+}
+"""By proxy, its media type and its words as it comes out of the box, `STATUS` for the status."""
+
+HOLE = "@@"
+ODD_PARTS: Mapping[str, tuple[str, bytes]] = {
+    "cost-2-31": ("cost", b"2147483648"),
+    "cost-2-63": ("cost", b"9223372036854775808"),
+    "cost-5000-digits": ("cost", b"9" * 5000),
+    "cost-negative": ("cost", b"-7"),
+    "cost-fraction": ("cost", b"7.5"),
+    "cost-text": ("cost", b'"seven"'),
+    "cost-nan": ("cost", b"NaN"),
+    "batch-surrogate": ("batchId", b'"half \\ud83d of a pair"'),
+    "batch-nul": ("batchId", b'"a\\u0000b"'),
+    "batch-long": ("batchId", b'"' + b"x" * 200_000 + b'"'),
+    "batch-number": ("batchId", b"42"),
+    "latin-1": ("note", b'"caf\xe9"'),
+    "control-character": ("note", b'"two\nlines"'),
+}
+"""By name, the part of a submit's answer and its bytes as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +137,15 @@ async def send(request: web.Request, answer: Answer) -> web.StreamResponse:
 async def send_struck(request: web.Request, strike: Strike, work: Work) -> web.StreamResponse:
     """Answer a request that a fault strikes; `work` is called where the fault says it is done."""
     match strike.fault.effect:
-        case Effect.ERROR | Effect.HTML | Effect.NO_ID | Effect.NO_BATCH | Effect.ARRAY:
+        case (
+            Effect.ERROR
+            | Effect.HTML
+            | Effect.NO_ID
+            | Effect.NO_BATCH
+            | Effect.ARRAY
+            | Effect.ODD
+            | Effect.FRONT
+        ):
             return await send(request, _replacement(strike, work))
         case Effect.RESET_BEFORE:
             return _reset(request)
@@ -89,11 +156,18 @@ async def send_struck(request: web.Request, strike: Strike, work: Work) -> web.S
             return await _cut_off(request, work())
         case Effect.LATE:
             answer = work()
-            await asyncio.sleep(strike.parameters["after"] or 0)
+            await asyncio.sleep(strike.number("after") or 0)
             return await send(request, answer)
         case Effect.SLOW_BYTES:
-            return await _trickle(request, work(), strike.parameters["rate"] or 1)
-        case Effect.NEVER | Effect.FAIL | Effect.READY | Effect.NOT_READY_403:
+            return await _trickle(request, work(), strike.number("rate") or 1)
+        case (
+            Effect.NEVER
+            | Effect.FAIL
+            | Effect.ENDS
+            | Effect.SAYS
+            | Effect.READY
+            | Effect.NOT_READY_403
+        ):
             raise ValueError(f"{strike} shapes a job, not an answer")
         case unreachable:
             assert_never(unreachable)
@@ -103,19 +177,53 @@ def _replacement(strike: Strike, work: Work) -> Answer:
     """Return the whole answer that a fault puts in place of the honest one."""
     if strike.fault.effect is Effect.HTML:
         return Answer(HTML_PAGE, content_type="text/html")
-    if strike.fault.effect is not Effect.ERROR:
+    if strike.fault.effect is Effect.ODD:
+        return _odd(work(), strike.text("value"))
+    if strike.fault.effect not in {Effect.ERROR, Effect.FRONT}:
         return _rewrite(work(), strike.fault.effect)
-    if strike.parameters.get("accepted"):
+    if strike.number("accepted"):
         work()
-    return _error(strike)
+    return _front(strike) if strike.fault.effect is Effect.FRONT else _error(strike)
+
+
+def _front(strike: Strike) -> Answer:
+    """What a proxy says when it has no answer of the provider's to pass on."""
+    status = int(strike.number("status") or HTTP_UNAVAILABLE)
+    content_type, words = FRONT_BODIES[strike.text("by")]
+    body = words.replace("STATUS", str(status)).encode()
+    return Answer(body, status, content_type, _retry_after(strike))
+
+
+def _odd(answer: Answer, value: str) -> Answer:
+    """Put an odd value into the answer to an accepted submit; leave an error alone."""
+    if answer.status >= HTTP_BAD_REQUEST:
+        return answer
+    body: dict[str, Any] = json.loads(answer.bytes())
+    key, raw = _odd_part(value, body["id"])
+    text = json.dumps({**body, key: HOLE}).encode()
+    return replace(answer, body=text.replace(json.dumps(HOLE).encode(), raw))
+
+
+def _odd_part(value: str, job_id: str) -> tuple[str, bytes]:
+    """Which part of the answer is odd, and its bytes as JSON."""
+    match value:
+        case "id-number":
+            return "id", str(UUID(job_id).int).encode()
+        case "id-long":
+            return "id", f'"{job_id}{"-0123456789" * 20}"'.encode()
+        case _:
+            return ODD_PARTS[value]
 
 
 def _error(strike: Strike) -> Answer:
     parent = strike.operation is Operation.SUBMIT and strike.fault.status == HTTP_FORBIDDEN
     message = PARENT_REJECTED if parent else strike.fault.meaning.split(",", maxsplit=1)[0]
-    retry_after = strike.parameters.get("retry-after")
-    headers = {} if retry_after is None else {"Retry-After": f"{retry_after:g}"}
-    return error_answer(strike.fault.status, message, headers)
+    return error_answer(strike.fault.status, message, _retry_after(strike))
+
+
+def _retry_after(strike: Strike) -> dict[str, str]:
+    seconds = strike.number("retry-after")
+    return {} if seconds is None else {"Retry-After": f"{seconds:g}"}
 
 
 def _rewrite(answer: Answer, effect: Effect) -> Answer:

@@ -8,6 +8,7 @@ first of its operations in the table.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum, auto
@@ -59,20 +60,39 @@ class Effect(Enum):
     """The answer has no `batchId`."""
     ARRAY = auto()
     """The answer is an array whose first element is the object."""
+    ODD = auto()
+    """The job is accepted, and the answer holds a value that nobody expects."""
+    FRONT = auto()
+    """What a proxy in front of the provider says of its own, after the provider did the work."""
     NEVER = auto()
     """The job never gets ready."""
     FAIL = auto()
     """The job fails after a while."""
+    ENDS = auto()
+    """The job ends without a video, under any word."""
+    SAYS = auto()
+    """The status endpoint has a word of its own for a job that is at work."""
     READY = auto()
     """The job is ready at a given time."""
     NOT_READY_403 = auto()
     """The asset host says 403, not 404, until the job is ready."""
 
 
-SHAPING = frozenset({Effect.NEVER, Effect.FAIL, Effect.READY, Effect.NOT_READY_403})
+SHAPING = frozenset(
+    {
+        Effect.NEVER,
+        Effect.FAIL,
+        Effect.ENDS,
+        Effect.SAYS,
+        Effect.READY,
+        Effect.NOT_READY_403,
+    }
+)
 """Effects that change the accepted job and not the answer to its submit."""
 
 EVERYWHERE = tuple(Operation)
+Parameter = float | str | None
+"""A fault's own parameter: a number, a text, or not set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,23 +104,47 @@ class Fault:
         effect: What it does.
         meaning: One sentence for people.
         operations: What it can strike; the first is meant when none is said.
-        defaults: Its own parameters and their values when left out; None means not set.
+        defaults: Its own parameters and their values when left out; None means not set. A text
+            as the default says that the parameter is one.
         status: The HTTP status it answers with, where it is an error.
+        choices: Its text parameters that take certain values only.
     """
 
     name: str
     effect: Effect
     meaning: str
     operations: tuple[Operation, ...] = EVERYWHERE
-    defaults: Mapping[str, float | None] = field(default_factory=dict)
+    defaults: Mapping[str, Parameter] = field(default_factory=dict)
     status: int = 200
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def _error(status: int, meaning: str, **more: float | None) -> Fault:
-    defaults = {"accepted": 0.0} | {name.replace("_", "-"): value for name, value in more.items()}
+def _error(status: int, meaning: str, **more: Parameter) -> Fault:
+    defaults: dict[str, Parameter] = {"accepted": 0.0}
+    defaults |= {name.replace("_", "-"): value for name, value in more.items()}
     return Fault(str(status), Effect.ERROR, meaning, EVERYWHERE, defaults, status)
 
 
+ODD_VALUES = (
+    "cost-2-31",
+    "cost-2-63",
+    "cost-5000-digits",
+    "cost-negative",
+    "cost-fraction",
+    "cost-text",
+    "cost-nan",
+    "batch-surrogate",
+    "batch-nul",
+    "batch-long",
+    "batch-number",
+    "id-number",
+    "id-long",
+    "latin-1",
+    "control-character",
+)
+"""What an accepted submit's answer can hold; `answers.py` makes each."""
+FRONTS = ("empty", "nginx", "envoy", "cloudflare", "haproxy", "alb", "gateway-json", "kong")
+"""Who can stand before the provider; `answers.py` has what each says."""
 SUBMIT_ONLY = (Operation.SUBMIT,)
 ASSET_FIRST = (Operation.ASSET, *(one for one in Operation if one is not Operation.ASSET))
 
@@ -132,8 +176,38 @@ TABLE: tuple[Fault, ...] = (
     Fault("no-id", Effect.NO_ID, "accepted, but the answer has no `id`", SUBMIT_ONLY),
     Fault("no-batch", Effect.NO_BATCH, "the answer has no `batchId`", SUBMIT_ONLY),
     Fault("array", Effect.ARRAY, "the answer is an array with the object in it", SUBMIT_ONLY),
+    Fault(
+        "odd",
+        Effect.ODD,
+        "accepted, and the answer holds the odd `value`",
+        SUBMIT_ONLY,
+        {"value": "cost-2-63"},
+        choices={"value": ODD_VALUES},
+    ),
+    Fault(
+        "front",
+        Effect.FRONT,
+        "`status` in the words of the proxy `by`, after the work was done unless `accepted=0`",
+        EVERYWHERE,
+        {"status": 503, "by": "nginx", "accepted": 1, "retry-after": None},
+        choices={"by": FRONTS},
+    ),
     Fault("never", Effect.NEVER, "the job never gets ready", SUBMIT_ONLY),
     Fault("fail", Effect.FAIL, "the job fails `after` seconds", SUBMIT_ONLY, {"after": 1}),
+    Fault(
+        "ends",
+        Effect.ENDS,
+        "the job ends `after` seconds, under the word `as`, without a video",
+        SUBMIT_ONLY,
+        {"as": "finished", "after": 1, "reason": ""},
+    ),
+    Fault(
+        "says",
+        Effect.SAYS,
+        "the status endpoint says `as` while the job is at work",
+        SUBMIT_ONLY,
+        {"as": "upscaling"},
+    ),
     Fault(
         "ready", Effect.READY, "the job is ready `after` exactly so long", SUBMIT_ONLY, {"after": 0}
     ),
@@ -157,14 +231,25 @@ class Strike:
 
     fault: Fault
     operation: Operation
-    parameters: Mapping[str, float | None]
+    parameters: Mapping[str, Parameter]
     times: int | None = None
+
+    def number(self, name: str) -> float | None:
+        """The value of a parameter that is a number."""
+        value = self.parameters.get(name)
+        return None if isinstance(value, str) else value
+
+    def text(self, name: str) -> str:
+        """The value of a parameter that is a text; empty when it has none."""
+        value = self.parameters.get(name)
+        return value if isinstance(value, str) else ""
 
     def __str__(self) -> str:
         """Write it as a directive's inside, so that `parse_strike` reads it back."""
         default = self.operation is self.fault.operations[0]
         words = [self.fault.name if default else f"{self.operation}-{self.fault.name}"]
-        words += [f"{key}={value:g}" for key, value in self.parameters.items() if value is not None]
+        told = {key: value for key, value in self.parameters.items() if value is not None}
+        words += [f"{key}={_told(value)}" for key, value in told.items()]
         return " ".join(words if self.times is None else [*words, f"times={self.times}"])
 
 
@@ -186,7 +271,7 @@ def make_strike(
     if unknown:
         allowed = ", ".join(["times", *fault.defaults])
         raise UnknownFaultError(f"{fault.name} takes {allowed}; not {', '.join(unknown)}")
-    values = {key: _number(key, value) for key, value in given.items()}
+    values = {key: _value(fault, key, value) for key, value in given.items()}
     return Strike(
         fault,
         struck,
@@ -201,7 +286,10 @@ def parse_strike(text: str) -> Strike:
     Raises:
         UnknownFaultError: If the table has no such thing.
     """
-    name, *pairs = text.split() or [""]
+    try:
+        name, *pairs = shlex.split(text) or [""]
+    except ValueError as exc:
+        raise UnknownFaultError(f"{text!r} cannot be read: {exc}") from None
     wrong = [pair for pair in pairs if "=" not in pair]
     if wrong:
         raise UnknownFaultError(f"a parameter is written key=value, not {wrong[0]}")
@@ -232,6 +320,19 @@ def _look_up(name: str, operation: str | None) -> tuple[Fault, Operation]:
     if operation not in {str(one) for one in fault.operations}:
         raise UnknownFaultError(f"{name} strikes {', '.join(fault.operations)}; not {operation!r}")
     return fault, Operation(operation)
+
+
+def _told(value: float | str) -> str:
+    return shlex.quote(value) if isinstance(value, str) else f"{value:g}"
+
+
+def _value(fault: Fault, key: str, value: object) -> Parameter:
+    if not isinstance(fault.defaults[key], str):
+        return _number(key, value)
+    choices = fault.choices.get(key)
+    if choices is not None and value not in choices:
+        raise UnknownFaultError(f"{key} is one of {', '.join(choices)}; not {value!r}")
+    return str(value)
 
 
 def _number(key: str, value: object) -> float:

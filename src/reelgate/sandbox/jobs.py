@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TextIO
+from uuid import UUID
 
 from reelgate.sandbox.clip import Clip
 from reelgate.sandbox.faults import Effect, Strike, parse_strike
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     from reelgate.sandbox.options import SandboxOptions
 
+UUID_CHARS = 36
+UUID_DIGITS = 39
 QUEUED_SHARE = 0.1
 """The share of a job's time in which the status endpoint says `queued`."""
 
@@ -83,6 +86,20 @@ class Job:
         """Whether a fault with this effect was asked for."""
         return any(strike.fault.effect is effect for strike in self.strikes)
 
+    def word(self, state: JobState) -> str:
+        """What the status endpoint calls this state."""
+        if state is JobState.FINISHED:
+            return str(state)
+        named = Effect.ENDS if state is JobState.FAILED else Effect.SAYS
+        words = [strike.text("as") for strike in self.strikes if strike.fault.effect is named]
+        return words[-1] if words else str(state)
+
+    @property
+    def reason(self) -> str:
+        """Why the job ended, where the status endpoint says so."""
+        ends = [strike for strike in self.strikes if strike.fault.effect is Effect.ENDS]
+        return ends[-1].text("reason") if ends else ""
+
     @property
     def will_finish(self) -> bool:
         """Whether there will ever be a clip to render."""
@@ -133,8 +150,10 @@ class JobBook:
         return len(self._jobs)
 
     def get(self, job_id: str) -> Job | None:
-        """Return the job, or None if there is none."""
-        return self._jobs.get(job_id)
+        """Return the job, or None if there is none; it may be named as an odd answer named it."""
+        if job_id.isdigit() and len(job_id) <= UUID_DIGITS:
+            return self._jobs.get(str(UUID(int=int(job_id) % 2**128)))
+        return self._jobs.get(job_id) or self._jobs.get(job_id[:UUID_CHARS])
 
     def count(self, prompt: str) -> int:
         """Return how many jobs were accepted for a prompt."""
@@ -177,9 +196,10 @@ def plan(
     `nth` counts the jobs accepted for the same prompt before, so that each draws its own time. The
     seconds of a fault's `after` are real ones: the speed does not divide them.
     """
-    after = {strike.fault.effect: strike.parameters.get("after") for strike in strikes}
-    if Effect.FAIL in after:
-        return Schedule(None, now + (after[Effect.FAIL] or 0.0))
+    after = {strike.fault.effect: strike.number("after") for strike in strikes}
+    for end in (Effect.FAIL, Effect.ENDS):
+        if end in after:
+            return Schedule(None, now + (after[end] or 0.0))
     if Effect.NEVER in after:
         return Schedule(None, None)
     if Effect.READY in after:

@@ -64,13 +64,17 @@ class Provider:
             return Done(error_answer(404, "asset not found"), Outcome.UNKNOWN)
         state = self.state(job)
         urls = [asset_url] if state is JobState.FINISHED else []
+        word = job.word(state)
         asset = {
-            "status": state,
+            "status": word,
             "url": {"generation": urls, "thumbnail": [], "processed": urls},
             "asset_metadata": {},
         }
         assets = [] if state in {JobState.QUEUED, JobState.FAILED} else [asset]
-        return Done(json_answer({"status": state, "assets": assets}), _OUTCOMES[state], job.id)
+        body: dict[str, object] = {"status": word, "assets": assets}
+        if state is JobState.FAILED and job.reason:
+            body["errorMessage"] = job.reason
+        return Done(json_answer(body), _OUTCOMES[state], job.id)
 
     async def asset(self, asset_id: str) -> Done:
         """Serve a finished clip or an uploaded image; anything else is not there (yet)."""
