@@ -9,19 +9,21 @@ from types import ModuleType
 from typing import Protocol
 
 from sqlalchemy import Connection
+from sqlalchemy.engine import URL
 
 from reelgate.clock import Clock, SystemClock
 from reelgate.engine.base import Carry, Engine
 from reelgate.engine.in_process import InProcess
-from reelgate.errors import StorageFailed
+from reelgate.errors import DatabaseAway, StorageFailed
 from reelgate.settings import Settings
 from reelgate.store.account import Account, AccountLimits, OwnAccount
 from reelgate.store.admission import no_queue
 from reelgate.store.changes import Changes
-from reelgate.store.database import Database, open_database
-from reelgate.store.lock import only_process_in
+from reelgate.store.database import Database, open_database, parse_url
+from reelgate.store.lock import only_gateway_on, only_process_in
 from reelgate.store.migrate import migrate
 from reelgate.store.request_rates import OwnRates, RequestRates
+from reelgate.store.sqlite import SqliteDatabase
 from reelgate.store.videos import Videos
 
 
@@ -101,15 +103,51 @@ async def open_deployment(settings: Settings) -> AsyncIterator[Deployment]:
     """
     async with AsyncExitStack() as stack:
         database = open_database(settings.database)
-        stack.push_async_callback(database.close)
         if database.is_shared:
             check_upstream_is_shared(settings)
-            await prepare(database)
-            yield shared_deployment().Shared(database)
         else:
             stack.enter_context(only_process_in(settings.data_dir))
-            await prepare(database)
-            yield Alone(database)
+        if isinstance(database, SqliteDatabase):
+            stack.enter_context(only_gateway_on(database.path))
+        stack.push_async_callback(database.close)
+        await prepare_named(database, settings)
+        database.outage.is_logged = True
+        yield shared_deployment().Shared(database) if database.is_shared else Alone(database)
+
+
+async def prepare_named(database: Database, settings: Settings) -> None:
+    """Bring all tables up to date.
+
+    Raises:
+        StorageFailed: the database cannot be used; tells which one it is.
+    """
+    try:
+        await prepare(database)
+    except DatabaseAway as error:
+        message = f"{error.message} (REELGATE_DATABASE_URL: {without_secrets(settings.database)})"
+        raise DatabaseAway(message) from error
+
+
+def without_secrets(database_url: str) -> str:
+    """The address of a database without user, password and options."""
+    url = parse_url(database_url)
+    return URL.create(
+        url.get_backend_name(), host=url.host, port=url.port, database=url.database
+    ).render_as_string()
+
+
+def make_folder(settings: Settings) -> None:
+    """Make the data folder where it is missing.
+
+    Raises:
+        StorageFailed: it cannot be made.
+    """
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        message = f"the data folder {settings.data_dir} (REELGATE_DATA_DIR) cannot be made"
+        raise StorageFailed(f"{message}: {reason}") from error
 
 
 def check_upstream_is_shared(settings: Settings) -> None:
@@ -145,7 +183,7 @@ async def migrate_database(settings: Settings) -> None:
     """
     database = open_database(settings.database)
     try:
-        await prepare(database)
+        await prepare_named(database, settings)
     finally:
         await database.close()
 

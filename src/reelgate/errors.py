@@ -20,6 +20,7 @@
     ├── Overloaded                  503  overloaded
     ├── ShuttingDown                503  shutting_down
     ├── StorageFailed               507  storage_failed            waiting helps
+    │   ├── DatabaseAway            507  storage_failed            waiting helps
     │   └── TooLargeToKeep          507  storage_failed
     ├── Cancelled                   409  cancelled
     ├── SubmissionUnknown           502  submission_unknown
@@ -212,6 +213,10 @@ class StorageFailed(ReelgateError):
     status = 507
     temporary: ClassVar[bool] = True
     """Does waiting help? A full disk is freed, a bucket comes back."""
+
+
+class DatabaseAway(StorageFailed):
+    """The database cannot be used for now, by anybody; the log has said so already."""
 
 
 class TooLargeToKeep(StorageFailed):

@@ -11,8 +11,9 @@ from urllib.parse import urljoin
 
 from reelgate.catalog import Catalog
 from reelgate.clock import SystemClock
-from reelgate.deployment import Deployment, open_deployment
+from reelgate.deployment import Deployment, make_folder, open_deployment
 from reelgate.engine.base import Engine
+from reelgate.errors import StorageFailed
 from reelgate.gatekeeper import Gatekeeper
 from reelgate.housekeeping import Housekeeping
 from reelgate.http.context import Context
@@ -51,10 +52,10 @@ async def open_gateway(settings: Settings, own_url: str = "") -> AsyncIterator[C
         StorageFailed: the data folder or the database cannot be used.
     """
     async with AsyncExitStack() as stack:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        make_folder(settings)
         deployment = await stack.enter_async_context(open_deployment(settings))
         providers = await start_providers(settings, stack)
-        storage = open_storage(settings.storage)
+        storage = storage_of(settings)
         keeper = start_keeper(settings, storage, stack)
         gatekeeper = Gatekeeper(
             ApiKeys(deployment.database),
@@ -93,6 +94,19 @@ async def open_gateway(settings: Settings, own_url: str = "") -> AsyncIterator[C
                 )
             ),
         )
+
+
+def storage_of(settings: Settings) -> Storage:
+    """Where finished files go.
+
+    Raises:
+        StorageFailed: the settings name no storage that can be used.
+    """
+    try:
+        return open_storage(settings.storage)
+    except ValueError as error:
+        message = f"REELGATE_STORAGE_URL cannot be used: {error}"
+        raise StorageFailed(message) from error
 
 
 def start_keeper(settings: Settings, storage: Storage, stack: AsyncExitStack) -> Keeper | None:

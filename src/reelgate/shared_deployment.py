@@ -36,7 +36,7 @@ async def prepare_queue(database: PostgresDatabase) -> None:
     Raises:
         StorageFailed: the database cannot be used.
     """
-    await translated(install_queue(database.server))
+    await translated(install_queue(database.server), database.outage)
 
 
 class Shared:
@@ -78,7 +78,7 @@ class Shared:
 
     async def begin(self, dispatch: Engine, _videos: Videos, _providers: Iterable[str]) -> None:
         """Join the others."""
-        await translated(self._line.open())
+        await translated(self._line.open(), self._database.outage)
         await dispatch.start(())
 
     async def _close(self) -> None:

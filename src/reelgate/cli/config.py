@@ -9,28 +9,45 @@ from pydantic import AliasChoices, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsError
 
+from reelgate.cli.console import say
 from reelgate.cli.exits import CliError, ExitCode
+from reelgate.cli.misspelled import misspelled
 from reelgate.settings import Settings
 
 SECRET_WORDS = ("token", "secret", "key", "password")
 MAX_SHOWN_CHARS = 80
 
+_warned: set[str] = set()
+"""What was said already: a command may read the settings more than once."""
+
 
 def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - Settings checks their types
     """The settings from the environment and `.env`; what an option said goes first.
+
+    A variable that is probably a mistyped setting is told to the person.
 
     Raises:
         CliError: a value cannot be used.
     """
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
-        return Settings(**given)
+        settings = Settings(**given)
+        warn_of_misspelled()
     except ValidationError as error:
         problems = [explain(problem, given) for problem in error.errors()]
         raise CliError("\n".join(problems), ExitCode.USAGE, code="invalid_settings") from None
     except (SettingsError, OSError, UnicodeDecodeError) as error:
         message = f"the settings cannot be read: {error}"
         raise CliError(message, ExitCode.USAGE, code="invalid_settings") from error
+    return settings
+
+
+def warn_of_misspelled() -> None:
+    """Name each variable that looks like a setting and is none."""
+    for sentence in misspelled():
+        if sentence not in _warned:
+            _warned.add(sentence)
+            say(sentence, "yellow")
 
 
 def explain(problem: ErrorDetails, given: dict[str, Any]) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from reelgate.cli.config import load_settings
-from reelgate.cli.exits import CliError, ExitCode
-from reelgate.errors import StorageFailed
+from reelgate.cli.exits import in_one_line
+from reelgate.deployment import make_folder
 from reelgate.settings import Settings
 from reelgate.store.database import Database, open_database
 from reelgate.store.migrate import migrate
@@ -22,15 +22,14 @@ def in_database(work: Callable[[Database], Awaitable[T]]) -> T:
     Raises:
         CliError: the database cannot be used.
     """
-    try:
-        return asyncio.run(opened(load_settings(), work))
-    except StorageFailed as error:
-        raise CliError(error.message, ExitCode.GATEWAY, code=error.code) from error
+    settings = load_settings()
+    with in_one_line():
+        return asyncio.run(opened(settings, work))
 
 
 async def opened(settings: Settings, work: Callable[[Database], Awaitable[T]]) -> T:
     """Open the database, work, and close it."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    make_folder(settings)
     database = open_database(settings.database)
     try:
         await migrate(database)

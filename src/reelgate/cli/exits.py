@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from enum import IntEnum
 from types import MappingProxyType
 from typing import Any
+
+from reelgate.errors import ReelgateError
 
 
 class ExitCode(IntEnum):
@@ -103,3 +106,26 @@ class CliError(Exception):
         """What `--json` prints: the video object where there is one, and the error."""
         error = {"code": self.code, "message": self.message}
         return {**(self.video or {}), "error": error, "exit_code": int(self.exit_code)}
+
+
+@contextmanager
+def in_one_line() -> Iterator[None]:
+    """Tell whatever goes wrong in the block as one sentence for a person, never as a traceback.
+
+    Raises:
+        CliError: instead of any other error.
+    """
+    try:
+        yield
+    except CliError:
+        raise
+    except ReelgateError as error:
+        raise CliError(error.message, ExitCode.GATEWAY, code=error.code) from error
+    except OSError as error:
+        named = f"{error.filename}: " if error.filename else ""
+        message = f"the gateway cannot work: {named}{error.strerror or error}"
+        raise CliError(message, ExitCode.GATEWAY) from error
+    except Exception as error:
+        said = " ".join(str(error).split())
+        message = f"the gateway cannot work: {type(error).__name__}: {said}"
+        raise CliError(message, ExitCode.GATEWAY, code="internal_error") from error

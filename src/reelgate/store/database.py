@@ -10,17 +10,26 @@ from importlib import import_module
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
 
 from reelgate.errors import StorageFailed
 from reelgate.store.group_commit import Work
+from reelgate.store.outage import Outage
 from reelgate.store.sqlite import SqliteDatabase
 
 T = TypeVar("T")
 
+HOW_TO_WRITE_IT = "use sqlite:///path or postgresql://user:password@host/name"
+
 
 class Database(Protocol):
     """Runs units of work; every write is durable when it returns."""
+
+    @property
+    def outage(self) -> Outage:
+        """Whether it cannot be used for now, as all that use it here have found."""
+        ...
 
     @property
     def process(self) -> int:
@@ -60,6 +69,14 @@ class Database(Protocol):
         """Run a change by itself, while no other process does: for migrations."""
         ...
 
+    async def probe(self) -> None:
+        """Make a change that changes nothing, to see whether that can be done.
+
+        Raises:
+            StorageFailed: it cannot.
+        """
+        ...
+
     async def close(self) -> None:
         """Finish what is under way and let go of the database."""
         ...
@@ -69,16 +86,47 @@ def open_database(url: str) -> Database:
     """The database at this URL: `sqlite:///path` or `postgresql://...`.
 
     Raises:
-        StorageFailed: the URL is of another kind.
+        StorageFailed: the URL is of another kind, or the file's folder cannot be made.
     """
-    # Hosting platforms write postgres://, which SQLAlchemy does not know.
-    parsed = make_url(url.replace("postgres://", "postgresql://", 1))
+    parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite":
-        return SqliteDatabase(Path(parsed.database or ""))
+        return open_file(parsed.database)
     if parsed.get_backend_name() == "postgresql":
         # Its driver takes 0.2 s and 9 MB to load, and a gateway with a file does without.
         room = import_module("reelgate.store.postgres_database")
         database: Database = room.PostgresDatabase(parsed)
         return database
     message = f"databases of the kind {parsed.get_backend_name()!r} are not supported"
-    raise StorageFailed(f"{message}: use sqlite:///path or postgresql://...")
+    raise StorageFailed(f"{message}: {HOW_TO_WRITE_IT}")
+
+
+def parse_url(url: str) -> URL:
+    """The URL in its parts.
+
+    Raises:
+        StorageFailed: it is none; its text stays out of the message, for it may hold a password.
+    """
+    try:
+        # Hosting platforms write postgres://, which SQLAlchemy does not know.
+        parsed = make_url(url.strip().replace("postgres://", "postgresql://", 1))
+        parsed.get_backend_name()
+    except (ArgumentError, ValueError) as error:
+        message = f"REELGATE_DATABASE_URL is no address of a database: {HOW_TO_WRITE_IT}"
+        raise StorageFailed(message) from error
+    return parsed
+
+
+def open_file(path: str | None) -> SqliteDatabase:
+    """The SQLite database in a file.
+
+    Raises:
+        StorageFailed: no file is named, or its folder cannot be made.
+    """
+    if not path or path == ":memory:":
+        message = "REELGATE_DATABASE_URL names no file: write sqlite:////folder/reelgate.sqlite"
+        raise StorageFailed(message)
+    try:
+        return SqliteDatabase(Path(path))
+    except OSError as error:
+        message = f"the folder of the database {path} cannot be made: {error.strerror}"
+        raise StorageFailed(message) from error

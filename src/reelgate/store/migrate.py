@@ -7,18 +7,20 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
+from reelgate.errors import StorageFailed
 from reelgate.store.database import Database
+from reelgate.version import VERSION
 
 SCRIPTS = Path(__file__).parent / "migrations"
 VERSION_TABLE = "alembic_version"
-VERSION = text("SELECT version_num FROM alembic_version")
+REVISION = text("SELECT version_num FROM alembic_version")
 
 
 async def migrate(database: Database) -> None:
     """Run every migration that is still missing; safe when several processes start at once.
 
     Raises:
-        StorageFailed: the database cannot be used.
+        StorageFailed: the database cannot be used, or a newer version has made its tables.
     """
     await database.exclusive(upgrade)
 
@@ -27,16 +29,32 @@ def upgrade(connection: Connection) -> None:
     """Run the missing migrations on this connection, inside its transaction.
 
     Alembic takes 0.2 s and 15 MB to load, and a database that is up to date does without it.
+
+    Raises:
+        StorageFailed: a newer version has made the tables.
     """
-    if revision_of(connection) != newest_revision():
+    revision, newest = revision_of(connection), newest_revision()
+    if revision is not None and revision > newest:
+        raise too_new(revision, newest)
+    if revision != newest:
         import_module("reelgate.store.upgrade").run(connection)
+
+
+def too_new(revision: str, newest: str) -> StorageFailed:
+    """The refusal to touch the tables of a newer version."""
+    message = (
+        f"the database was made by a newer Reelgate (its tables are of version {revision}, and "
+        f"Reelgate {VERSION} knows them up to {newest}): install that version again, or restore "
+        "the backup made before the upgrade"
+    )
+    return StorageFailed(message)
 
 
 def revision_of(connection: Connection) -> str | None:
     """The revision of a database's tables; None where there are none."""
     if not inspect(connection).has_table(VERSION_TABLE):
         return None
-    revision: str | None = connection.scalar(VERSION)
+    revision: str | None = connection.scalar(REVISION)
     return revision
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.engine import URL
 
 from reelgate.store import failures
 from reelgate.store.failures import ENGINE_ERRORS
+from reelgate.store.outage import Outage
 
 T = TypeVar("T")
 
@@ -49,6 +50,8 @@ class Server:
 
     dsn: str = field(repr=False)
     process: int = field(default_factory=lambda: secrets.randbits(31))
+    outage: Outage = field(default_factory=Outage, compare=False, repr=False)
+    """Whether it is away, as all that use it here have found."""
 
     @classmethod
     def at(cls, url: URL) -> Server:
@@ -89,10 +92,11 @@ def is_broken_line(error: BaseException) -> bool:
     return failures.is_broken_line(error) or isinstance(error, BROKEN_LINE)
 
 
-async def translated(outcome: Awaitable[T]) -> T:
-    """Tell a driver's error as ours.
+async def translated(outcome: Awaitable[T], outage: Outage, *, wrote: bool = True) -> T:
+    """Tell a driver's error as ours, and what became of it to `outage`.
 
     Raises:
-        StorageFailed: instead of it.
+        DatabaseAway: instead of it, where the database is to blame.
+        StorageFailed: where only this statement is.
     """
-    return await failures.translated(outcome, DRIVER_ERRORS)
+    return await failures.translated(outcome, outage, DRIVER_ERRORS, is_broken_line, wrote=wrote)

@@ -11,6 +11,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from reelgate.store.group_commit import GroupCommit, Work, run_all
+from reelgate.store.outage import Outage
 from reelgate.store.postgres import (
     DRIVER_ERRORS,
     MIGRATION_LOCK,
@@ -25,7 +26,10 @@ POSTGRES_POOL = 6
 """Connections in use at once; group commit needs one, the rest read."""
 RECONNECT_PAUSES_S = (0.05, 0.2, 0.5, 1.0, 2.0, 3.0)
 """Together longer than a server's restart or a switch to its standby mostly takes."""
+PATIENCE_S = 7.0
+"""No try begins later: one that is not even refused takes as long as the connection may."""
 IN_PROGRESS_PAUSE_S = 0.1
+A_CHANGE = text("UPDATE alembic_version SET version_num = version_num")
 TRANSACTION_NUMBER = text("SELECT pg_current_xact_id_if_assigned()::text")
 TRANSACTION_STATUS = text("SELECT pg_xact_status(CAST(CAST(:number AS text) AS xid8))")
 
@@ -51,13 +55,18 @@ class PostgresDatabase:
         self._commits = self.group(run_all)
 
     @property
+    def outage(self) -> Outage:
+        """Whether the server is away."""
+        return self.server.outage
+
+    @property
     def process(self) -> int:
         """The number under which the server knows this process."""
         return self.server.process
 
     async def read(self, query: Work[T]) -> T:
         """Run a query on a pooled connection."""
-        return await translated(patiently(lambda: self._transact(query)))
+        return await translated(patiently(lambda: self._transact(query)), self.outage, wrote=False)
 
     async def look_up(self, query: Work[T]) -> T:
         """Run a query as any other: each is a way to the server and back."""
@@ -65,14 +74,14 @@ class PostgresDatabase:
 
     async def write(self, change: Work[T]) -> T:
         """Run a change in the next group commit."""
-        return await translated(self._commits.do(change))
+        return await translated(self._commits.do(change), self.outage)
 
     async def apart(self, change: Work[T]) -> T:
         """Run a change in a transaction of its own; it may be made twice when a connection breaks.
 
         For a row that many processes write: whoever waits for it holds nothing else up.
         """
-        return await translated(patiently(lambda: self._transact(change)))
+        return await translated(patiently(lambda: self._transact(change)), self.outage)
 
     def group(self, run: Callable[[Connection, Sequence[Work[Any]]], list[Any]]) -> GroupCommit:
         """Commits of a group of its own; `run` does the changes of one of them."""
@@ -89,7 +98,11 @@ class PostgresDatabase:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
             return change(connection)
 
-        return await translated(self._transact(locked))
+        return await translated(self._transact(locked), self.outage)
+
+    async def probe(self) -> None:
+        """Make a change that changes nothing."""
+        await self.write(lambda connection: connection.execute(A_CHANGE))
 
     async def close(self) -> None:
         """Commit what waits, close every connection."""
@@ -133,11 +146,13 @@ class PostgresDatabase:
 
 async def patiently(attempt: Callable[[], Awaitable[T]]) -> T:
     """Try again over another connection while the line is broken, for a few seconds."""
+    clock = asyncio.get_running_loop().time
+    gives_up_s = clock() + PATIENCE_S
     for pause_s in RECONNECT_PAUSES_S:
         try:
             return await attempt()
         except DRIVER_ERRORS as error:
-            if not is_broken_line(error):
+            if not is_broken_line(error) or clock() + pause_s > gives_up_s:
                 raise
         await asyncio.sleep(pause_s)
     return await attempt()

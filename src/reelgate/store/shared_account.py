@@ -32,7 +32,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert
 
-from reelgate.errors import StorageFailed
+from reelgate.errors import DatabaseAway, StorageFailed
 from reelgate.store.account import (
     PLENTY,
     RETRY_S,
@@ -129,7 +129,7 @@ class SharedAccount:
 
     async def admit(self, intent: Work[T]) -> T:
         """Run an intent in a transaction that holds the account, with others of this process."""
-        outcome: T | NotNow = await translated(self._intents.do(intent))
+        outcome: T | NotNow = await translated(self._intents.do(intent), self._database.outage)
         if isinstance(outcome, NotNow):
             # Not the one at hand: others are refused with it, and a frame that holds what it raises
             # is kept, with all that it holds, until the garbage collector comes.
@@ -168,6 +168,8 @@ class SharedAccount:
 
         try:
             await self._database.apart(change)
+        except DatabaseAway:
+            return
         except StorageFailed as error:
             log.warning("account_not_told", account=self._name, error=error.message)
 

@@ -4,10 +4,9 @@ import asyncio
 
 from reelgate.cli.config import load_settings
 from reelgate.cli.console import say
-from reelgate.cli.exits import CliError, ExitCode
+from reelgate.cli.exits import in_one_line
 from reelgate.cli.registry import command_app
 from reelgate.deployment import migrate_database
-from reelgate.errors import ReelgateError
 
 app = command_app()
 
@@ -20,8 +19,6 @@ def migrate() -> None:
     deploy to see that it works. A gateway that runs already goes on.
     """
     settings = load_settings()
-    try:
+    with in_one_line():
         asyncio.run(migrate_database(settings))
-    except ReelgateError as error:
-        raise CliError(error.message, ExitCode.GATEWAY, code=error.code) from error
     say("The database is up to date.")

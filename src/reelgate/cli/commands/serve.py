@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
 import typer
@@ -13,12 +13,11 @@ from reelgate.cli.banner import banner
 from reelgate.cli.commands.keys import has_any, with_keys
 from reelgate.cli.config import load_settings
 from reelgate.cli.console import say
-from reelgate.cli.exits import CliError, ExitCode
+from reelgate.cli.exits import CliError, in_one_line
 from reelgate.cli.listening import Access, cannot_listen, may_listen, not_open
 from reelgate.cli.reach import check_account
 from reelgate.cli.registry import command_app
 from reelgate.clock import SystemClock
-from reelgate.errors import ReelgateError
 from reelgate.log import configure_log
 from reelgate.providers.imagine.credentials import TokenCredentials
 from reelgate.settings import Settings
@@ -29,6 +28,9 @@ else:
     from uvloop import new_event_loop
 
 app = command_app()
+
+Ready = Callable[[], None]
+"""Called once the gateway is at work."""
 
 
 @app.command(no_args_is_help=False)
@@ -59,7 +61,7 @@ def serve(
         for line, style in banner(settings, url, access, token_left_s(settings)):
             say(line, style)
 
-    run_server(server.serve(settings, listener, ready), settings)
+    run_server(lambda begun: server.serve(settings, listener, begun), ready)
 
 
 def listen(settings: Settings) -> socket.socket:
@@ -74,20 +76,27 @@ def listen(settings: Settings) -> socket.socket:
         raise cannot_listen(error, settings.host, settings.port) from error
 
 
-def run_server(serving: Coroutine[Any, Any, None], settings: Settings) -> None:
+def run_server(serving: Callable[[Ready], Coroutine[Any, Any, None]], ready: Ready) -> None:
     """Serve to the end.
 
     Raises:
         CliError: the gateway cannot work with these settings.
     """
+    started = False
+
+    def begun() -> None:
+        nonlocal started
+        started = True
+        ready()
+
     try:
-        with asyncio.Runner(loop_factory=new_event_loop) as runner:
-            runner.run(serving)
-    except ReelgateError as error:
-        raise CliError(error.message, ExitCode.GATEWAY, code=error.code) from error
-    except OSError as error:
-        message = f"the gateway cannot work in {settings.data_dir.absolute()}: {error}"
-        raise CliError(message, ExitCode.GATEWAY) from error
+        with in_one_line(), asyncio.Runner(loop_factory=new_event_loop) as runner:
+            runner.run(serving(begun))
+    except CliError as error:
+        if started and error.code == "internal_error" and error.__cause__ is not None:
+            # No matter of the settings: whoever mends it needs the traceback.
+            raise error.__cause__ from None
+        raise
 
 
 def token_left_s(settings: Settings) -> float | None:

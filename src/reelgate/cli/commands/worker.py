@@ -25,4 +25,4 @@ def worker() -> None:
         raise CliError(message, ExitCode.USAGE)
     check_account(settings)
     configure_log(settings.log_level, settings.log_format)
-    run_server(server.work(settings, lambda: say("Working. Ctrl-C ends it.")), settings)
+    run_server(lambda begun: server.work(settings, begun), lambda: say("Working. Ctrl-C ends it."))
