@@ -30,6 +30,11 @@ class Model:
     default_is_enhance: bool | None = None
     takes_style: bool = False
     takes_reference: bool = False
+    options: frozenset[str] = frozenset()
+
+    def takes(self, request: VideoRequest) -> bool:
+        """Whether a request is for this model and has no option that it does not know."""
+        return request.model == self.id and request.options.keys() <= self.options
 
     def capabilities(self) -> dict[str, Any]:
         """What a request for this model may hold, as `GET /v1/models` shows it."""

@@ -349,6 +349,7 @@ JOB_ERRORS: dict[str, type[ReelgateError]] = {
         Cancelled,
         VideoExpired,
         InternalError,
+        ModelNotFound,
     )
 }
 """What a failed job's stored code means to a caller who waits for it."""

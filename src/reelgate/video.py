@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal, assert_never
+from typing import Any, Literal, assert_never
 
 import uuid_utils
 
@@ -73,11 +73,30 @@ Duration = int | Literal["auto"]
 """Whole seconds, or the model's own choice where it offers one."""
 
 
+FINGERPRINTED = (
+    "model",
+    "prompt",
+    "aspect_ratio",
+    "duration",
+    "resolution",
+    "style_id",
+    "is_enhance",
+    "reference_url",
+    "reference_digest",
+)
+"""The fields that stand in every fingerprint. Never changed: see `VideoRequest.fingerprint`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoRequest:
     """What was asked for, complete and valid: every default is filled in.
 
     A field is None where the model takes no such thing.
+
+    Attributes:
+        options: the fields that are not `FINGERPRINTED`, by name, as JSON values. One that says
+            what a request without it said when the field was new is left out, also after the
+            model's default has become another.
     """
 
     model: str
@@ -89,13 +108,16 @@ class VideoRequest:
     is_enhance: bool | None
     reference_url: str | None = None
     reference_digest: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def fingerprint(self) -> str:
-        """A digest that is equal for equal requests.
+        """A digest that is equal for equal requests, in this version, the last and the next.
 
-        A picture counts by its content: each upload of it gets another address.
+        A picture counts by its content: each upload of it gets another address. Rows hold the
+        fingerprint, and both versions of a rolling deploy look jobs up by it: whatever is new
+        leaves that of a request without it as it was. See docs/adr/0014-fingerprints.md.
         """
-        told = asdict(self)
+        told = {**self.options, **{name: getattr(self, name) for name in FINGERPRINTED}}
         if self.reference_digest is not None:
             del told["reference_url"]
         canonical = json.dumps(told, sort_keys=True, ensure_ascii=True)

@@ -9,7 +9,16 @@ from typing import Any
 from sqlalchemy import RowMapping
 
 from reelgate.pacing import Forecast
-from reelgate.video import Caller, Failure, KeptFile, State, Timeline, Video, VideoRequest
+from reelgate.video import (
+    FINGERPRINTED,
+    Caller,
+    Failure,
+    KeptFile,
+    State,
+    Timeline,
+    Video,
+    VideoRequest,
+)
 
 PROGRESS_COLUMNS = (
     "state",
@@ -30,6 +39,11 @@ PROGRESS_COLUMNS = (
 )
 """The columns that only the worker who carries the job changes."""
 
+REQUEST_FIELDS = frozenset(FINGERPRINTED)
+FORECAST_FIELDS, FAILURE_FIELDS, FILE_FIELDS = (
+    frozenset(field.name for field in fields(record)) for record in (Forecast, Failure, KeptFile)
+)
+
 
 def to_row(video: Video) -> dict[str, Any]:
     """The columns of a video."""
@@ -37,7 +51,7 @@ def to_row(video: Video) -> dict[str, Any]:
         "id": video.id,
         "owner": video.owner,
         "model": video.request.model,
-        "request": json.dumps(shallow(video.request)),
+        "request": json.dumps(stored_request(video.request)),
         "fingerprint": video.request.fingerprint(),
         "provider": video.provider,
         "epoch": video.epoch,
@@ -72,7 +86,7 @@ def from_row(row: RowMapping) -> Video:
     return Video(
         id=row["id"],
         owner=row["owner"],
-        request=VideoRequest(**json.loads(row["request"])),
+        request=to_request(json.loads(row["request"])),
         provider=row["provider"],
         state=State(row["state"]),
         epoch=row["epoch"],
@@ -84,8 +98,10 @@ def from_row(row: RowMapping) -> Video:
         batch_id=row["batch_id"],
         cost=row["cost"],
         forecast=to_forecast(json.loads(row["forecast"])) if row["forecast"] else None,
-        failure=Failure(**json.loads(row["failure"])) if row["failure"] else None,
-        file=KeptFile(**json.loads(row["file"])) if row["file"] else None,
+        failure=Failure(**known(json.loads(row["failure"]), FAILURE_FIELDS))
+        if row["failure"]
+        else None,
+        file=KeptFile(**known(json.loads(row["file"]), FILE_FIELDS)) if row["file"] else None,
         expires_at=row["expires_at"],
         remixed_from=row["remixed_from"],
         metadata=json.loads(row["metadata"]) if row["metadata"] else {},
@@ -99,9 +115,30 @@ def from_row(row: RowMapping) -> Video:
     )
 
 
+def stored_request(request: VideoRequest) -> dict[str, Any]:
+    """A request as JSON holds it: the options stand beside the other fields."""
+    stored = shallow(request)
+    options: dict[str, Any] = stored.pop("options")
+    return options | stored
+
+
+def to_request(stored: dict[str, Any]) -> VideoRequest:
+    """The request of a row; what a newer version added to it is kept as an option."""
+    options = {name: stored.pop(name) for name in stored.keys() - REQUEST_FIELDS}
+    return VideoRequest(**stored, options=options)
+
+
 def to_forecast(stored: dict[str, Any]) -> Forecast:
     """JSON knows no tuples."""
-    return Forecast(**{name: tuple(values) for name, values in stored.items()})
+    told = known(stored, FORECAST_FIELDS)
+    return Forecast(**{name: tuple(values) for name, values in told.items()})
+
+
+def known(stored: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
+    """A stored record without what a newer version wrote beside these fields."""
+    for name in stored.keys() - names:
+        del stored[name]
+    return stored
 
 
 def shallow(record: VideoRequest | Timeline | Forecast | Failure | KeptFile) -> dict[str, Any]:

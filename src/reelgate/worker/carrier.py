@@ -9,10 +9,10 @@ from typing import Any, TypeVar, assert_never
 import structlog
 
 from reelgate.engine.base import HandBack, TakenOver
-from reelgate.errors import InternalError, StorageFailed, SubmissionUnknown
+from reelgate.errors import InternalError, ModelNotFound, StorageFailed, SubmissionUnknown
 from reelgate.store.changes import Changes
 from reelgate.store.videos import LostRace
-from reelgate.video import Failure, State, Video
+from reelgate.video import Failure, State, Video, VideoRequest
 from reelgate.worker.ending import fail
 from reelgate.worker.fetch import fetch
 from reelgate.worker.pause import Pause
@@ -29,7 +29,7 @@ DATABASE_PAUSE_S = 5.0
 
 
 NOT_OURS_PAUSE_S = 5.0
-"""How long to leave a video to a process that knows its provider."""
+"""How long to leave a video to a process that knows its provider, or all of its request."""
 
 
 class Worker:
@@ -98,7 +98,7 @@ class Worker:
         """A mistake in the program ends the one job that met it, and is told as what it is."""
         try:
             return await self._step(video, pause, place)
-        except (LostRace, StorageFailed):
+        except (LostRace, StorageFailed, HandBack):
             raise
         except Exception:
             log.exception("step_failed", video=video.id, state=video.state.value)
@@ -106,6 +106,8 @@ class Worker:
 
     async def _step(self, video: Video, pause: Pause, place: Place) -> Video:
         match video.state:
+            case State.QUEUED if not self._can_ask_for(video.request, video.provider):
+                return await self._leave(video)
             case State.QUEUED:
                 return await self._submit(video, pause, place)
             case State.SUBMITTING:
@@ -120,6 +122,26 @@ class Worker:
                 return video
             case _:
                 assert_never(video.state)
+
+    def _can_ask_for(self, request: VideoRequest, provider: str) -> bool:
+        """Whether all of a request is known here: a newer version may have taken it.
+
+        What is left out of a submit would be missing in a video that is paid for.
+        """
+        return any(model.takes(request) for model in self._tools.providers[provider].models)
+
+    async def _leave(self, video: Video) -> Video:
+        """Leave a job to a version that knows all of its request, as long as one may come.
+
+        Raises:
+            HandBack: one may.
+        """
+        age_s = self._tools.clock.now() - video.timeline.created_at
+        if age_s < self._tools.limits.job_timeout_s:
+            raise HandBack(NOT_OURS_PAUSE_S)
+        asked = ", ".join([f"the model {video.request.model}", *video.request.options])
+        message = f"no gateway that runs here knows {asked}: nothing was sent"
+        return await fail(video, Failure(ModelNotFound.code, message), self._tools)
 
     async def _submit(self, video: Video, pause: Pause, place: Place) -> Video:
         """Wait for a turn, send, and leave the upstream alone where it asks for that."""
