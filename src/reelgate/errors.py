@@ -12,10 +12,13 @@
     ├── MethodNotAllowed            405  method_not_allowed
     ├── VideoNotReady               409  video_not_ready
     ├── VideoExpired                410  video_expired
+    ├── RequestTimeout              408  request_timeout           waiting helps
     ├── RequestTooLarge             413  request_too_large
+    ├── UriTooLong                  414  uri_too_long
     ├── UnsupportedMedia            415  unsupported_media
     ├── RangeNotSatisfiable         416  range_not_satisfiable
     ├── IdempotencyMismatch         422  idempotency_mismatch
+    ├── HeadersTooLarge             431  headers_too_large
     ├── InternalError               500  internal_error
     ├── Overloaded                  503  overloaded
     ├── ShuttingDown                503  shutting_down
@@ -149,6 +152,30 @@ class VideoExpired(ReelgateError):
 
     code = "video_expired"
     status = 410
+    kind = "invalid_request_error"
+
+
+class RequestTimeout(ReelgateError):
+    """The request took too long to arrive."""
+
+    code = "request_timeout"
+    status = 408
+    kind = "invalid_request_error"
+
+
+class UriTooLong(ReelgateError):
+    """The request's address is longer than the 8192 bytes allowed."""
+
+    code = "uri_too_long"
+    status = 414
+    kind = "invalid_request_error"
+
+
+class HeadersTooLarge(ReelgateError):
+    """The request's headers are more than the 100, or larger than the 32768 bytes, allowed."""
+
+    code = "headers_too_large"
+    status = 431
     kind = "invalid_request_error"
 
 

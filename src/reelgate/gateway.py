@@ -16,6 +16,7 @@ from reelgate.engine.base import Engine
 from reelgate.errors import StorageFailed
 from reelgate.gatekeeper import Gatekeeper
 from reelgate.housekeeping import Housekeeping
+from reelgate.http.bodies import Bodies
 from reelgate.http.context import Context
 from reelgate.load import Load
 from reelgate.media.keep import Keeper
@@ -87,6 +88,12 @@ async def open_gateway(settings: Settings, own_url: str = "") -> AsyncIterator[C
             provider=next(iter(providers.values())),
             storage=storage,
             gatekeeper=gatekeeper,
+            bodies=Bodies(
+                max_json_bytes=settings.max_body_bytes,
+                max_form_bytes=settings.max_upload_bytes,
+                max_total_bytes=settings.max_bodies_bytes,
+                timeout_s=settings.body_timeout_s,
+            ),
             hand_over=hand_over,
             references=await stack.enter_async_context(
                 open_references(

@@ -9,14 +9,20 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from math import ceil
 
+import structlog
 import uvicorn
 
+from reelgate import open_files
 from reelgate.address import leave_address, remove_address
 from reelgate.collector import spare_what_stands
 from reelgate.gateway import open_gateway
 from reelgate.http.app import create_app
+from reelgate.http.connections import ConnectionLimits, Connections
 from reelgate.http.context import Context
+from reelgate.http.protocol import protocol_of
 from reelgate.settings import Settings
+
+log = structlog.get_logger()
 
 BACKLOG = 4096
 """Connections that may wait to be accepted: a crowd arrives at once."""
@@ -105,11 +111,13 @@ def http_config(context: Context) -> uvicorn.Config:
     """How this gateway is served."""
     return uvicorn.Config(
         create_app(context),
-        http="httptools",
+        http=protocol_of(Connections(connection_limits(context.settings))),
         ws="none",
         lifespan="off",
         access_log=False,
         log_config=None,
+        # A warning of it is about what a stranger sent, who must not fill the log.
+        log_level="error",
         server_header=False,
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_S,
@@ -117,10 +125,33 @@ def http_config(context: Context) -> uvicorn.Config:
     )
 
 
+def connection_limits(settings: Settings) -> ConnectionLimits:
+    """How many connections there may be, with the files that may be open now."""
+    allowed = open_files.for_connections()
+    total = min(settings.max_connections, allowed) if settings.max_connections else allowed
+    return ConnectionLimits(
+        total=total,
+        per_address=settings.max_connections_per_address or max(total // 4, 1),
+        head_timeout_s=settings.header_timeout_s,
+    )
+
+
+def raise_open_files() -> None:
+    """Have as many files open as we may, and say how many that are."""
+    limit = open_files.raise_limit()
+    log.info(
+        "open_files",
+        limit=limit,
+        connections=open_files.for_connections(),
+        kept_back=open_files.kept_back(),
+    )
+
+
 async def serve(
     settings: Settings, listener: socket.socket, ready: Callable[[], None] = lambda: None
 ) -> None:
     """Serve until SIGINT or SIGTERM; `ready` is called once requests are answered."""
+    raise_open_files()
     with listener:
         async with open_gateway(settings, url_of(listener)) as context:
             server = Server(http_config(context), context, url_of(listener))
@@ -160,6 +191,7 @@ async def work(settings: Settings, ready: Callable[[], None] = lambda: None) -> 
     Raises:
         StorageFailed: the database cannot be used.
     """
+    raise_open_files()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     async with open_gateway(settings):

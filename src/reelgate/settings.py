@@ -98,6 +98,32 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(
         50_000_000, ge=1000, description="The largest form taken, with the picture in it."
     )
+    max_bodies_bytes: int = Field(
+        64_000_000,
+        ge=1_000_000,
+        description="What the bodies of all requests may take of memory together; more are"
+        " answered 503. One API key may take half of it.",
+    )
+    max_connections: int = Field(
+        0,
+        ge=0,
+        description="Connections taken in all. 0: three quarters of the files that the process may"
+        " have open; the rest is kept for its own work.",
+    )
+    max_connections_per_address: int = Field(
+        0,
+        ge=0,
+        description="Connections taken of one address (of IPv6: one /64), not counting requests"
+        " that are being served, nor those from this machine. 0: a quarter of all.",
+    )
+    header_timeout_s: float = Field(
+        20.0, gt=0, description="How long a connection may take to send a request's headers."
+    )
+    body_timeout_s: float = Field(
+        30.0,
+        gt=0,
+        description="How long a request's body may take; a second more for every 500 bytes.",
+    )
     heartbeat_s: float = Field(
         0.0,
         ge=0,

@@ -44,6 +44,12 @@ class Program:
             assert ours.poll(START_TIMEOUT_S), "the process does not start"
             self.url: str = ours.recv()
 
+    @property
+    def rss_bytes(self) -> int:
+        """The memory that it takes."""
+        statm = Path(f"/proc/{self._process.pid}/statm").read_text()
+        return int(statm.split()[1]) * resource.getpagesize()
+
     def kill(self) -> None:
         """SIGKILL: nothing is tidied up."""
         self._process.kill()
@@ -65,9 +71,12 @@ class Program:
         return self._process.exitcode
 
 
-def start_gateway(settings: dict[str, Any], log: Path) -> Program:
-    """A gateway with these settings; what it prints is added to a file."""
-    return Program(gateway_main, log, settings)
+def start_gateway(settings: dict[str, Any], log: Path, *, open_files: int | None = None) -> Program:
+    """A gateway with these settings; what it prints is added to a file.
+
+    `open_files` is how many files and sockets it may have open.
+    """
+    return Program(gateway_main, log, settings, open_files)
 
 
 def start_sandbox(options: SandboxOptions, log: Path) -> Program:
@@ -75,10 +84,13 @@ def start_sandbox(options: SandboxOptions, log: Path) -> Program:
     return Program(sandbox_main, log, options)
 
 
-def gateway_main(ready: Connection, log: Path, values: dict[str, Any]) -> None:
+def gateway_main(
+    ready: Connection, log: Path, values: dict[str, Any], open_files: int | None
+) -> None:
     """The gateway's process, on the event loop of `reelgate serve`."""
     print_to(log)
-    allow_many_connections()
+    if open_files is not None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (open_files // 2, open_files))
     settings = Settings.model_validate(values)
     listener = listen(settings)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:

@@ -17,7 +17,7 @@ from reelgate.errors import ReelgateError
 from reelgate.http import document, generations, health, models, problems, sandbox, videos
 from reelgate.http.context import Context
 from reelgate.http.lasting import AfterFramework
-from reelgate.http.middleware import BodyGuard, RequestContext
+from reelgate.http.middleware import RequestContext
 from reelgate.version import VERSION
 
 EXPOSED = (
@@ -88,10 +88,5 @@ def middleware(context: Context) -> list[Middleware]:
             allow_methods=["*"],
             allow_headers=["*"],
             expose_headers=EXPOSED,
-        ),
-        Middleware(
-            BodyGuard,
-            max_json_bytes=context.settings.max_body_bytes,
-            max_form_bytes=context.settings.max_upload_bytes,
         ),
     ]

@@ -7,8 +7,11 @@ from urllib.parse import urljoin
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
+from starlette.types import Receive
 
 from reelgate.gatekeeper import Gatekeeper
+from reelgate.http.bodies import METHODS, Bodies
+from reelgate.http.connections import authenticated
 from reelgate.media.storage import Storage
 from reelgate.providers.base import Provider
 from reelgate.references import References
@@ -30,6 +33,7 @@ class Context:
     storage: Storage
     gatekeeper: Gatekeeper
     references: References
+    bodies: Bodies
     hand_over: Callable[[], Awaitable[None]]
     """Gives the jobs to other processes, where there are others."""
 
@@ -71,8 +75,8 @@ def context_of(request: Request) -> Context:
 class Visit(Request):
     """A request of somebody who was let in; `owner` tells whose videos it may see."""
 
-    def __init__(self, request: Request, ctx: Context, owner: str) -> None:
-        super().__init__(request.scope, request.receive)
+    def __init__(self, request: Request, receive: Receive, ctx: Context, owner: str) -> None:
+        super().__init__(request.scope, receive)
         self.ctx = ctx
         self.owner = owner
 
@@ -96,12 +100,18 @@ class Guarded(APIRoute):
         Raises:
             InvalidApiKey: nobody knows the key.
             RateLimited: it has called too often.
+            RequestTooLarge, UnsupportedMedia, RequestTimeout, Overloaded: the body is refused.
         """
         handle = super().get_route_handler()
 
         async def let_in(request: Request) -> Response:
             ctx = context_of(request)
             owner = await ctx.gatekeeper.identify(request.headers.get("authorization"))
-            return await handle(Visit(request, ctx, owner))
+            authenticated(request.scope)
+            if request.method not in METHODS:
+                return await handle(Visit(request, request.receive, ctx, owner))
+            with ctx.bodies.open(owner) as body:
+                receive = await body.checked(request)
+                return await handle(Visit(request, receive, ctx, owner))
 
         return let_in

@@ -1,0 +1,182 @@
+"""Requests' bodies: read only once their sender may ask, and never more of them than fit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from starlette.datastructures import Headers
+from starlette.formparsers import MultiPartParser
+from starlette.requests import Request
+from starlette.types import Message, Receive
+
+from reelgate.errors import (
+    MalformedRequest,
+    Overloaded,
+    RequestTimeout,
+    RequestTooLarge,
+    UnsupportedMedia,
+)
+
+JSON = "application/json"
+MULTIPART = "multipart/form-data"
+TAKES_FORMS = "/v1/videos"
+"""Where an address must begin to be sent a form, with a picture in it."""
+METHODS = frozenset({"POST", "PUT", "PATCH"})
+"""Those of which a body is read."""
+LEAST_BYTES_PER_S = 500
+"""A body that comes faster may take longer than its time-out (as Apache's mod_reqtimeout)."""
+COME_BACK_S = 5.0
+BROKEN_OFF = "the connection broke before the whole body was there"
+
+
+class Bodies:
+    """What all bodies take of memory together, and what one may take."""
+
+    def __init__(
+        self, *, max_json_bytes: int, max_form_bytes: int, max_total_bytes: int, timeout_s: float
+    ) -> None:
+        """`timeout_s`: how long a body may take that comes at less than 500 bytes a second."""
+        self.max_json_bytes = max_json_bytes
+        self.max_form_bytes = max_form_bytes
+        self.timeout_s = timeout_s
+        self._max_total_bytes = max_total_bytes
+        self._held_bytes = 0
+        self._by_owner: defaultdict[str, int] = defaultdict(int)
+
+    @contextmanager
+    def open(self, owner: str) -> Iterator[Body]:
+        """A body of this owner, which takes no more room afterwards."""
+        body = Body(self, owner)
+        try:
+            yield body
+        finally:
+            self._take(owner, -body.held_bytes)
+            if not self._by_owner[owner]:
+                del self._by_owner[owner]
+
+    def hold(self, body: Body, size_bytes: int) -> None:
+        """Let a body hold so much.
+
+        Raises:
+            Overloaded: all together, or its owner's, would hold too much.
+        """
+        more = size_bytes - body.held_bytes
+        # One key leaves half of it to the others.
+        share = self._max_total_bytes // 2 if body.owner else self._max_total_bytes
+        if (
+            self._held_bytes + more > self._max_total_bytes
+            or self._by_owner[body.owner] + more > share
+        ):
+            message = "the gateway has as many requests' bodies in memory as it takes"
+            raise Overloaded(message, retry_after_s=COME_BACK_S)
+        self._take(body.owner, more)
+        body.held_bytes = size_bytes
+
+    def _take(self, owner: str, size_bytes: int) -> None:
+        self._held_bytes += size_bytes
+        self._by_owner[owner] += size_bytes
+
+
+class Body:
+    """One request's body."""
+
+    __slots__ = ("_bodies", "held_bytes", "owner")
+
+    def __init__(self, bodies: Bodies, owner: str) -> None:
+        self._bodies = bodies
+        self.owner = owner
+        self.held_bytes = 0
+
+    async def checked(self, request: Request) -> Receive:
+        """A `receive` of a body that can be read: of JSON it is all there, a form is on its way.
+
+        Raises:
+            RequestTooLarge, UnsupportedMedia, RequestTimeout, Overloaded: it is refused.
+        """
+        headers = request.headers
+        media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+        is_form = media_type == MULTIPART and request.url.path.startswith(TAKES_FORMS)
+        limit = self._bodies.max_form_bytes if is_form else self._bodies.max_json_bytes
+        check_length(headers, limit)
+        # Of a form's file no more is in memory; the rest of it lies in a temporary file.
+        in_memory = MultiPartParser.spool_max_size if is_form else limit
+        receive = self._limited(request.receive, limit, in_memory)
+        if is_form:
+            return receive
+        body = await read(receive)
+        check_type(media_type, body)
+        return replay(body, request.receive)
+
+    def _limited(self, receive: Receive, limit: int, in_memory: int) -> Receive:
+        """A `receive` that stops at the limits, whatever length was announced."""
+        began_s = asyncio.get_running_loop().time()
+        size = 0
+
+        async def counted() -> Message:
+            nonlocal size
+            ends_at_s = began_s + self._bodies.timeout_s + size / LEAST_BYTES_PER_S
+            try:
+                async with asyncio.timeout_at(ends_at_s):
+                    message = await receive()
+            except TimeoutError as error:
+                raise RequestTimeout from error
+            if message["type"] == "http.disconnect":
+                raise MalformedRequest(BROKEN_OFF)
+            size += len(message.get("body", b""))
+            if size > limit:
+                raise too_large(limit)
+            self._bodies.hold(self, min(size, in_memory))
+            return message
+
+        return counted
+
+
+def check_length(headers: Headers, limit: int) -> None:
+    """Refuse a body by the length it announces."""
+    announced = headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > limit:
+        raise too_large(limit)
+
+
+def check_type(media_type: str, body: bytes) -> None:
+    """Refuse a body that is not JSON; where there is none, its type does not matter."""
+    if body and media_type != JSON and not media_type.endswith("+json"):
+        raise UnsupportedMedia(wrong_type(media_type))
+
+
+async def read(receive: Receive) -> bytes:
+    """The whole body."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def too_large(limit: int) -> RequestTooLarge:
+    """A body beyond the limit."""
+    return RequestTooLarge(f"the body is larger than the {limit} bytes allowed")
+
+
+def wrong_type(media_type: str) -> str:
+    """What to tell a caller whose body is of another type."""
+    said = f"Content-Type {media_type!r} is" if media_type else "a body without Content-Type is"
+    return f"{said} not read here: send JSON with `Content-Type: {JSON}`"
+
+
+def replay(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that hands out a body that was already read, and then the rest."""
+    pending = True
+
+    async def again() -> Message:
+        nonlocal pending
+        if pending:
+            pending = False
+            return {"type": "http.request", "body": body, "more_body": False}
+        return await receive()
+
+    return again

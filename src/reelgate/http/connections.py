@@ -1,0 +1,216 @@
+"""Which connections there are, and which of them must go when there are too many.
+
+A caller whose request is whole and authenticated is served for as long as that takes. Whoever has
+not come so far costs a stranger nothing to keep open, and so is let go, oldest first, when a new
+connection needs the room.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
+
+import structlog
+from starlette.types import Scope
+
+log = structlog.get_logger()
+
+CONNECTION = "reelgate.connection"
+"""Where a request's `state` holds its connection."""
+MAX_REFUSED = 64
+"""Connections beyond the limit that are told so; more are cut without a word."""
+MAX_HEAD_BYTES = 32 * 1024
+MAX_HEADS_BYTES = 16 * 1024 * 1024
+"""Of unfinished heads of requests, all together."""
+TELL_EVERY_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    """How many connections there may be.
+
+    Attributes:
+        total: in all.
+        per_address: of one address, not counting those that are being served.
+        head_timeout_s: how long a request's head may take.
+    """
+
+    total: int
+    per_address: int
+    head_timeout_s: float
+
+
+class Connection:
+    """One connection, as the server and the application see it."""
+
+    __slots__ = (
+        "_connections",
+        "address",
+        "head_bytes",
+        "is_authenticated",
+        "is_known",
+        "is_whole",
+    )
+
+    def __init__(self, connections: Connections, address: str | None) -> None:
+        """`address` is whom it counts for; None: nobody."""
+        self._connections = connections
+        self.address = address
+        self.head_bytes = 0
+        self.is_whole = False
+        self.is_authenticated = False
+        self.is_known = False
+
+    def authenticated(self) -> None:
+        """Its request is of somebody who may ask."""
+        self.is_authenticated = self.is_known = True
+        self._connections.settle(self)
+
+    def whole(self) -> None:
+        """Its request is there to the last byte."""
+        self.is_whole = True
+        self._connections.settle(self)
+
+    def answered(self) -> None:
+        """Its request has had its answer."""
+        self.is_authenticated = False
+        self._connections.rest(self)
+
+
+class Connections:
+    """Every connection of a server."""
+
+    def __init__(self, limits: ConnectionLimits) -> None:
+        self.limits = limits
+        self.refused = 0
+        """Connections beyond the limit that are being told so."""
+        self._cut: dict[Connection, Callable[[], None]] = {}
+        self._strangers: OrderedDict[Connection, None] = OrderedDict()
+        self._resting: OrderedDict[Connection, None] = OrderedDict()
+        self._by_address: dict[str, OrderedDict[Connection, None]] = {}
+        self._heads_bytes = 0
+        self._let_go = self._turned_away = 0
+        self._told_at_s = float("-inf")
+
+    def __len__(self) -> int:
+        return len(self._cut)
+
+    def open(self, address: str | None, cut: Callable[[], None]) -> Connection | None:
+        """A place for a new connection, which `cut` closes at once; None if there is none."""
+        counted = counted_as(address)
+        same = self._by_address.get(counted) if counted else None
+        if same is not None and len(same) >= self.limits.per_address:
+            self._evict(next(iter(same)))
+        if len(self._cut) >= self.limits.total and not self._evict_oldest():
+            self._turned_away += 1
+            self._tell()
+            return None
+        connection = Connection(self, counted)
+        self._cut[connection] = cut
+        self._strangers[connection] = None
+        if counted:
+            self._by_address.setdefault(counted, OrderedDict())[connection] = None
+        return connection
+
+    def may_refuse(self) -> bool:
+        """Whether one more beyond the limit may be told so; `refused` is then for it to lower."""
+        if self.refused >= MAX_REFUSED:
+            return False
+        self.refused += 1
+        return True
+
+    def close(self, connection: Connection) -> None:
+        """It is gone."""
+        if self._cut.pop(connection, None) is not None:
+            self._leave(connection)
+            self._resting.pop(connection, None)
+            self.hold_head(connection, 0)
+
+    def settle(self, connection: Connection) -> None:
+        """Serve it if everything is there that this needs."""
+        if connection.is_whole and connection.is_authenticated:
+            self._leave(connection)
+            self._resting.pop(connection, None)
+
+    def rest(self, connection: Connection) -> None:
+        """It may send another request, or nothing any more."""
+        if connection.is_known and connection in self._cut:
+            self._leave(connection)
+            self._resting[connection] = None
+            self._resting.move_to_end(connection)
+
+    def hold_head(self, connection: Connection, size_bytes: int) -> None:
+        """So much of a request's unfinished head is in memory."""
+        self._heads_bytes += size_bytes - connection.head_bytes
+        connection.head_bytes = size_bytes
+        while self._heads_bytes > MAX_HEADS_BYTES and self._evict_oldest():
+            pass
+
+    def _leave(self, connection: Connection) -> None:
+        """It is a stranger no longer."""
+        if connection not in self._strangers:
+            return
+        del self._strangers[connection]
+        if connection.address:
+            same = self._by_address[connection.address]
+            del same[connection]
+            if not same:
+                del self._by_address[connection.address]
+
+    def _evict_oldest(self) -> bool:
+        """Let go of whoever has had the longest time to ask; whether there was anybody."""
+        for line in (self._strangers, self._resting):
+            if line:
+                self._evict(next(iter(line)))
+                return True
+        return False
+
+    def _evict(self, connection: Connection) -> None:
+        cut = self._cut[connection]
+        self.close(connection)
+        cut()
+        self._let_go += 1
+        self._tell()
+
+    def _tell(self) -> None:
+        """Tell the operator, once in a while: whoever causes this must not fill the log."""
+        now_s = time.monotonic()
+        if now_s - self._told_at_s < TELL_EVERY_S:
+            return
+        self._told_at_s = now_s
+        log.warning(
+            "too_many_connections",
+            limit=self.limits.total,
+            per_address=self.limits.per_address,
+            let_go=self._let_go,
+            refused=self._turned_away,
+        )
+        self._let_go = self._turned_away = 0
+
+
+def counted_as(address: str | None) -> str | None:
+    """For whom a connection counts: an address, of IPv6 the network that one site has.
+
+    None for this machine itself: a proxy on it brings everybody else's connections.
+    """
+    try:
+        ip = ip_address(address or "")
+    except ValueError:
+        return None
+    if isinstance(ip, IPv6Address) and ip.ipv4_mapped is not None:
+        ip = ip.ipv4_mapped
+    if ip.is_loopback:
+        return None
+    if isinstance(ip, IPv6Address):
+        return ip.packed[:8].hex()
+    return str(ip)
+
+
+def authenticated(scope: Scope) -> None:
+    """Say of a request that it comes from somebody who may ask."""
+    connection: Connection | None = scope.get("state", {}).get(CONNECTION)
+    if connection is not None:
+        connection.authenticated()

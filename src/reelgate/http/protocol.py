@@ -1,0 +1,287 @@
+"""HTTP/1.1 as uvicorn speaks it with httptools, with the limits that both leave open.
+
+uvicorn has no time-out for a request's head and no limit of its size with httptools; its
+`limit_concurrency` counts idle connections and callers who wait alike. See
+docs/adr/0015-limits-of-connections.md. Only public methods are overridden: those of
+`asyncio.Protocol`, and the parser's callbacks (https://github.com/MagicStack/httptools).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+from collections.abc import Callable
+from enum import Enum, auto
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from reelgate.errors import (
+    HeadersTooLarge,
+    MalformedRequest,
+    Overloaded,
+    ReelgateError,
+    RequestTimeout,
+    UriTooLong,
+)
+from reelgate.http.connections import (
+    CONNECTION,
+    MAX_HEAD_BYTES,
+    Connection,
+    Connections,
+)
+from reelgate.http.problems import MEDIA_TYPE, body_of
+
+MAX_URL_BYTES = 8192
+"""RFC 9110 wants 8,000 to be taken at least (section 4.1)."""
+MAX_HEADERS = 100
+LINGER_S = 2.0
+"""How long a refused caller has to read why: closing at once would lose the answer on its way."""
+DISCARD_S = 10.0
+"""How long the rest of a body may take that nobody wants to read."""
+STALLED_S = 60.0
+"""How long somebody without a key may leave an answer unread."""
+COME_BACK_S = 5.0
+ALWAYS_ANSWERED = frozenset({b"/health", b"/ready"})
+"""A gateway that is full is not dead: whoever starts it anew at no answer must have one."""
+
+
+class Stage(Enum):
+    """How far a connection's current request has come in."""
+
+    BETWEEN = auto()  # none has begun, or the last is there to its last byte
+    HEAD = auto()
+    BODY = auto()
+
+
+class LimitedProtocol(HttpToolsProtocol):
+    """One connection, bounded in time and size until its request is whole and authenticated."""
+
+    connections_of_server: ClassVar[Connections]
+    """All of them, of which this is one."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._connection: Connection | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+        """By when a head, the rest of an unwanted body or a refused caller must be done."""
+        self._stalled: asyncio.TimerHandle | None = None
+        self._stage = Stage.BETWEEN
+        # Since the parser last made something of them: an unfinished head, or what follows a body.
+        self._pending_bytes = 0
+        self._unanswered = 0
+        self._refusal: ReelgateError | None = None
+        self._is_refused = False
+        self._is_beyond_limit = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take the connection in if there is room."""
+        super().connection_made(transport)
+        connections = self.connections_of_server
+        address = self.client[0] if self.client else None
+        self._connection = connections.open(address, transport.abort)
+        if self._connection is not None:
+            self._allow(connections.limits.head_timeout_s, self._head_is_late)
+        elif connections.may_refuse():
+            # It is told why once it has asked for something.
+            self._is_beyond_limit = True
+            self._allow(LINGER_S, transport.abort)
+        else:
+            self._is_refused = True
+            transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        self._cancel_deadline()
+        self.resume_writing()
+        if self._connection is not None:
+            self.connections_of_server.close(self._connection)
+        if self._is_beyond_limit:
+            self._is_beyond_limit = False
+            self.connections_of_server.refused -= 1
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, within the limits."""
+        if self._is_refused:
+            return
+        self._pending_bytes += len(data)
+        super().data_received(data)
+        self._check_progress(len(data))
+
+    def _check_progress(self, size_bytes: int) -> None:
+        """After so many bytes: give what is unfinished its time and its room, but no more."""
+        if self._is_refused:
+            return
+        if self._stage is Stage.HEAD and not self._pending_bytes:
+            # It began behind another request, somewhere in these bytes.
+            self._pending_bytes = size_bytes
+        if self._pending_bytes > MAX_HEAD_BYTES:
+            self._refuse(self._too_much())
+        elif self._pending_bytes and self._stage is not Stage.BODY:
+            self._await_head()
+        elif self._deadline is not None:
+            self._head_is_there()
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        super().on_message_begin()
+        self._stage = Stage.HEAD
+        if self._connection is not None:
+            self._connection.is_whole = False
+
+    def on_headers_complete(self) -> None:
+        """A request's head is there.
+
+        Raises:
+            ReelgateError: it is too large; the parser then calls `send_400_response`.
+        """
+        if self._pending_bytes > MAX_URL_BYTES or len(self.headers) > MAX_HEADERS:
+            self._refusal = refusal_of(self.url, self.headers)
+            if self._refusal is not None:
+                raise self._refusal
+        if self._connection is None and self.url not in ALWAYS_ANSWERED:
+            message = "the gateway has as many connections as it takes"
+            self._refusal = Overloaded(message, retry_after_s=COME_BACK_S)
+            raise self._refusal
+        self.scope["state"][CONNECTION] = self._connection
+        super().on_headers_complete()
+        if self._connection is None:
+            self.cycle.keep_alive = False
+        self._pending_bytes = 0
+        self._stage = Stage.BODY
+        self._unanswered += 1
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of a request's body is there."""
+        self._pending_bytes = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """A request is there to its last byte."""
+        super().on_message_complete()
+        self._pending_bytes = 0
+        self._stage = Stage.BETWEEN
+        if self._connection is not None:
+            self._connection.whole()
+
+    def on_response_complete(self) -> None:
+        """An answer has been sent; the request may still be on its way."""
+        super().on_response_complete()
+        self._unanswered -= 1
+        if self._connection is not None:
+            self._connection.answered()
+        if self._stage is Stage.BODY and not self._unanswered and not self.transport.is_closing():
+            # It is read and dropped for a while: closing at once would lose the answer.
+            self._allow(DISCARD_S, self.transport.close)
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what cannot be read as a request, or was refused by its head."""
+        self._refuse(self._refusal or MalformedRequest(f"The request cannot be read: {msg}"))
+
+    def pause_writing(self) -> None:
+        """The caller reads more slowly than we write."""
+        super().pause_writing()
+        known = self._connection is not None and self._connection.is_known
+        if self._stalled is None and not known:
+            self._stalled = self.loop.call_later(STALLED_S, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """The caller has caught up."""
+        super().resume_writing()
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
+
+    def _await_head(self) -> None:
+        """A part of a head is there: the rest has its time, and all such parts their room."""
+        if self._connection is not None:
+            self.connections_of_server.hold_head(self._connection, self._pending_bytes)
+        if self._deadline is None and self._connection is not None:
+            self._allow(self.connections_of_server.limits.head_timeout_s, self._head_is_late)
+
+    def _head_is_there(self) -> None:
+        is_dropped = self._stage is Stage.BODY and not self._unanswered
+        if self._connection is not None and not is_dropped:
+            self._cancel_deadline()
+            self.connections_of_server.hold_head(self._connection, 0)
+
+    def _head_is_late(self) -> None:
+        self._deadline = None
+        if self._unanswered:
+            # The next request of a caller who waits for an earlier one.
+            self._allow(self.connections_of_server.limits.head_timeout_s, self._head_is_late)
+        elif self._pending_bytes:
+            self._refuse(RequestTimeout())
+        else:
+            self.transport.close()
+
+    def _too_much(self) -> ReelgateError:
+        if self._stage is Stage.HEAD and not self.headers and len(self.url) > MAX_URL_BYTES:
+            return UriTooLong()
+        return HeadersTooLarge()
+
+    def _refuse(self, error: ReelgateError) -> None:
+        """Answer without the application, and close once the caller has had time to read it."""
+        self._is_refused = True
+        if self._unanswered:
+            # The answer to an earlier request may be half-way out.
+            self.transport.abort()
+            return
+        self.transport.write(answer_of(error, self.server_state.default_headers))
+        self.transport.write_eof()
+        self._allow(LINGER_S, self.transport.abort)
+
+    def _allow(self, seconds: float, then: Callable[[], None]) -> None:
+        self._cancel_deadline()
+        self._deadline = self.loop.call_later(seconds, then)
+
+    def _cancel_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+
+def protocol_of(connections: Connections) -> type[LimitedProtocol]:
+    """The protocol of one server; uvicorn makes an object of it for each connection."""
+
+    class ServersProtocol(LimitedProtocol):
+        connections_of_server = connections
+
+    return ServersProtocol
+
+
+def refusal_of(url: bytes, headers: list[tuple[bytes, bytes]]) -> ReelgateError | None:
+    """Why a request is refused by its head, if it is."""
+    if len(url) > MAX_URL_BYTES:
+        return UriTooLong()
+    size_bytes = len(url) + sum(len(name) + len(value) for name, value in headers)
+    if size_bytes > MAX_HEAD_BYTES or len(headers) > MAX_HEADERS:
+        return HeadersTooLarge()
+    return None
+
+
+def answer_of(error: ReelgateError, default_headers: list[tuple[bytes, bytes]]) -> bytes:
+    """An error as it goes over the wire, after which the connection is closed."""
+    body = json.dumps(body_of(error)).encode()
+    headers = [
+        *default_headers,
+        (b"content-type", MEDIA_TYPE.encode()),
+        (b"content-length", str(len(body)).encode()),
+        (b"connection", b"close"),
+    ]
+    if error.retry_after_s is not None:
+        headers.append((b"retry-after", str(math.ceil(error.retry_after_s)).encode()))
+    status = f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}".encode()
+    lines = [status, *(name + b": " + value for name, value in headers)]
+    return b"\r\n".join(lines) + b"\r\n\r\n" + body
