@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from reelgate.errors import InvalidRequest, ModelNotFound, Problem
+from reelgate.errors import InvalidRequest, ModelNotFound, Problem, brief
 from reelgate.video import Duration, VideoRequest
 
+T = TypeVar("T")
+
 MAX_PROMPT_CHARS = 2000
+STYLE_IDS = range(-(2**63), 2**63)
+"""What the upstream's own number for a style may be: it fits in 64 bits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,14 +64,16 @@ class Model:
         self,
         *,
         prompt: str,
-        aspect_ratio: str | None = None,
-        duration: Duration | None = None,
-        resolution: str | None = None,
-        style_id: int | None = None,
-        is_enhance: bool | None = None,
+        aspect_ratio: object = None,
+        duration: object = None,
+        resolution: object = None,
+        style_id: object = None,
+        is_enhance: object = None,
         reference_url: str | None = None,
     ) -> VideoRequest:
         """A complete request: defaults filled in where a field is None.
+
+        A value of any type may be given: what is not allowed is refused here, with what is.
 
         Raises:
             InvalidRequest: with one problem for each field this model does not take.
@@ -75,13 +82,11 @@ class Model:
             problem
             for problem in (
                 check_prompt(prompt),
-                self._check("aspect_ratio", aspect_ratio, self.aspect_ratios),
-                self._check("duration", duration, self.durations),
-                self._check("resolution", resolution, self.resolutions),
-                self._check_taken("style_id", style_id, taken=self.takes_style),
-                self._check_taken(
-                    "is_enhance", is_enhance, taken=self.default_is_enhance is not None
-                ),
+                self.check("aspect_ratio", aspect_ratio, self.aspect_ratios),
+                self.check("duration", duration, self.durations),
+                self.check("resolution", resolution, self.resolutions),
+                self._check_style(style_id),
+                self.check("is_enhance", is_enhance, self._enhancements),
                 self._check_taken("input_reference", reference_url, taken=self.takes_reference),
             )
             if problem is not None
@@ -91,27 +96,50 @@ class Model:
         return VideoRequest(
             model=self.id,
             prompt=prompt,
-            aspect_ratio=aspect_ratio or self.default_aspect_ratio,
-            duration=duration or self.default_duration,
-            resolution=resolution or self.default_resolution,
-            style_id=self.style_id if style_id is None else style_id,
-            is_enhance=self.default_is_enhance if is_enhance is None else is_enhance,
+            aspect_ratio=chosen(aspect_ratio, self.aspect_ratios, self.default_aspect_ratio),
+            duration=chosen(duration, self.durations, self.default_duration),
+            resolution=chosen(resolution, self.resolutions, self.default_resolution),
+            style_id=style_id if isinstance(style_id, int) else self.style_id,
+            is_enhance=chosen(is_enhance, self._enhancements, self.default_is_enhance),
             reference_url=reference_url,
         )
 
-    def _check(self, param: str, value: object, allowed: tuple[Any, ...]) -> Problem | None:
-        if value is None or value in allowed:
+    @property
+    def _enhancements(self) -> tuple[bool, ...]:
+        return () if self.default_is_enhance is None else (True, False)
+
+    def check(self, param: str, value: object, allowed: tuple[Any, ...]) -> Problem | None:
+        """What is wrong with a field that takes one of these values, if anything."""
+        if value is None or any(is_same(value, choice) for choice in allowed):
             return None
         if not allowed:
             return self._check_taken(param, value, taken=False)
-        choices = ", ".join(str(choice) for choice in allowed)
-        message = f"{param} {value!r} is not allowed for {self.id}: use one of {choices}"
+        choices = ", ".join(json.dumps(choice).strip('"') for choice in allowed)
+        message = f"{param} {brief(value)} is not allowed for {self.id}: use one of {choices}"
         return Problem(param, message, value, allowed)
+
+    def _check_style(self, value: object) -> Problem | None:
+        if value is None or not self.takes_style:
+            return self._check_taken("style_id", value, taken=False)
+        if isinstance(value, int) and not isinstance(value, bool) and value in STYLE_IDS:
+            return None
+        message = f"style_id {brief(value)} is not allowed: it takes a whole number of 64 bits"
+        return Problem("style_id", message, value)
 
     def _check_taken(self, param: str, value: object, *, taken: bool) -> Problem | None:
         if value is None or taken:
             return None
         return Problem(param, f"{self.id} takes no {param}: leave it out", value, ())
+
+
+def chosen(value: object, allowed: Iterable[T], default: T | None) -> T | None:
+    """The allowed value that was asked for, or the default."""
+    return next((choice for choice in allowed if is_same(value, choice)), default)
+
+
+def is_same(value: object, choice: object) -> bool:
+    """Whether two values are equal and of one type: True is no 1."""
+    return type(value) is type(choice) and value == choice
 
 
 def check_prompt(prompt: str) -> Problem | None:
@@ -160,6 +188,6 @@ class Catalog:
         model = self._models.get(self._aliases.get(name, name))
         if model is None:
             known = ", ".join([*self._models, *self._aliases])
-            message = f"model {name!r} does not exist: use one of {known}"
+            message = f"model {brief(name)} does not exist: use one of {known}"
             raise ModelNotFound(message, param="model")
         return model

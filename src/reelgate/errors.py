@@ -45,8 +45,21 @@ request, because only then may a submit be sent again.
 
 from __future__ import annotations
 
+import reprlib
 from dataclasses import dataclass
 from typing import Any, ClassVar
+
+MAX_SHOWN_CHARS = 80
+"""How much of a refused value an error repeats."""
+
+SHORT = reprlib.Repr()
+SHORT.maxlevel = 3
+SHORT.maxstring = SHORT.maxlong = SHORT.maxother = MAX_SHOWN_CHARS
+
+
+def brief(value: object) -> str:
+    """A value that a caller sent, for a message: as Python writes it, however long or deep."""
+    return SHORT.repr(value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from reelgate.errors import (
     UpstreamError,
     VideoExpired,
     VideoNotFound,
+    brief,
 )
 from reelgate.gatekeeper import Gatekeeper
 from reelgate.load import Load
@@ -29,7 +30,16 @@ from reelgate.providers.links import video_url
 from reelgate.store.admission import Admission, Origin, Quota, Terms
 from reelgate.store.changes import Changes, Subscription
 from reelgate.store.videos import LostRace, Page, Videos
-from reelgate.video import Caller, Failure, State, Timeline, Video, VideoRequest, new_video_id
+from reelgate.video import (
+    Caller,
+    Failure,
+    State,
+    Timeline,
+    Video,
+    VideoRequest,
+    is_video_id,
+    new_video_id,
+)
 
 log = structlog.get_logger()
 
@@ -144,9 +154,11 @@ class Service:
         """One page of an owner's videos.
 
         Raises:
-            VideoNotFound: the cursor is not one of the owner's videos.
+            VideoNotFound: the cursor is neither a video's id nor one of the owner's videos.
         """
-        if page.after is not None:
+        # Ids sort by age, so that one tells its place also when its video is deleted; and a list
+        # shows the owner's videos only, whoever's id it goes on from.
+        if page.after is not None and not is_video_id(page.after):
             await self._must_own(page.after, page.owner, "after")
         return await self._videos.page(page)
 
@@ -194,7 +206,7 @@ class Service:
     async def _must_own(self, video_id: str, owner: str, param: str) -> Video:
         video = await self._videos.find(video_id)
         if video is None or video.owner != owner:
-            message = f"video {video_id!r} does not exist"
+            message = f"video {brief(video_id)} does not exist"
             raise VideoNotFound(message, param=param)
         return video
 

@@ -8,9 +8,6 @@ from functools import lru_cache
 SHORT_SIDES = {"4k": 2160}
 """Resolutions that do not tell their short side by their own name."""
 
-OPENAI_SIZES = {"1792x1024": ("16:9", 1024), "1024x1792": ("9:16", 1024)}
-"""Sizes of OpenAI's own that no other maker uses: the nearest larger frame stands for them."""
-
 
 @lru_cache
 def frame_size(aspect_ratio: str | None, resolution: str | None) -> str | None:
@@ -28,16 +25,7 @@ def from_size(
     size: str, aspect_ratios: Iterable[str], resolutions: Iterable[str]
 ) -> tuple[str, str] | None:
     """The aspect ratio and resolution that give this frame; None where none of these do."""
-    frames = sizes(aspect_ratios, resolutions)
-    if size in frames or size not in OPENAI_SIZES:
-        return frames.get(size)
-    ratio, short = OPENAI_SIZES[size]
-    larger = [
-        (short_side(resolution) or 0, (aspect_ratio, resolution))
-        for aspect_ratio, resolution in frames.values()
-        if aspect_ratio == ratio and (short_side(resolution) or 0) >= short
-    ]
-    return min(larger)[1] if larger else None
+    return sizes(aspect_ratios, resolutions).get(size)
 
 
 def sizes(aspect_ratios: Iterable[str], resolutions: Iterable[str]) -> dict[str, tuple[str, str]]:

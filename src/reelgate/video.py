@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -68,6 +69,8 @@ STATUS: Mapping[State, VideoStatus] = {
     State.COMPLETED: VideoStatus.COMPLETED,
     State.FAILED: VideoStatus.FAILED,
 }
+
+VIDEO_ID = re.compile("video_[0-9a-f]{32}")
 
 Duration = int | Literal["auto"]
 """Whole seconds, or the model's own choice where it offers one."""
@@ -229,3 +232,8 @@ class Video:
 def new_video_id() -> str:
     """A unique id that sorts by the time it was made (UUID version 7, RFC 9562)."""
     return f"video_{uuid_utils.uuid7().hex}"
+
+
+def is_video_id(text: str) -> bool:
+    """Whether a text has the form of an id."""
+    return VIDEO_ID.fullmatch(text) is not None

@@ -117,12 +117,27 @@ async def test_a_cursor_that_does_not_exist_is_refused(gateway: JobsGateway, aft
     assert is_refused(reply, 404, "video_not_found", "after")
 
 
-async def test_a_deleted_video_is_no_cursor_any_more(gateway: JobsGateway) -> None:
-    videos = await made(gateway, 2)
-    await gateway.call("DELETE", f"{VIDEOS}/{videos[1]}")
-    reply = await asked(gateway, after=videos[1])
-    assert is_refused(reply, 404, "video_not_found", "after")
-    assert ids(await page(gateway)) == videos[:1]
+@pytest.mark.parametrize("order", ["asc", "desc"])
+async def test_a_cursor_of_a_deleted_video_goes_on_where_it_stood(
+    gateway: JobsGateway, order: str
+) -> None:
+    """`for video in videos.list(limit=2): delete(video)` reaches them all."""
+    videos = await made(gateway, 5)
+    seen: list[str] = []
+    listed = await page(gateway, limit=2, order=order)
+    while True:
+        seen += ids(listed)
+        for video_id in ids(listed):
+            await gateway.call("DELETE", f"{VIDEOS}/{video_id}")
+        if not listed["has_more"]:
+            break
+        listed = await page(gateway, limit=2, order=order, after=listed["last_id"])
+    assert seen == (videos if order == "asc" else videos[::-1])
+
+
+async def test_a_parameter_that_is_sent_twice_is_refused(gateway: JobsGateway) -> None:
+    reply = await gateway.call("GET", f"{VIDEOS}?limit=1&order=asc&limit=2")
+    assert is_refused(reply, 422, "invalid_request", "limit")
 
 
 async def test_the_list_is_filtered_by_status_and_model(gateway: JobsGateway) -> None:

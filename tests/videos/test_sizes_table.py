@@ -8,14 +8,16 @@ import pytest
 
 from reelgate.catalog import Model
 from reelgate.providers.imagine.models import imagine_models
-from reelgate.sizes import OPENAI_SIZES, frame_size, from_size, parse_ratio, short_side, sizes
+from reelgate.sizes import frame_size, from_size, parse_ratio, short_side, sizes
 from tests.gateway.world import a_prompt
 
 from .jobs import NEVER, VIDEOS, JobsGateway, a_jobs_gateway, is_refused
 
 MODELS = imagine_models("sandbox")
 WITH_SIZES = [model for model in MODELS if sizes(model.aspect_ratios, model.resolutions)]
-OPENAIS_OWN = ("1280x720", "720x1280", "1792x1024", "1024x1792")
+OPENAIS_OWN = ("1280x720", "720x1280")
+NOBODY_MAKES = ("1792x1024", "1024x1792")
+"""Sizes of OpenAI's larger model."""
 
 
 def frame_of(model: Model, size: str) -> tuple[str, str] | None:
@@ -45,8 +47,8 @@ def test_every_size_of_a_model_maps_there_and_back(model: Model) -> None:
         ("720x1280", ("9:16", "720p")),
         ("1920x1080", ("16:9", "1080p")),
         ("1080x1920", ("9:16", "1080p")),
-        ("1792x1024", ("16:9", "1080p")),
-        ("1024x1792", ("9:16", "1080p")),
+        ("1792x1024", None),
+        ("1024x1792", None),
         ("960x720", ("4:3", "720p")),
         ("720x720", ("1:1", "720p")),
         ("1024x1024", None),
@@ -59,20 +61,13 @@ def test_the_first_model_s_sizes(size: str, frame: tuple[str, str] | None) -> No
     assert frame_of(MODELS[0], size) == frame
 
 
-def test_openai_s_odd_sizes_take_the_nearest_larger_frame_or_none() -> None:
-    for model in MODELS:
-        for size, (ratio, short) in OPENAI_SIZES.items():
-            larger = [
-                side
-                for resolution in model.resolutions
-                if (side := short_side(resolution) or 0) >= short
-            ]
-            frame = frame_of(model, size)
-            if ratio in model.aspect_ratios and larger:
-                assert frame is not None
-                assert (frame[0], short_side(frame[1])) == (ratio, min(larger))
-            else:
-                assert frame is None
+@pytest.mark.parametrize("size", NOBODY_MAKES)
+async def test_a_size_that_no_model_makes_is_refused_and_never_swapped_for_another(
+    gateway: JobsGateway, size: str
+) -> None:
+    reply = await gateway.create(a_prompt(), size=size)
+    assert is_refused(reply, 422, "invalid_request", "size")
+    assert "1920x1080" in reply.body["detail"]
 
 
 async def test_every_model_takes_its_sizes_and_refuses_another_with_the_list(
@@ -85,16 +80,14 @@ async def test_every_model_takes_its_sizes_and_refuses_another_with_the_list(
         assert is_refused(refused, 422, "invalid_request", "size")
         [problem] = refused.body["errors"]
         known = sizes(model.aspect_ratios, model.resolutions)
-        odd = [size for size in OPENAI_SIZES if frame_of(model, size)]
-        assert problem["allowed"] == [*known, *odd]
+        assert problem["allowed"] == list(known)
         if not known and model.aspect_ratios:
             assert model.aspect_ratios[0] in refused.body["detail"]
-        for size in list(known)[-1:] + odd[:1]:
+        for size in list(known)[-1:]:
             body = {"prompt": a_prompt(NEVER), "model": model.id, "size": size}
             reply = await gateway.call("POST", VIDEOS, json=body)
             assert reply.status == 200, reply
-            shown = reply.body["size"]
-            assert shown == (size if size in known else frame_size(*(frame_of(model, size) or ())))
+            assert reply.body["size"] == size
 
 
 @pytest.mark.parametrize("size", OPENAIS_OWN)
@@ -118,6 +111,7 @@ async def test_an_alias_is_a_model_by_another_name(tmp_path: Path, sandbox_url: 
             assert listed[alias]["capabilities"] == listed[target]["capabilities"]
             one = await gateway.call("GET", f"/v1/models/{alias}")
             assert one.body == listed[alias]
+            assert (listed[alias]["alias_of"], listed[target]["alias_of"]) == (target, None)
             body = {"prompt": a_prompt(NEVER), "model": alias}
             video = (await gateway.call("POST", VIDEOS, json=body)).body
             assert video["model"] == target

@@ -162,7 +162,7 @@ async def test_a_form_s_mistakes_are_named_too(gateway: JobsGateway) -> None:
     both = await post(gateway, form(prompt=prompt, metadata="[1]", **{"metadata[a]": "b"}))
     assert is_refused(both, 422, "invalid_request", "metadata")
     no_json = await post(gateway, form(prompt=prompt, metadata="{"))
-    assert is_refused(no_json, 400, "invalid_request")
+    assert is_refused(no_json, 400, "invalid_request", "metadata")
     wrong_file = form(prompt=prompt)
     wrong_file.add_field("video", b"x", filename="cat.mp4")
     assert is_refused(await post(gateway, wrong_file), 422, "invalid_request", "video")

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from reelgate.errors import ReelgateError
 from reelgate.http import document, generations, health, models, problems, sandbox, videos
+from reelgate.http.addresses import PlainPaths, head_twins
 from reelgate.http.context import Context
 from reelgate.http.lasting import AfterFramework
 from reelgate.http.middleware import RequestContext
@@ -52,6 +53,7 @@ def framework(context: Context) -> FastAPI:
         version=VERSION,
         openapi_tags=[{"name": name} for name in SECTIONS],
         routes=routes(context),
+        redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False},
         middleware=middleware(context),
         exception_handlers={
@@ -60,6 +62,7 @@ def framework(context: Context) -> FastAPI:
             HTTPException: problems.on_http_exception,
         },
     )
+    app.router.routes.extend(head_twins(app.router.routes))
     app.state.context = context
     derived = app.openapi
     # FastAPI's own way (https://fastapi.tiangolo.com/how-to/extending-openapi/), built when asked
@@ -82,6 +85,7 @@ def middleware(context: Context) -> list[Middleware]:
     marks = {"Reelgate-Sandbox": "true"} if context.sandbox else {}
     return [
         Middleware(RequestContext, headers=marks),
+        Middleware(PlainPaths),
         Middleware(
             CORSMiddleware,
             allow_origins=context.settings.origins,

@@ -17,11 +17,10 @@ from reelgate.errors import (
     Overloaded,
     RequestTimeout,
     RequestTooLarge,
-    UnsupportedMedia,
 )
+from reelgate.http.decoding import plain
+from reelgate.http.parsing import MULTIPART, media_type_of
 
-JSON = "application/json"
-MULTIPART = "multipart/form-data"
 TAKES_FORMS = "/v1/videos"
 """Where an address must begin to be sent a form, with a picture in it."""
 METHODS = frozenset({"POST", "PUT", "PATCH"})
@@ -97,18 +96,16 @@ class Body:
             RequestTooLarge, UnsupportedMedia, RequestTimeout, Overloaded: it is refused.
         """
         headers = request.headers
-        media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-        is_form = media_type == MULTIPART and request.url.path.startswith(TAKES_FORMS)
+        is_form = media_type_of(headers) == MULTIPART and request.url.path.startswith(TAKES_FORMS)
         limit = self._bodies.max_form_bytes if is_form else self._bodies.max_json_bytes
         check_length(headers, limit)
         # Of a form's file no more is in memory; the rest of it lies in a temporary file.
         in_memory = MultiPartParser.spool_max_size if is_form else limit
-        receive = self._limited(request.receive, limit, in_memory)
+        unpacked = plain(request.receive, headers, limit)
+        receive = self._limited(unpacked, limit, in_memory)
         if is_form:
             return receive
-        body = await read(receive)
-        check_type(media_type, body)
-        return replay(body, request.receive)
+        return replay(await read(receive), request.receive)
 
     def _limited(self, receive: Receive, limit: int, in_memory: int) -> Receive:
         """A `receive` that stops at the limits, whatever length was announced."""
@@ -141,12 +138,6 @@ def check_length(headers: Headers, limit: int) -> None:
         raise too_large(limit)
 
 
-def check_type(media_type: str, body: bytes) -> None:
-    """Refuse a body that is not JSON; where there is none, its type does not matter."""
-    if body and media_type != JSON and not media_type.endswith("+json"):
-        raise UnsupportedMedia(wrong_type(media_type))
-
-
 async def read(receive: Receive) -> bytes:
     """The whole body."""
     body = bytearray()
@@ -160,12 +151,6 @@ async def read(receive: Receive) -> bytes:
 def too_large(limit: int) -> RequestTooLarge:
     """A body beyond the limit."""
     return RequestTooLarge(f"the body is larger than the {limit} bytes allowed")
-
-
-def wrong_type(media_type: str) -> str:
-    """What to tell a caller whose body is of another type."""
-    said = f"Content-Type {media_type!r} is" if media_type else "a body without Content-Type is"
-    return f"{said} not read here: send JSON with `Content-Type: {JSON}`"
 
 
 def replay(body: bytes, receive: Receive) -> Receive:

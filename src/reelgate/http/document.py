@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import BaseModel
+
 from reelgate.http.problems import MEDIA_TYPE
-from reelgate.http.schemas import PROMPT_SCHEMA, ErrorAnswer
+from reelgate.http.schemas import (
+    PROMPT_SCHEMA,
+    ErrorAnswer,
+    GenerationRequest,
+    RemixRequest,
+)
 from reelgate.http.video_request import VideoCreate
 
 REF = "#/components/schemas/{model}"
@@ -27,6 +34,9 @@ REFUSED: Responses = {
 }
 
 TEXT = {"type": "string"}
+WHOLE = {"pattern": r"^(-?[0-9]{1,18}(\.0+)?)?$"}
+SECONDS = {"pattern": r"^(-?[0-9]{1,18}(\.0+)?|auto)?$"}
+"""An optional field of a form may be left empty."""
 FORM = {
     "type": "object",
     "required": ["prompt"],
@@ -34,9 +44,9 @@ FORM = {
     "properties": {
         "prompt": TEXT | PROMPT_SCHEMA,
         **dict.fromkeys(("model", "size", "aspect_ratio", "resolution", "webhook_url"), TEXT),
-        **dict.fromkeys(("seconds", "duration"), TEXT | {"pattern": "^([0-9]{1,9}|auto)$"}),
-        "style_id": {"type": "integer"},
-        "is_enhance": {"type": "boolean"},
+        **dict.fromkeys(("seconds", "duration"), TEXT | SECONDS),
+        "style_id": TEXT | WHOLE,
+        "is_enhance": TEXT | {"pattern": "^([Tt]rue|[Ff]alse|TRUE|FALSE|1|0)?$"},
         "metadata": TEXT | {"contentMediaType": "application/json"},
         "input_reference": TEXT | {"format": "binary"},
     },
@@ -53,13 +63,19 @@ CREATE_BODY: Document = {
 """A body that the routes read themselves: either kind may hold the same fields."""
 
 
+def body_of(shape: type[BaseModel]) -> Document:
+    """A JSON body of this shape, for a route that reads it itself."""
+    schema = {"$ref": REF.format(model=shape.__name__)}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
 def completed(document: Document) -> Document:
     """The document with every error in its one shape."""
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     for name in FASTAPIS_OWN:
         schemas.pop(name, None)
-    add_schema(schemas, VideoCreate.model_json_schema(ref_template=REF))
-    add_schema(schemas, ErrorAnswer.model_json_schema(ref_template=REF))
+    for shape in (VideoCreate, GenerationRequest, RemixRequest, ErrorAnswer):
+        add_schema(schemas, shape.model_json_schema(ref_template=REF))
     for path in document.get("paths", {}).values():
         for method in METHODS & path.keys():
             complete(path[method]["responses"])

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from reelgate.http.context import Context
@@ -55,6 +54,9 @@ class EventStream(LastingAnswer):
                 await Response(status_code=204)(scope, receive, send)
                 return
             await send(head())
+            if scope["method"] == "HEAD":
+                await send({"type": "http.response.body", "body": b""})
+                return
             await send(body(f"retry: {RECONNECT_MS}\n\n"))
             await self._follow(video, subscription, send)
             await send({"type": "http.response.body", "body": b""})
@@ -80,7 +82,8 @@ class EventStream(LastingAnswer):
             return None
         self._told = event_id
         shown = video_object(video, self._request, self._ctx) | {"progress": self._progress}
-        return f"id: {event_id}\nevent: video\ndata: {json.dumps(shown)}\n\n"
+        data = bytes(JSONResponse(shown).body).decode()
+        return f"id: {event_id}\nevent: video\ndata: {data}\n\n"
 
     def _event_id(self, video: Video) -> str:
         # A job that fails is shown as far as it was then, by a clock that may be another's: what

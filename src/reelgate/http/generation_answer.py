@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from fastapi.responses import JSONResponse
@@ -13,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 from reelgate.http.blocking import BlockingAnswer, error_of
 from reelgate.http.context import Context
 from reelgate.http.prefer import Preference
-from reelgate.http.problems import answer, body_of
+from reelgate.http.problems import ProblemResponse, answer, body_of
 from reelgate.video import State, Video
 
 
@@ -56,8 +55,8 @@ class GenerationAnswer(BlockingAnswer):
     async def finish(self, video: Video, scope: Scope, receive: Receive, send: Send) -> bool:
         """Send the answer, or the rest of it where heartbeats have sent its head."""
         if self._started:
-            late = json.dumps(self._late_body(video, Request(scope))).encode()
-            await send({"type": "http.response.body", "body": late})
+            late = self._late_response(video, Request(scope))
+            await send({"type": "http.response.body", "body": late.body})
         else:
             await self._response(video, Request(scope))(scope, receive, send)
         return True
@@ -78,8 +77,9 @@ class GenerationAnswer(BlockingAnswer):
             "batch_id": video.batch_id or "",
         }
 
-    def _late_body(self, video: Video, request: Request) -> dict[str, Any]:
+    def _late_response(self, video: Video, request: Request) -> Response:
         """With heartbeats the status line has gone out as 200: a failure is told in the body."""
         if video.state is State.FAILED:
-            return {"status": "FAILED", "error": body_of(error_of(video))["error"]}
-        return self._body(video, request)
+            error = body_of(error_of(video))["error"]
+            return ProblemResponse({"status": "FAILED", "error": error})
+        return JSONResponse(self._body(video, request))

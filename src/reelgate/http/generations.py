@@ -1,13 +1,16 @@
 """The blocking shape: one request, one finished video."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Response
 from fastapi.responses import JSONResponse
 
 from reelgate.http.context import Guarded, Visit
+from reelgate.http.document import body_of
 from reelgate.http.generation_answer import GenerationAnswer
 from reelgate.http.ordering import terms_of
+from reelgate.http.parsing import read_json, validated
 from reelgate.http.prefer import parse_prefer
 from reelgate.http.schemas import ErrorAnswer, GenerationRequest, GenerationResult
 from reelgate.service import Order
@@ -26,6 +29,7 @@ After the wait limit (300 s) the job goes on and the answer is `PROCESSING` with
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
     202: {"description": "Accepted (`Prefer: respond-async`): `Location` tells where to look."},
+    400: {"model": ErrorAnswer, "description": "The body cannot be read."},
     402: {"model": ErrorAnswer, "description": "The upstream account has no credits left."},
     404: {"model": ErrorAnswer, "description": "There is no such model."},
     413: {"model": ErrorAnswer, "description": "The body is too large."},
@@ -37,8 +41,10 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 PreferHeader = Annotated[
-    str | None, Header(alias="Prefer", description="`wait=N` or `respond-async` (RFC 7240).")
+    list[str] | None,
+    Header(alias="Prefer", description="`wait=N` or `respond-async` (RFC 7240)."),
 ]
+BODY = body_of(GenerationRequest)
 
 
 @router.post(
@@ -47,12 +53,11 @@ PreferHeader = Annotated[
     summary="Make a video with imagine-text-to-video and wait for it",
     description=DESCRIPTION,
     responses=RESPONSES,
+    openapi_extra=BODY,
 )
-async def generate_imagine(
-    body: GenerationRequest, visit: Visit, prefer: PreferHeader = None
-) -> Response:
+async def generate_imagine(visit: Visit, prefer: PreferHeader = None) -> Response:
     """The user's specification to the letter."""
-    return await generate(SEED_MODEL, body, visit, prefer)
+    return await generate(SEED_MODEL, visit, prefer)
 
 
 @router.post(
@@ -61,26 +66,22 @@ async def generate_imagine(
     summary="Make a video with any model and wait for it",
     description=DESCRIPTION,
     responses=RESPONSES,
+    openapi_extra=BODY,
 )
 async def generate_any(
     model: Annotated[str, Path(description="A model's id or alias, from `GET /v1/models`.")],
-    body: GenerationRequest,
     visit: Visit,
     prefer: PreferHeader = None,
 ) -> Response:
     """The same for every model."""
-    return await generate(model, body, visit, prefer)
+    return await generate(model, visit, prefer)
 
 
-async def generate(
-    model: str,
-    body: GenerationRequest,
-    visit: Visit,
-    prefer: str | None,
-) -> Response:
+async def generate(name: str, visit: Visit, prefer: Sequence[str] | None) -> Response:
     """Validate, find or make the job, and wait for it as the caller prefers."""
-    wanted = visit.service.catalog.find(model).request(**body.model_dump())
-    preference = parse_prefer(prefer)
+    model = visit.service.catalog.find(name)
+    wanted = model.request(**validated(GenerationRequest, await read_json(visit)).model_dump())
+    preference = parse_prefer(", ".join(prefer or ()))
     at_once = preference.respond_async and not preference.wait_s
     order = Order(
         request=wanted, owner=visit.owner, caller=Caller.NONE if at_once else Caller.WAITING

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import structlog
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reelgate.errors import InternalError
@@ -29,6 +30,9 @@ async def honestly(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> 
 
     try:
         await app(scope, receive, noted)
+    except ClientDisconnect:
+        # In the middle of its body: there is nobody to answer, and nothing went wrong here.
+        log.info("caller_left", request=scope.get(REQUEST_ID), path=scope["path"])
     except Exception:
         log.exception("request_failed", request=scope.get(REQUEST_ID), path=scope["path"])
         if started:

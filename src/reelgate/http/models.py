@@ -34,5 +34,6 @@ def model_object(name: str, model: Model) -> ModelObject:
         id=name,
         created=model.created,
         owned_by=model.owned_by,
+        alias_of=None if name == model.id else model.id,
         capabilities=model.capabilities(),
     )

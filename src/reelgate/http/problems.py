@@ -12,9 +12,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.routing import compile_path
 
 from reelgate.errors import (
+    MAX_SHOWN_CHARS,
     InternalError,
     InvalidRequest,
     MalformedRequest,
@@ -22,11 +22,13 @@ from reelgate.errors import (
     Problem,
     ReelgateError,
     RouteNotFound,
+    brief,
 )
+from reelgate.http.addresses import allowed, hint
 
 MEDIA_TYPE = "application/problem+json"
-MAX_SHOWN_CHARS = 80
-"""How much of a refused value an error repeats."""
+MAX_SHOWN = 20
+"""How many of a request's problems an answer lists."""
 
 
 def body_of(error: ReelgateError) -> dict[str, Any]:
@@ -52,17 +54,21 @@ def shown(problem: Problem) -> dict[str, Any]:
     """One field's problem, as the answer lists it."""
     entry: dict[str, Any] = {"param": problem.param, "message": problem.message}
     if problem.value is not None:
-        entry["value"] = shortened(problem.value)
+        entry["value"] = repeated(problem.value)
     if problem.allowed is not None:
         entry["allowed"] = list(problem.allowed)
     return entry
 
 
-def shortened(value: object) -> object:
+def repeated(value: object) -> object:
     """A value that is safe to repeat: small, and something JSON can hold."""
     if isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
         return value
-    text = value if isinstance(value, str) else repr(value)
+    return shortened(value) if isinstance(value, str) else brief(value)
+
+
+def shortened(text: str) -> str:
+    """The beginning of a text."""
     return text if len(text) <= MAX_SHOWN_CHARS else f"{text[:MAX_SHOWN_CHARS]}..."
 
 
@@ -99,45 +105,38 @@ async def on_http_exception(request: Request, error: Exception) -> JSONResponse:
     """Answer the framework's own 404 and 405."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     if status == HTTPStatus.NOT_FOUND:
-        return answer(RouteNotFound())
+        return answer(RouteNotFound(hint(request)))
     if status == HTTPStatus.METHOD_NOT_ALLOWED and isinstance(error, HTTPException):
         return answer(MethodNotAllowed(), {"Allow": ", ".join(sorted(allowed(request)))})
-    if status == HTTPStatus.BAD_REQUEST:
-        return answer(MalformedRequest())
+    if status == HTTPStatus.BAD_REQUEST and isinstance(error, HTTPException):
+        return answer(MalformedRequest(f"the request cannot be read: {error.detail}"))
     return answer(InternalError())
-
-
-def allowed(request: Request) -> set[str]:
-    """The methods that an address takes; each has a route of its own, which knows no other."""
-    paths: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
-    path = request.scope["path"]
-    own = [path] if path in paths else [each for each in paths if compile_path(each)[0].match(path)]
-    return {method.upper() for template in own for method in paths[template]}
 
 
 def invalid(errors: Sequence[Mapping[str, Any]]) -> InvalidRequest:
     """Pydantic's list of errors as one of ours."""
-    for error in errors:
-        if error["type"] == "json_invalid":
-            reason = error.get("ctx", {}).get("error", "it breaks off")
-            message = f"the body is not valid JSON: {reason}"
-            return MalformedRequest(message)
     # A union complains once for each of its members: the first complaint about a field is enough.
     problems: dict[str, Problem] = {}
     for error in errors:
         problem = problem_of(error)
         problems.setdefault(problem.param, problem)
+        if len(problems) == MAX_SHOWN:
+            break
     return InvalidRequest(problems=tuple(problems.values()))
 
 
 def problem_of(error: Mapping[str, Any]) -> Problem:
     """One of Pydantic's errors, told by the name of the field."""
     path = [str(part) for part in error["loc"] if part not in {"body", "query", "path", "header"}]
-    param = path[0] if path else "body"
+    param = shortened(path[0]) if path else "body"
     value = error.get("input")
     if error["type"] == "missing":
         return Problem(param, f"{param} is missing")
     if error["type"] == "extra_forbidden":
         return Problem(param, f"{param} is not a field of this request", value)
+    if not path:
+        return Problem(param, "the body is not a JSON object", value)
+    if error["type"] == "value_error":
+        return Problem(param, f"{param} {error['ctx']['error']}", value)
     said = str(error["msg"])
     return Problem(param, f"{param}: {said[:1].lower()}{said[1:]}", value)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from starlette.datastructures import UploadFile
-
 from reelgate.catalog import Model
-from reelgate.http.video_request import VideoCreate
+from reelgate.http.video_request import Upload, VideoCreate
 from reelgate.picture import (
     MAX_PICTURE_BYTES,
     Picture,
@@ -21,7 +19,7 @@ from reelgate.video import VideoRequest
 
 
 async def request_of(
-    body: VideoCreate, upload: UploadFile | None, model: Model, references: References
+    body: VideoCreate, upload: Upload | None, model: Model, references: References
 ) -> VideoRequest:
     """The complete request; a picture is touched only once everything else has been found good.
 
@@ -35,7 +33,7 @@ async def request_of(
 
 
 def source_of(
-    body: VideoCreate, upload: UploadFile | None, references: References
+    body: VideoCreate, upload: Upload | None, references: References
 ) -> tuple[Callable[[], Awaitable[Picture]] | None, str | None]:
     """How to read the request's picture and what to call it; nothing where it has none."""
     if upload is not None and body.input_reference is not None:
@@ -48,12 +46,14 @@ def source_of(
     return None, None
 
 
-async def read_upload(upload: UploadFile) -> Picture:
+async def read_upload(upload: Upload) -> Picture:
     """The picture in a form's file.
 
     Raises:
         InvalidRequest, RequestTooLarge: it cannot be used.
     """
+    if isinstance(upload, Picture):
+        return upload
     if (upload.size or 0) > MAX_PICTURE_BYTES:
         raise picture_too_large()
     return read_picture(await upload.read())

@@ -1,8 +1,9 @@
 """The shapes of requests and answers, as `/docs` shows them."""
 
-from typing import Any, Literal
+import re
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, WithJsonSchema
 
 from reelgate.catalog import MAX_PROMPT_CHARS
 
@@ -12,6 +13,35 @@ PROMPT_SCHEMA: dict[str, Any] = {
     "pattern": r"\S",
 }
 """For the document only: the catalog checks a prompt, and says in words what is wrong with it."""
+
+WHOLE = re.compile(r"-?[0-9]{1,18}(\.0+)?")
+"""A whole number as text."""
+
+
+def read_whole(value: object) -> object:
+    """A whole number, however JSON or a form spells it; anything else as it is, to be refused."""
+    if isinstance(value, str) and WHOLE.fullmatch(value):
+        return int(value.partition(".")[0])
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+NULL = {"type": "null"}
+WHOLE_TEXT = {"type": "string", "pattern": r"^-?[0-9]{1,18}(\.0+)?$"}
+Whole = Annotated[
+    object,
+    BeforeValidator(read_whole),
+    WithJsonSchema({"anyOf": [{"type": "integer"}, WHOLE_TEXT, NULL]}),
+]
+Seconds = Annotated[
+    object,
+    BeforeValidator(read_whole),
+    WithJsonSchema({"anyOf": [{"type": "integer"}, WHOLE_TEXT, {"const": "auto"}, NULL]}),
+]
+Truth = Annotated[object, WithJsonSchema({"anyOf": [{"type": "boolean"}, NULL]})]
+Word = Annotated[object, WithJsonSchema({"anyOf": [{"type": "string"}, NULL]})]
+"""These may hold anything: the model says what it takes, in one place and with the list of it."""
 
 
 class GenerationRequest(BaseModel):
@@ -34,19 +64,17 @@ class GenerationRequest(BaseModel):
     prompt: StrictStr = Field(
         description="What the video shows: 1 to 2000 characters.", json_schema_extra=PROMPT_SCHEMA
     )
-    aspect_ratio: StrictStr | None = Field(
+    aspect_ratio: Word = Field(
         None, description="imagine-text-to-video: `16:9` (default), `9:16`, `4:3`, `1:1`."
     )
-    duration: StrictInt | Literal["auto"] | None = Field(
+    duration: Seconds = Field(
         None, description="Seconds. imagine-text-to-video: 5, 6, 12 (default)."
     )
-    resolution: StrictStr | None = Field(
-        None, description="imagine-text-to-video: `720p`, `1080p` (default)."
-    )
-    style_id: StrictInt | None = Field(
+    resolution: Word = Field(None, description="imagine-text-to-video: `720p`, `1080p` (default).")
+    style_id: Whole = Field(
         None, description="The style's number. imagine-text-to-video: 60503 by default."
     )
-    is_enhance: StrictBool | None = Field(
+    is_enhance: Truth = Field(
         None, description="Let the model improve the prompt. imagine-text-to-video: true."
     )
 
@@ -67,6 +95,7 @@ class ModelObject(BaseModel):
     object: Literal["model"] = "model"
     created: int = Field(description="Unix seconds.")
     owned_by: str
+    alias_of: str | None = Field(description="The model that this is another name for.")
     capabilities: dict[str, Any]
 
 

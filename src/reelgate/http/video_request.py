@@ -1,60 +1,55 @@
 """Reads a request for a video, as JSON or as the multipart form that OpenAI's SDKs send."""
 
-import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any
 
 from fastapi import Request
 from pydantic import (
+    AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
-    StrictBool,
-    StrictInt,
     StrictStr,
-    ValidationError,
-    WithJsonSchema,
     model_validator,
 )
 from starlette.datastructures import FormData, UploadFile
 
-from reelgate.catalog import Model
-from reelgate.errors import InvalidRequest, MalformedRequest, Problem
-from reelgate.http.problems import invalid
-from reelgate.http.schemas import PROMPT_SCHEMA
-from reelgate.sizes import OPENAI_SIZES, from_size, sizes
-from reelgate.video import Duration, VideoRequest
+from reelgate.catalog import Model, is_text
+from reelgate.errors import InvalidRequest, MalformedRequest, Problem, brief
+from reelgate.http.parsing import (
+    is_form,
+    json_of,
+    not_json,
+    read_form,
+    read_json,
+    sent_twice,
+    validated,
+)
+from reelgate.http.problems import shortened
+from reelgate.http.schemas import PROMPT_SCHEMA, Seconds, Truth, Whole, Word
+from reelgate.picture import Picture, as_file, unusable
+from reelgate.sizes import from_size, sizes
+from reelgate.video import VideoRequest
 
 MAX_METADATA = 16
 MAX_METADATA_KEY_CHARS = 64
 MAX_METADATA_VALUE_CHARS = 512
-INDEXED = re.compile(r"(\w+)\[(\w+)\]")
+INDEXED = re.compile(r"(\w+)\[([^\[\]]+)\]")
 """How a form spells one entry of an object: `metadata[order]`."""
-PLAIN_NUMBER = re.compile(r"-?[0-9]{1,18}")
 OBJECTS = frozenset({"metadata", "input_reference"})
 """The fields that hold objects: in a form as JSON, or entry by entry."""
 
 
-def read_seconds(value: object) -> object:
-    """Seconds come as a number or, from OpenAI's SDKs, as a string."""
-    if isinstance(value, str) and value.isascii() and value.isdigit():
-        return int(value)
-    if value is None or value == "auto" or (isinstance(value, int) and value is not True):
-        return value
-    message = 'takes whole seconds, as a number or a string, or "auto"'
-    raise ValueError(message)
+def check_text(value: str) -> str:
+    """Refuse what UTF-8 cannot write down, and so no address or database can hold."""
+    if not is_text(value):
+        message = "holds half a surrogate pair, which is no character"
+        raise ValueError(message)
+    return value
 
 
-SECONDS_SCHEMA = {
-    "anyOf": [
-        {"type": "integer"},
-        {"type": "string", "pattern": "^([0-9]{1,9}|auto)$"},
-        {"type": "null"},
-    ]
-}
-Seconds = Annotated[Duration | None, BeforeValidator(read_seconds), WithJsonSchema(SECONDS_SCHEMA)]
+Text = Annotated[StrictStr, AfterValidator(check_text)]
 MetadataKey = Annotated[str, Field(max_length=MAX_METADATA_KEY_CHARS)]
 MetadataValue = Annotated[str, Field(max_length=MAX_METADATA_VALUE_CHARS)]
 
@@ -64,7 +59,7 @@ class ImageReference(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    image_url: StrictStr = Field(description="An https:// address, or a data: URL.")
+    image_url: Text = Field(description="An https:// address, or a data: URL.")
 
     @model_validator(mode="before")
     @classmethod
@@ -99,20 +94,18 @@ class VideoCreate(BaseModel):
     model: StrictStr | None = Field(None, description="A model's id or alias.")
     seconds: Seconds = Field(None, description="How long the video is, OpenAI's spelling.")
     duration: Seconds = Field(None, description="How long the video is, our spelling.")
-    size: StrictStr | None = Field(None, description="`1280x720` and the like.")
-    aspect_ratio: StrictStr | None = Field(None, description="`16:9` and the like.")
-    resolution: StrictStr | None = Field(None, description="`720p` and the like.")
-    style_id: StrictInt | None = Field(
-        None, description="imagine-text-to-video: the style's number."
-    )
-    is_enhance: StrictBool | None = Field(None, description="Let the model improve the prompt.")
+    size: Word = Field(None, description="`1280x720` and the like.")
+    aspect_ratio: Word = Field(None, description="`16:9` and the like.")
+    resolution: Word = Field(None, description="`720p` and the like.")
+    style_id: Whole = Field(None, description="imagine-text-to-video: the style's number.")
+    is_enhance: Truth = Field(None, description="Let the model improve the prompt.")
     input_reference: ImageReference | None = Field(
         None, description="A picture to start from: `{image_url}` here, or a file in a form."
     )
     metadata: dict[MetadataKey, MetadataValue] | None = Field(
         None, max_length=MAX_METADATA, description="Up to 16 short strings kept with the video."
     )
-    webhook_url: StrictStr | None = Field(None, description="Told when the video is over.")
+    webhook_url: Text | None = Field(None, description="Told when the video is over.")
 
     def for_model(self, model: Model, reference: str | None = None) -> VideoRequest:
         """The complete request for one model; `reference` says what its picture is, if any.
@@ -124,24 +117,31 @@ class VideoCreate(BaseModel):
         return model.request(
             prompt=self.prompt,
             aspect_ratio=aspect_ratio,
-            duration=self._duration(),
+            duration=self._duration(model),
             resolution=resolution,
             style_id=self.style_id,
             is_enhance=self.is_enhance,
             reference_url=reference,
         )
 
-    def _duration(self) -> Duration | None:
+    def _duration(self, model: Model) -> object:
+        said = {"seconds": self.seconds, "duration": self.duration}
+        for name, value in said.items():
+            if value is not None and not (type(value) is int or value == "auto"):
+                problem = model.check(name, value, model.durations)
+                raise InvalidRequest(problems=(problem,) if problem else ())
         if self.seconds is not None and self.duration not in {None, self.seconds}:
             raise said_twice("seconds", self.seconds, "duration")
         return self.duration if self.seconds is None else self.seconds
 
-    def _frame(self, model: Model) -> tuple[str | None, str | None]:
+    def _frame(self, model: Model) -> tuple[object, object]:
         if self.size is None:
             return self.aspect_ratio, self.resolution
         if self.aspect_ratio is not None or self.resolution is not None:
             raise said_twice("size", self.size, "aspect_ratio and resolution")
-        frame = from_size(self.size, model.aspect_ratios, model.resolutions)
+        frame = None
+        if isinstance(self.size, str):
+            frame = from_size(self.size, model.aspect_ratios, model.resolutions)
         if frame is None:
             raise unknown_size(self.size, model)
         return frame
@@ -153,90 +153,135 @@ def said_twice(param: str, value: object, other: str) -> InvalidRequest:
     return InvalidRequest(problems=(Problem(param, message, value),))
 
 
-def unknown_size(size: str, model: Model) -> InvalidRequest:
+def unknown_size(size: object, model: Model) -> InvalidRequest:
     """A size that this model has no frame for."""
-    known = dict.fromkeys(sizes(model.aspect_ratios, model.resolutions))
-    known |= {
-        name: None
-        for name in OPENAI_SIZES
-        if from_size(name, model.aspect_ratios, model.resolutions)
-    }
-    allowed = tuple(known)
+    allowed = tuple(sizes(model.aspect_ratios, model.resolutions))
     choices = f"use one of {', '.join(allowed)}" if allowed else "leave it out"
     if not allowed and model.aspect_ratios:
         choices += f", or send an aspect_ratio: {', '.join(model.aspect_ratios)}"
-    message = f"size {size!r} is not one {model.id} can make: {choices}"
+    message = f"size {brief(size)} is not one {model.id} can make: {choices}"
     return InvalidRequest(problems=(Problem("size", message, size, allowed),))
 
 
-async def read_video_create(request: Request) -> tuple[VideoCreate, UploadFile | None]:
-    """The request's body, and the picture that came with it as a file.
+Upload = UploadFile | Picture
+"""A picture that came in the body: as a file, or in a field without a file's name."""
+
+
+async def read_video_create(request: Request) -> tuple[VideoCreate, Upload | None]:
+    """The request's body, and the picture that came with it.
 
     Raises:
         InvalidRequest: a field is wrong; MalformedRequest: the body cannot be read.
+        UnsupportedMedia: it is neither JSON nor a form.
     """
-    if request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
-        fields, upload = form_fields(await request.form())
-        return validated(fields), upload
-    return validated(json_fields(await request.body())), None
+    if is_form(request.headers):
+        fields, upload = form_fields(await read_form(request))
+        return validated(VideoCreate, fields), upload
+    body = await read_json(request, instead=", or a multipart/form-data form")
+    if body is None:
+        raise not_json("it is empty")
+    return validated(VideoCreate, body), None
 
 
-def validated(fields: object) -> VideoCreate:
-    """The fields as a request."""
-    try:
-        return VideoCreate.model_validate(fields)
-    except ValidationError as error:
-        raise invalid(error.errors()) from error
-
-
-def json_fields(body: bytes) -> object:
-    """The JSON body."""
-    try:
-        return json.loads(body)
-    except RecursionError as error:
-        message = "the body is not valid JSON: it is nested too deeply"
-        raise MalformedRequest(message) from error
-    except ValueError as error:
-        message = f"the body is not valid JSON: {error}"
-        raise MalformedRequest(message) from error
-
-
-def form_fields(form: FormData) -> tuple[dict[str, Any], UploadFile | None]:
-    """The fields of a form, with `name[key]` gathered into objects, and its file."""
+def form_fields(form: FormData) -> tuple[dict[str, Any], Upload | None]:
+    """The fields of a form, with `name[key]` gathered into objects, and its picture."""
     fields: dict[str, Any] = {}
-    upload: UploadFile | None = None
-    for name, value in form.multi_items():
-        if isinstance(value, UploadFile):
-            upload = only_reference(name, value)
-        elif (indexed := INDEXED.fullmatch(name)) and indexed[1] in OBJECTS:
-            entries = fields.setdefault(indexed[1], {})
-            if not isinstance(entries, dict):
-                raise said_twice(indexed[1], entries, name)
-            entries[indexed[2]] = value
-        elif name in OBJECTS:
-            fields[name] = json_fields(value.encode())
-        else:
-            fields[name] = FROM_TEXT.get(name, str)(value)
+    upload: Upload | None = None
+    for name, value in filled(form):
+        found = picture_in(name, value)
+        if found is not None and upload is not None:
+            raise unusable("is sent twice: this model starts from one picture, so send one")
+        if found is not None:
+            upload = found
+        elif isinstance(value, str):
+            add_field(fields, name, value)
     return fields, upload
 
 
-def whole_number(text: str) -> int | str:
-    """A number that a form spells; any other text as it is, to be refused."""
-    return int(text) if PLAIN_NUMBER.fullmatch(text) else text
+def filled(form: FormData) -> Iterator[tuple[str, str | UploadFile]]:
+    """The fields that hold something. A browser sends those that were left empty, too."""
+    for name, value in form.multi_items():
+        if isinstance(value, UploadFile):
+            if value.filename or value.size:
+                yield name, value
+        elif value or name not in VideoCreate.model_fields or name == "prompt":
+            yield name, value
+
+
+def picture_in(name: str, value: str | UploadFile) -> Upload | None:
+    """The picture that a part of a form is, if it is one.
+
+    Raises:
+        InvalidRequest: it is a file under another name.
+    """
+    if isinstance(value, str):
+        return as_file(value) if name == "input_reference" else None
+    if name == "input_reference":
+        return value
+    param = shortened(name)
+    message = f"{param} is a file: the only file this request takes is input_reference"
+    raise InvalidRequest(problems=(Problem(param, message),))
+
+
+def add_field(fields: dict[str, Any], name: str, text: str) -> None:
+    """Put a form's field with the others, read as JSON would have it."""
+    if (indexed := INDEXED.fullmatch(name)) and indexed[1] in OBJECTS:
+        entries = fields.setdefault(indexed[1], {})
+        if not isinstance(entries, dict):
+            raise said_twice(indexed[1], entries, name)
+        if indexed[2] in entries:
+            raise sent_twice(name)
+        entries[indexed[2]] = text
+    elif name in fields:
+        raise sent_twice(name)
+    else:
+        fields[name] = FROM_TEXT.get(name, str)(text)
+
+
+def read_metadata(text: str) -> object:
+    """The metadata that a form holds in one field.
+
+    Raises:
+        MalformedRequest: it is not JSON.
+        InvalidRequest: it says one thing twice.
+    """
+    try:
+        return json_of(text)
+    except MalformedRequest as error:
+        message = (
+            f'metadata {brief(text)} is not a JSON object of strings, as {{"order": "12"}}; '
+            "a form may also hold it entry by entry, as metadata[order]"
+        )
+        raise MalformedRequest(problems=(Problem("metadata", message, text),)) from error
+
+
+def read_reference(text: str) -> object:
+    """The picture's address that a form holds in a field: bare, or in a JSON object.
+
+    Raises:
+        InvalidRequest: it is neither.
+    """
+    if not text.lstrip().startswith("{"):
+        if ":" not in text:
+            raise unusable(
+                f"{brief(text)} is neither a picture nor the address of one: send a file, "
+                "an http:// or https:// address, or a data: URL"
+            )
+        return {"image_url": text.strip()}
+    try:
+        return json_of(text)
+    except InvalidRequest as error:
+        raise unusable('is not valid JSON: send {"image_url": "..."}, or the address') from error
 
 
 def truth(text: str) -> bool | str:
-    """What `true` and `false` mean in a form; any other text as it is, to be refused."""
-    return {"true": True, "false": False}.get(text, text)
+    """What a form means by a truth value; any other text as it is, to be refused."""
+    return {"true": True, "1": True, "false": False, "0": False}.get(text.lower(), text)
 
 
-FROM_TEXT: Mapping[str, Callable[[str], object]] = {"style_id": whole_number, "is_enhance": truth}
+FROM_TEXT: Mapping[str, Callable[[str], object]] = {
+    "is_enhance": truth,
+    "metadata": read_metadata,
+    "input_reference": read_reference,
+}
 """The fields whose values a form, which knows only text, must spell."""
-
-
-def only_reference(name: str, upload: UploadFile) -> UploadFile:
-    """The one file that a form may hold."""
-    if name == "input_reference":
-        return upload
-    message = f"{name} is a file: the only file this request takes is input_reference"
-    raise InvalidRequest(problems=(Problem(name, message),))

@@ -7,9 +7,10 @@ from fastapi.responses import JSONResponse
 
 from reelgate.http.content import Variant, content_of
 from reelgate.http.context import Context, Guarded, Visit
-from reelgate.http.document import CREATE_BODY, NOT_FOUND, REFUSED
+from reelgate.http.document import CREATE_BODY, NOT_FOUND, REFUSED, body_of
 from reelgate.http.events import EventStream
 from reelgate.http.ordering import terms_of
+from reelgate.http.parsing import check_once, read_json, validated
 from reelgate.http.reference import request_of
 from reelgate.http.schemas import (
     ErrorAnswer,
@@ -72,6 +73,7 @@ async def list_videos(
     model: Annotated[str | None, Query(description="Only those of this model.")] = None,
 ) -> Response:
     """One page, and whether more follows."""
+    check_once(name for name, _ in visit.query_params.multi_items())
     states = tuple(state for state, shown in STATUS.items() if shown is status)
     named = visit.service.catalog.aliases().get(model, model) if model else model
     found = await visit.service.page(Page(visit.owner, limit + 1, order, after, states, named))
@@ -154,10 +156,13 @@ async def delete_video(video_id: VideoId, visit: Visit) -> VideoDeleted:
     response_model=VideoObject,
     summary="The same settings with another prompt",
     responses=REFUSED,
+    openapi_extra=body_of(RemixRequest),
 )
-async def remix_video(video_id: VideoId, body: RemixRequest, visit: Visit) -> Response:
+async def remix_video(video_id: VideoId, visit: Visit) -> Response:
     """A new video with `remixed_from_video_id`."""
-    wanted = visit.service.remixed(await visit.service.find(video_id, visit.owner), body.prompt)
+    video = await visit.service.find(video_id, visit.owner)
+    body = validated(RemixRequest, await read_json(visit))
+    wanted = visit.service.remixed(video, body.prompt)
     terms = terms_of(visit.headers, visit.service, adopts=False)
     order = Order(request=wanted, owner=visit.owner, remixed_from=video_id)
     video, origin = await visit.service.order(order, terms)
