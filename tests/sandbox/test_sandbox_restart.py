@@ -12,16 +12,37 @@ from typing import Any
 import aiohttp
 import pytest
 
-from reelgate.sandbox import SandboxOptions
+from reelgate.sandbox import Sandbox, SandboxOptions
 
 from .sandbox_caller import PARTS, calling, until
 
 PROGRAM = """
 import sys
 from pathlib import Path
-from reelgate.sandbox import SandboxOptions, run_sandbox
+from reelgate.sandbox import Sandbox, SandboxOptions, run_sandbox
 run_sandbox(SandboxOptions(speed=200, max_short_side_px=90, data_dir=Path(sys.argv[1])))
 """
+
+FIRST_RELEASES_JOB: dict[str, Any] = {
+    "id": "b711d5aa-8ea1-44dc-8b0e-a33116929e0e",
+    "batch_id": "2993c57d-37f9-4347-b81f-3b7578a5f7b2",
+    "placeholder_uuid": "",
+    "prompt": "a cat [[fail after=0.1]]",
+    "clip": {
+        "prompt": "a cat [[fail after=0.1]]",
+        "width_px": 160,
+        "height_px": 90,
+        "duration_s": 5,
+    },
+    "variation": "text_to_video",
+    "org_id": "1",
+    "parent_id": "2",
+    "cost": 5,
+    "accepted_at": 1795692266.3980854,
+    "ready_at": None,
+    "fails_at": 1795692266.4980853,
+    "faults": ["fail after=0.1"],
+}
 
 
 class Alone:
@@ -102,6 +123,20 @@ async def test_jobs_outlive_a_killed_sandbox_and_its_worker_does_not(tmp_path: P
         assert second.end(signal.SIGTERM) == 0
     lines = (tmp_path / "jobs.jsonl").read_text().splitlines()
     assert [json.loads(line)["id"] for line in lines] == [*ids, failing, late]
+
+
+async def test_the_jobs_of_another_version_are_there_after_an_upgrade_or_back(
+    tmp_path: Path,
+) -> None:
+    """The gateway's own sandbox keeps its jobs in the data folder, which outlives an upgrade."""
+    newer = {**FIRST_RELEASES_JOB, "id": "newer", "faults": ["of-tomorrow"], "of_tomorrow": 1}
+    newer["clip"] = {**FIRST_RELEASES_JOB["clip"], "of_tomorrow": 1}
+    lines = [json.dumps(job) + "\n" for job in (FIRST_RELEASES_JOB, newer)]
+    (tmp_path / "jobs.jsonl").write_text("".join(lines))
+    async with Sandbox(SandboxOptions(data_dir=tmp_path)) as sandbox:
+        first, second = (job.as_json() for job in sandbox.jobs)
+    assert first == FIRST_RELEASES_JOB
+    assert second == {**FIRST_RELEASES_JOB, "id": "newer", "faults": []}
 
 
 async def test_without_a_folder_nothing_is_left_behind() -> None:

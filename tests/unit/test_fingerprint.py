@@ -10,8 +10,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from reelgate.store.admission import body_digest
 from reelgate.store.rows import stored_request, to_request
-from reelgate.video import FINGERPRINTED, VideoRequest
+from reelgate.video import FINGERPRINTED, Timeline, Video, VideoRequest
 
 REQUEST = VideoRequest(
     model="m",
@@ -44,6 +45,27 @@ OF_THE_FIRST_RELEASE = (
 )
 """As they stand in databases. Never changed: a row that is not found is paid for again."""
 
+BODIES_OF_THE_FIRST_RELEASE: tuple[tuple[dict[str, Any], str], ...] = (
+    ({}, "330e89c4c125ca17f11f25ffd9f81a55d2f7bf4b5f99f6d8181371a0c7b2a095"),
+    (
+        {"metadata": {"who": "größer", "a": "b"}},
+        "d00e3ffc867efbec17002171243fb5ad0438bcc97bb77e0a9b3119fc65c25cfd",
+    ),
+    (
+        {"webhook_url": "https://hook.example/"},
+        "5caea374476dd81e13a03fa7a944a265a5e94dda6fdbeb980a3dc25ac48c9c09",
+    ),
+    (
+        {
+            "metadata": {"who": "me"},
+            "webhook_url": "https://hook.example/",
+            "remixed_from": "video_0",
+        },
+        "b3372db852b9b9b30e5a2b8b33cd2670d61f877647a3df2a44aa14d9f06c7891",
+    ),
+)
+"""What is told beside the request, and what an Idempotency-Key holds in databases."""
+
 scalars = st.none() | st.booleans() | st.integers(-(2**31), 2**31) | st.text()
 values = st.recursive(
     scalars,
@@ -73,6 +95,12 @@ def test_a_request_of_the_first_release_keeps_its_fingerprint(
     wanted: VideoRequest, fingerprint: str
 ) -> None:
     assert wanted.fingerprint() == fingerprint
+
+
+@pytest.mark.parametrize(("beside", "digest"), BODIES_OF_THE_FIRST_RELEASE)
+def test_a_body_of_the_first_release_keeps_its_digest(beside: dict[str, Any], digest: str) -> None:
+    video = Video(id="v", owner="", request=REQUEST, provider="p", timeline=Timeline(1.0), **beside)
+    assert body_digest(video) == digest
 
 
 def test_every_field_counts_and_only_options_may_be_added() -> None:

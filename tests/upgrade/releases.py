@@ -37,6 +37,12 @@ class Release:
         clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         return clean if self.packages is None else clean | {"PYTHONPATH": str(self.packages)}
 
+    def run(self, data_dir: Path, *command: str) -> str:
+        """What a command of this version prints."""
+        data_dir.mkdir(exist_ok=True)
+        env = self.env() | {"REELGATE_DATA_DIR": str(data_dir)}
+        return output([sys.executable, "-m", "reelgate", *command], cwd=data_dir, env=env)
+
     def home(self) -> Path:
         """Where the code is that runs."""
         command = [sys.executable, "-c", "import reelgate; print(reelgate.__file__)"]

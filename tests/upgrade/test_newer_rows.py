@@ -10,14 +10,18 @@ from typing import NoReturn
 
 import pytest
 from sqlalchemy import Connection, text
+from sqlalchemy.engine import make_url
 
 from reelgate.catalog import Model
 from reelgate.engine.base import HandBack
 from reelgate.errors import StorageFailed
+from reelgate.store.account import AccountLimits
 from reelgate.store.admission import Admission, Origin, Terms
 from reelgate.store.changes import Changes
 from reelgate.store.database import Database, open_database
 from reelgate.store.migrate import migrate
+from reelgate.store.postgres_database import PostgresDatabase
+from reelgate.store.shared_account import SharedAccount
 from reelgate.store.videos import Videos
 from reelgate.video import Caller, State, Timeline, VideoRequest
 from reelgate.worker import Worker
@@ -54,6 +58,16 @@ async def run(database: Database, *statements: str) -> None:
             connection.execute(text(statement))
 
     await database.write(change)
+
+
+async def test_those_who_wait_for_an_account_are_read(postgres_url: str) -> None:
+    database = PostgresDatabase(make_url(postgres_url))
+    account = SharedAccount(database, "imagine", AccountLimits(in_flight=5))
+    await account.admit(lambda _: True)
+    waiting = json.dumps([[7, NOW, NOW, "of tomorrow"]])
+    await run(database, f"UPDATE accounts SET waiting = '{waiting}'")
+    assert await account.admit(lambda _: True)
+    await database.close()
 
 
 @pytest.mark.parametrize("column", ["forecast", "failure", "file"])

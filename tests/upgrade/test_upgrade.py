@@ -6,6 +6,7 @@ Everything goes through what is public, so that it holds for whatever the inside
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import sqlite3
 from collections import Counter
@@ -18,8 +19,9 @@ from typing import Any
 import asyncpg
 import pytest
 
-from tests.gateway.world import GENERATIONS, Gateway, Reply, a_prompt, callers, until
+from tests.gateway.world import GENERATIONS, Gateway, Reply, a_prompt, callers, soon, until
 from tests.references.world import a_data_url, a_picture
+from tests.webhooks.world import Receiver, a_receiver
 
 from .releases import WORKING_TREE, Release, RunningRelease, install_last_release
 
@@ -35,6 +37,7 @@ STATES = {
     # Last: until the upstream's rest is over no other job is sent.
     "queued": "[[429 retry-after=2 times=1]]",
 }
+WEBHOOK_SECRET = "whsec_" + base64.b64encode(b"nobody's secret, for tests only!").decode()
 TOLD_FIRST, TOLD_AGAIN = ({"x-stainless-retry-count": str(count)} for count in (0, 1))
 
 
@@ -59,7 +62,9 @@ class Deployment:
     folder: Path
     sandbox_url: str
     database_url: str
+    receiver: Receiver
     stack: AsyncExitStack
+    api_key: str = ""
     running: dict[str, RunningRelease] = field(default_factory=dict)
 
     async def start(self, release: Release) -> Gateway:
@@ -71,9 +76,14 @@ class Deployment:
             REELGATE_SANDBOX_URL=self.sandbox_url,
             REELGATE_DATABASE_URL=self.database_url,
             REELGATE_STORAGE_URL=str(self.folder / "videos"),
+            REELGATE_WEBHOOK_URL=self.receiver.url,
+            REELGATE_WEBHOOK_SECRET=WEBHOOK_SECRET,
+            REELGATE_WEBHOOK_ALLOW_PRIVATE="true",
         )
         self.stack.callback(running.kill)
         session = await self.stack.enter_async_context(callers())
+        if self.api_key:
+            session.headers["Authorization"] = f"Bearer {self.api_key}"
         return Gateway(await running.url(), session, data_dir, self.sandbox_url)
 
     async def rows(self) -> list[dict[str, Any]]:
@@ -117,21 +127,24 @@ def last_release(tmp_path_factory: pytest.TempPathFactory) -> Release:
 
 @pytest.fixture
 async def on_a_file(tmp_path: Path, sandbox_url: str) -> AsyncIterator[Deployment]:
-    async with AsyncExitStack() as stack:
-        yield Deployment(tmp_path, sandbox_url, "", stack)
+    async with a_receiver() as receiver, AsyncExitStack() as stack:
+        yield Deployment(tmp_path, sandbox_url, "", receiver, stack)
 
 
 @pytest.fixture
 async def on_postgres(
     tmp_path: Path, sandbox_url: str, empty_postgres_url: str
 ) -> AsyncIterator[Deployment]:
-    async with AsyncExitStack() as stack:
-        yield Deployment(tmp_path, sandbox_url, empty_postgres_url, stack)
+    async with a_receiver() as receiver, AsyncExitStack() as stack:
+        yield Deployment(tmp_path, sandbox_url, empty_postgres_url, receiver, stack)
 
 
 async def test_one_file_is_carried_on_by_the_next_version(
     last_release: Release, on_a_file: Deployment
 ) -> None:
+    data_dir = on_a_file.folder / "data"
+    created = await asyncio.to_thread(last_release.run, data_dir, "keys", "create", "x", "--json")
+    on_a_file.api_key = json.loads(created)["key"]
     old = await on_a_file.start(last_release)
     left = await leave_jobs(old, on_a_file)
     on_a_file.running["old"].kill()
@@ -153,7 +166,13 @@ async def test_on_one_postgres_each_version_carries_on_what_the_other_leaves(
         new, other = await on_postgres.start(WORKING_TREE), old
         left = await leave_jobs(new, on_postgres)
     await recognises(other, left)
-    await on_postgres.running[leaver].end()
+    if leaver == "old":
+        await on_postgres.running["old"].end()
+    else:
+        # What it has sent by then it cannot tell any more: not before it has the answer.
+        [sent] = [one.prompt for one in left if STATES["submitting"] in one.prompt]
+        await on_postgres.until_row(sent, lambda row: row["state"] != "submitting")
+        on_postgres.running["new"].kill()
     await all_end_well(other, on_postgres, left, submitted="completed")
 
 
@@ -260,7 +279,15 @@ async def all_end_well(
         assert end == (submitted if STATES["submitting"] in prompt else expected), prompt
         assert len(await gateway.accepted(prompt)) == 1, prompt
         assert len(await gateway.submits(prompt)) == 1 + (STATES["queued"] in prompt), prompt
+    ended = {(row["id"], row["state"]) for row in rows}
+    await soon(lambda: told_ends(deployment.receiver) == ended)
     for row in rows:
         if row["state"] == "completed":
             film = await gateway.session.get(f"{gateway.url}{VIDEOS}/{row['id']}/content")
             assert (await film.read())[4:8] == b"ftyp"
+
+
+def told_ends(receiver: Receiver) -> set[tuple[str, str]]:
+    """Which videos' ends the webhook's receiver has been told."""
+    events = [json.loads(message.text) for message in receiver.got]
+    return {(event["data"]["id"], event["type"].removeprefix("video.")) for event in events}

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TextIO
 from uuid import UUID
 
 from reelgate.sandbox.clip import Clip
-from reelgate.sandbox.faults import Effect, Strike, parse_strike
+from reelgate.sandbox.faults import Effect, Strike, UnknownFaultError, parse_strike
 from reelgate.sandbox.timeline import draw_ready_after_s
 
 if TYPE_CHECKING:
@@ -125,10 +126,22 @@ class Job:
 
 
 def job_from_json(data: dict[str, Any]) -> Job:
-    """Read back what `Job.as_json` wrote."""
-    fields = {key: value for key, value in data.items() if key not in {"prompt", "clip", "faults"}}
-    strikes = tuple(parse_strike(text) for text in data["faults"])
-    return Job(clip=Clip(**data["clip"]), strikes=strikes, **fields)
+    """Read back what `Job.as_json` wrote in this version or another; what is unknown is dropped."""
+    plain = _known(Job, data) | {
+        "clip": Clip(**_known(Clip, data["clip"])),
+        "strikes": tuple(_known_strikes(data["faults"])),
+    }
+    return Job(**plain)
+
+
+def _known(record: type[Job | Clip], data: dict[str, Any]) -> dict[str, Any]:
+    return {field.name: data[field.name] for field in fields(record) if field.name in data}
+
+
+def _known_strikes(texts: Iterable[str]) -> Iterator[Strike]:
+    for text in texts:
+        with suppress(UnknownFaultError):
+            yield parse_strike(text)
 
 
 class JobBook:

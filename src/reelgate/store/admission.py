@@ -285,7 +285,11 @@ def by_key(connection: Connection, video: Video, terms: Terms) -> Video:
 
 
 def body_digest(video: Video) -> str:
-    """A digest that is equal for equal bodies, of whatever shape."""
+    """A digest that is equal for equal bodies, of whatever shape.
+
+    Rows hold it, as they hold fingerprints: something new beside a request may count only where
+    it is told. See docs/adr/0014-fingerprints.md.
+    """
     digest = video.request.fingerprint()
     row = to_row(video)
     beside = [row[name] for name in BESIDE]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import astuple, replace
+from dataclasses import astuple, fields, replace
 from typing import Any, TypeVar
 
 import structlog
@@ -52,6 +52,9 @@ from reelgate.video import State
 
 log = structlog.get_logger()
 T = TypeVar("T")
+
+WAITER_FIELDS = len(fields(Waiter))
+"""A newer version may write more of each."""
 
 NOW = cast(extract("epoch", func.clock_timestamp()), Double)
 NAMED = accounts.c.name == bindparam("the_name")
@@ -229,5 +232,5 @@ def standing_of(row: RowMapping) -> Standing:
         rests_until=row["rests_until"],
         cautious=row["cautious"],
         trial_until=row["trial_until"],
-        waiting=tuple(Waiter(*one) for one in json.loads(row["waiting"])),
+        waiting=tuple(Waiter(*one[:WAITER_FIELDS]) for one in json.loads(row["waiting"])),
     )
