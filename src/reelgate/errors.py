@@ -31,8 +31,9 @@
         ├── RateLimited             429  rate_limited              refused, waiting helps
         ├── UpstreamUnavailable     502  upstream_failed           refused, waiting helps
         ├── UpstreamFault           502  upstream_failed           perhaps accepted, waiting helps
+        ├── ProxyAnswered           502  upstream_failed           perhaps accepted, waiting helps
         ├── AnswerLost              504  upstream_timeout          perhaps accepted, waiting helps
-        ├── UpstreamTimeout         504  upstream_timeout          accepted, never became ready
+        ├── UpstreamTimeout         504  upstream_timeout          accepted, not ready in our time
         ├── UpstreamBadResponse     502  upstream_bad_response     perhaps accepted
         ├── UpstreamUnauthorized    502  upstream_unauthorized     refused
         ├── InsufficientCredits     402  insufficient_credits      refused
@@ -329,6 +330,13 @@ class UpstreamFault(UpstreamError):
     surely_refused = False
 
 
+class ProxyAnswered(UpstreamError):
+    """Something between the gateway and the upstream answered in the upstream's place."""
+
+    temporary = True
+    surely_refused = False
+
+
 class AnswerLost(UpstreamError):
     """The request was sent, but the connection broke or timed out before the answer."""
 
@@ -339,10 +347,11 @@ class AnswerLost(UpstreamError):
 
 
 class UpstreamTimeout(UpstreamError):
-    """The upstream did not finish the video in time."""
+    """The upstream did not finish the video in time; it may still make it, and it may be paid."""
 
     code = "upstream_timeout"
     status = 504
+    surely_refused = False
 
 
 class UpstreamBadResponse(UpstreamError):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from reelgate.sandbox.faults import ODD_VALUES
 from reelgate.sandbox.faults import TABLE as FAULTS
 
 from .world import Gateway, Reply, a_gateway, a_prompt
@@ -41,6 +42,7 @@ class Case:
 DONE = (200, "COMPLETED")
 UNKNOWN = (502, "submission_unknown")
 UNREADABLE = (502, "upstream_bad_response")
+UNAUTHORIZED = (502, "upstream_unauthorized")
 FAILED = (502, "upstream_failed")
 OUT_OF_TIME = (504, "upstream_timeout")
 
@@ -49,7 +51,8 @@ TABLE = (
     Case("", *DONE, submits=1, paid=1),
     Case("[[array]]", *DONE, submits=1, paid=1),
     Case("[[no-batch]]", *DONE, submits=1, paid=1),
-    Case("[[odd value=batch-number]]", *DONE, submits=1, paid=1),
+    # Accepted, with a value that no database can hold or that nobody can mean
+    *(Case(f"[[odd value={value}]]", *DONE, submits=1, paid=1) for value in ODD_VALUES),
     Case("[[late after=1]]", *DONE, submits=1, paid=1),
     Case("[[submit-slow-bytes rate=200]]", *DONE, submits=1, paid=1),
     # Surely refused, and waiting helps: sent again
@@ -64,7 +67,7 @@ TABLE = (
     Case("[[503 retry-after=700]]", *FAILED, submits=1, paid=0, retry_after="700"),
     # Surely refused, and waiting does not help
     Case("[[400]]", *FAILED, submits=1, paid=0),
-    Case("[[401]]", 502, "upstream_unauthorized", submits=1, paid=0),
+    Case("[[401]]", *UNAUTHORIZED, submits=1, paid=0),
     Case("[[402]]", 402, "insufficient_credits", submits=1, paid=0),
     Case("[[403]]", *FAILED, submits=1, paid=0),
     Case("[[404]]", *FAILED, submits=1, paid=0),
@@ -73,7 +76,17 @@ TABLE = (
     Case("[[500 accepted=1]]", *UNKNOWN, submits=1, paid=1),
     Case("[[502]]", *UNKNOWN, submits=1, paid=0),
     Case("[[502 accepted=1]]", *UNKNOWN, submits=1, paid=1),
+    # ... for a proxy answers in the upstream's place, as it also does after it has handed it on
     Case("[[front status=502]]", *UNKNOWN, submits=1, paid=1),
+    Case("[[front status=408 by=haproxy]]", *UNKNOWN, submits=1, paid=1),
+    Case("[[front status=429 by=cloudflare]]", *UNKNOWN, submits=1, paid=1),
+    Case("[[front status=429 by=kong retry-after=1]]", *UNKNOWN, submits=1, paid=1),
+    Case("[[front status=503 by=nginx]]", *UNKNOWN, submits=1, paid=1),
+    Case("[[front status=503 by=envoy retry-after=1]]", *UNKNOWN, submits=1, paid=1),
+    Case("[[front status=503 by=empty]]", *UNKNOWN, submits=1, paid=1),
+    Case("[[front status=302 by=empty]]", *UNREADABLE, submits=1, paid=1),
+    Case("[[front status=401 by=nginx accepted=0]]", *UNAUTHORIZED, submits=1, paid=0),
+    Case("[[front status=413 by=nginx accepted=0]]", *FAILED, submits=1, paid=0),
     Case("[[504]]", *UNKNOWN, submits=1, paid=0),
     Case("[[504 accepted=1]]", *UNKNOWN, submits=1, paid=1),
     Case("[[reset-before]]", *UNKNOWN, submits=1, paid=0),
@@ -129,12 +142,13 @@ async def outcome_of(case: Case, gateway: Gateway) -> Outcome:
 async def all_outcomes(folder: Path, sandbox_url: str) -> dict[Case, Outcome]:
     """Every case at once: they have nothing to do with each other, and most of them wait.
 
-    But "slow down" concerns the whole account, so that a case with a 429 has a gateway to itself.
+    But "slow down" concerns the whole account, so that such a case has a gateway to itself.
     """
     async with AsyncExitStack() as stack:
         gateways: dict[object, Gateway] = {}
         for number, case in enumerate(TABLE):
-            key = case if "429" in case.fault else case.impatient
+            slows = "429" in case.fault or "front" in case.fault
+            key = case if slows else case.impatient
             if key not in gateways:
                 more = {"job_timeout_s": IMPATIENT_S} if case.impatient else {}
                 opening = a_gateway(

@@ -41,6 +41,17 @@ def test_an_object_and_an_array_of_one_are_the_same(value: object) -> None:
         ({"cost": None}, Submission(ID, "b-1", None)),
         ({"cost": "12"}, Submission(ID, "b-1", None)),
         ({"cost": True}, Submission(ID, "b-1", None)),
+        ({"cost": 2**31 - 1}, Submission(ID, "b-1", 2**31 - 1)),
+        ({"cost": 2**31}, Submission(ID, "b-1", None)),
+        ({"cost": 2**63}, Submission(ID, "b-1", None)),
+        ({"cost": -1}, Submission(ID, "b-1", None)),
+        ({"cost": 1.5}, Submission(ID, "b-1", None)),
+        ({"cost": float("nan")}, Submission(ID, "b-1", None)),
+        ({"batchId": "half \ud83d"}, Submission(ID, "", 12)),
+        ({"batchId": "a\x00b"}, Submission(ID, "", 12)),
+        ({"batchId": "x" * 100_000}, Submission(ID, "", 12)),
+        ({"id": 42}, Submission("42", "b-1", 12)),
+        ({"id": "x" * 512}, Submission("x" * 512, "b-1", 12)),
     ],
 )
 def test_all_but_the_id_may_be_missing(change: dict[str, Any], expected: Submission) -> None:
@@ -57,12 +68,15 @@ def test_all_but_the_id_may_be_missing(change: dict[str, Any], expected: Submiss
         "text",
         {"status": "success"},
         {"id": ""},
-        {"id": 7},
+        {"id": 7.5},
+        {"id": True},
         {"id": None},
+        {"id": ".."},
+        {"id": "a/b"},
         {"id": "../../etc/passwd"},
         {"id": "a b"},
         {"id": "a?b"},
-        {"id": "x" * 129},
+        {"id": "x" * 513},
         {"id": "ok\n"},
         {"id": "ü"},
         b"<html>Sign in</html>",
@@ -75,6 +89,19 @@ def test_without_a_usable_id_there_is_nothing_to_look_at(value: object) -> None:
     with pytest.raises(UpstreamBadResponse, match="Could not extract video ID") as caught:
         read_submission(answering(value))
     assert not caught.value.surely_refused
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"id": "%b", "cost": %b}' % (ID.encode(), b"9" * 5000),
+        b'{"id": "%b", "note": "caf\xe9"}' % ID.encode(),
+        b'{"id": "%b", "note": "two\nlines"}' % ID.encode(),
+        b'\xef\xbb\xbf{"id": "%b"}' % ID.encode(),
+    ],
+)
+def test_one_odd_value_does_not_hide_the_id(body: bytes) -> None:
+    assert read_submission(answering(body)) == Submission(ID)
 
 
 def a_report(word: object, /, **asset: object) -> Report:

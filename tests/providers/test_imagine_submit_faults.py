@@ -5,6 +5,7 @@ import pytest
 from reelgate.errors import (
     AnswerLost,
     InsufficientCredits,
+    ProxyAnswered,
     RateLimited,
     UpstreamBadResponse,
     UpstreamError,
@@ -16,8 +17,9 @@ from reelgate.providers.http import USER_AGENT, HttpClient
 from reelgate.providers.imagine import web as imagine_web
 from reelgate.providers.imagine.web import ImagineWeb
 from reelgate.sandbox import Sandbox
+from reelgate.sandbox.faults import FRONTS
 
-from .world import MODELS, a_request, a_token, an_imagine
+from .world import MODELS, a_request, a_token, an_imagine, replying, serving
 
 
 def submits(sandbox: Sandbox) -> list[str]:
@@ -97,6 +99,44 @@ async def test_a_faulty_submit_is_one_submit_and_one_error(
     assert type(error) is kind
     assert submits(sandbox) == [outcome]
     assert not (error.surely_refused and outcome == "accepted")
+
+
+@pytest.mark.parametrize("front", FRONTS)
+@pytest.mark.parametrize("status", [408, 409, 425, 429, 499, 500, 502, 503, 504, 520])
+async def test_what_a_proxy_says_proves_nothing(
+    imagine: ImagineWeb, sandbox: Sandbox, status: int, front: str
+) -> None:
+    error = await the_error(imagine, f"a cat [[front status={status} by={front}]] [[never]]")
+    assert not error.surely_refused
+    assert submits(sandbox) == ["accepted"]
+
+
+@pytest.mark.parametrize("status", [409, 418, 429, 503])
+async def test_the_vendors_own_words_are_a_refusal(http: HttpClient, status: int) -> None:
+    body = '{"status": "error", "code": 1202, "error": "RATE", "message": "Slow down, please."}'
+    async with serving(replying(status, body)) as url:
+        error = await the_error(an_imagine(http, url), "a cat")
+    assert error.surely_refused
+    assert 'It says: "Slow down, please".' in error.message
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "slow down",
+        '{"message": "Too Many Requests"}',
+        '{"error": "slow down"}',
+        '{"status": 429, "error": "Too Many Requests"}',
+        '{"status": "error"}',
+        '[{"status": "error", "message": "no"}]',
+    ],
+)
+async def test_a_body_that_others_send_too_is_no_refusal(http: HttpClient, body: str) -> None:
+    async with serving(replying(429, body, Retry_After="3")) as url:
+        error = await the_error(an_imagine(http, url), "a cat")
+    assert type(error) is ProxyAnswered
+    assert error.retry_after_s == 3.0
 
 
 async def test_somebody_elses_folder_is_named(imagine: ImagineWeb) -> None:

@@ -12,6 +12,8 @@ from reelgate.video import Video
 
 log = structlog.get_logger()
 
+AFTER_MISTAKE_S = 30.0
+
 
 class InProcess:
     """One task for each video.
@@ -56,7 +58,9 @@ class InProcess:
         except HandBack as stop:
             again_in_s = stop.delay_s
         except Exception:
+            # Nobody else would carry it; one that has ended is not carried again.
             log.exception("carry_failed", video=video_id)
+            again_in_s = AFTER_MISTAKE_S
         finally:
             del self._tasks[video_id]
         if again_in_s is not None:

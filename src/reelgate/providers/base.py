@@ -15,14 +15,28 @@ from reelgate.catalog import Model
 from reelgate.picture import Picture
 from reelgate.video import VideoRequest
 
+MAX_BATCH_ID_CHARS = 512
+MAX_COST = 2**31 - 1
+"""What every database of ours can hold."""
+
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What the upstream said when it accepted a job; `cost` in its own credits."""
+    """What the upstream said when it accepted a job; `cost` in its own credits.
+
+    The job is paid for, so a batch or a cost that cannot be kept is dropped and the job goes on.
+    """
 
     provider_id: str
     batch_id: str = ""
     cost: int | None = None
+
+    def __post_init__(self) -> None:
+        # No database holds NUL or half a surrogate pair; neither is printable.
+        if not self.batch_id.isprintable() or len(self.batch_id) > MAX_BATCH_ID_CHARS:
+            object.__setattr__(self, "batch_id", "")
+        if self.cost is not None and not 0 <= self.cost <= MAX_COST:
+            object.__setattr__(self, "cost", None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import re
 
 MASK = "***"
 MAX_EXCERPT_CHARS = 300
+MAX_SENTENCE_CHARS = 200
 # Masking makes a text at most ten times shorter, so this much is enough for one excerpt.
 _CONSIDERED_CHARS = 16_384
 
@@ -19,6 +20,19 @@ _SECRETS = (
     re.compile(r"(?i)(?<=token|ecret|sword|pikey|i[-_]key|ookie)(?:\\?[\"'])?\s*[:=]\s*\S+"),
     re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"),
 )
+
+
+_SENTENCE_START = re.compile(r"[^\W\d_]")
+# Addresses, paths, ids, markup, code: nothing of the kind belongs into a public message.
+_UNFIT = re.compile(rf"://|[/\\<>{{}}\[\]|`=*@]|{_UUID}|\d{{6,}}|\w{{25,}}|Traceback|Exception")
+
+
+def fit_to_tell(text: str) -> str | None:
+    """A vendor's sentence without its full stop; None unless it is short, plain and harmless."""
+    line = redacted(text).rstrip(" .")
+    if len(line) > MAX_SENTENCE_CHARS or not _SENTENCE_START.match(line) or _UNFIT.search(line):
+        return None
+    return line
 
 
 def redacted(text: str) -> str:

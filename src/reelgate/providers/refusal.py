@@ -1,4 +1,7 @@
-"""What an upstream's error answer means: status before text, and no text in public messages."""
+"""What an upstream's error answer means: status before text.
+
+Of the text only a vendor's own plain sentence gets into a public message.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from reelgate.errors import (
     UpstreamUnavailable,
 )
 from reelgate.providers.answer import Answer
-from reelgate.providers.redact import redacted
+from reelgate.providers.redact import fit_to_tell, redacted
 
 KINDS: Mapping[int, type[UpstreamError]] = {
     401: UpstreamUnauthorized,
@@ -61,6 +64,7 @@ def refusal(
     upstream: str,
     renew: str,
     hide: Callable[[str], str] = str,
+    says: str | None = None,
 ) -> UpstreamError:
     """The error that an answer without success stands for.
 
@@ -69,12 +73,15 @@ def refusal(
         upstream: the upstream's name in messages.
         renew: what to do about a dead token, a sentence.
         hide: takes our own secrets out of a text, in case the upstream echoes them.
+        says: the vendor's own sentence, told if it is fit to be.
     """
     kind = kind_of(answer)
+    told = fit_to_tell(hide(says)) if says else None
+    reason = f' It says: "{told}".' if told else ""
     sentence = SENTENCES[kind].format(upstream=upstream)
     advice = f" {renew}" if kind is UpstreamUnauthorized else ""
     return kind(
-        f"{sentence} (HTTP {answer.status}).{advice}",
+        f"{sentence} (HTTP {answer.status}).{reason}{advice}",
         retry_after_s=retry_after_s(answer) if kind.temporary else None,
         upstream=redacted(hide(answer.text)),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Coroutine
 from typing import Any, TypeVar, assert_never
 
@@ -15,7 +16,7 @@ from reelgate.store.videos import LostRace
 from reelgate.video import Failure, State, Video, VideoRequest
 from reelgate.worker.ending import fail
 from reelgate.worker.fetch import fetch
-from reelgate.worker.pause import Pause
+from reelgate.worker.pause import Pause, stage_of
 from reelgate.worker.submit import submit
 from reelgate.worker.tools import Tools
 from reelgate.worker.turnstile import Place
@@ -31,6 +32,9 @@ DATABASE_PAUSE_S = 5.0
 NOT_OURS_PAUSE_S = 5.0
 """How long to leave a video to a process that knows its provider, or all of its request."""
 
+MISTAKE_PAUSES_S = (1.0, 5.0, 30.0, 120.0, 600.0)
+"""How long to leave a video after the program made one mistake with it, two, and so on."""
+
 
 class Worker:
     """Every job of this process; a waiting job is one coroutine that sleeps."""
@@ -40,6 +44,7 @@ class Worker:
         self._changes = changes
         self._tasks: set[asyncio.Task[Any]] = set()
         self._stopping = False
+        self._mistakes: Counter[str] = Counter()
 
     async def carry(self, video_id: str, made: Video | None = None) -> None:
         """Carry one video to its end, or until somebody else has taken it over.
@@ -67,8 +72,21 @@ class Worker:
             if not self._stopping:
                 raise
             raise HandBack from None
+        except HandBack:
+            raise
+        except Exception as error:
+            log.exception("carry_failed", video=video_id)
+            raise self._after_mistake(video_id) from error
+        else:
+            self._mistakes.pop(video_id, None)
         finally:
             self._tasks.discard(task)
+
+    def _after_mistake(self, video_id: str) -> HandBack:
+        """Whatever went wrong, the job goes on."""
+        self._mistakes[video_id] += 1
+        last = len(MISTAKE_PAUSES_S)
+        return HandBack(MISTAKE_PAUSES_S[min(self._mistakes[video_id], last) - 1])
 
     async def stop(self) -> None:
         """Let go of every job; a submit under way is first seen to its end."""
@@ -95,14 +113,26 @@ class Worker:
                 place.give_back()
 
     async def _safe_step(self, video: Video, pause: Pause, place: Place) -> Video:
-        """A mistake in the program ends the one job that met it, and is told as what it is."""
+        """A mistake in the program ends a job that was never sent, and is told as what it is.
+
+        One that may have been paid for goes on later instead.
+        """
         try:
             return await self._step(video, pause, place)
         except (LostRace, StorageFailed, HandBack):
             raise
         except Exception:
+            if not await self._was_never_sent(video):
+                raise
             log.exception("step_failed", video=video.id, state=video.state.value)
             return await fail(video, Failure(InternalError.code, str(InternalError())), self._tools)
+
+    async def _was_never_sent(self, video: Video) -> bool:
+        """Whether the step that failed left the video where it found it, in the queue."""
+        if video.state is not State.QUEUED:
+            return False
+        latest = await self._tools.videos.find(video.id)
+        return latest is not None and stage_of(latest) == stage_of(video)
 
     async def _step(self, video: Video, pause: Pause, place: Place) -> Video:
         match video.state:

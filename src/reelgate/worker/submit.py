@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
@@ -10,10 +11,16 @@ from typing import assert_never
 
 import structlog
 
-from reelgate.errors import RateLimited, StorageFailed, UpstreamError
+from reelgate.errors import (
+    ProxyAnswered,
+    RateLimited,
+    StorageFailed,
+    SubmissionUnknown,
+    UpstreamError,
+)
 from reelgate.pacing import Forecast
 from reelgate.providers.base import Submission
-from reelgate.retry import SendAgain, after_failed_submit
+from reelgate.retry import LONGEST_RETRY_AFTER_S, SendAgain, after_failed_submit
 from reelgate.store.account import Account, NotNow
 from reelgate.store.videos import LostRace
 from reelgate.video import Failure, State, Video
@@ -25,10 +32,14 @@ log = structlog.get_logger()
 
 INTENT_FRESH_S = 10.0
 """A process that was paused for longer between its intent to send and the sending does not send."""
+PROXY_REST_S = 10.0
+"""How long an account rests when a proxy answered in the upstream's place."""
 REMEMBER_S = 300.0
 """How long the database is tried for the outcome of a submit, which nobody can ask for again."""
 REMEMBER_PAUSE_S = 1.0
 """No longer, or a process that dies soon after the database is back takes the answer with it."""
+BARE_EVERY = 5
+"""Every so many tries to write an accepted job down leave out all that it could do without."""
 
 
 async def submit(video: Video, place: Place, tools: Tools) -> tuple[Video, float]:
@@ -39,7 +50,8 @@ async def submit(video: Video, place: Place, tools: Tools) -> tuple[Video, float
     Returns:
         The video, and for how many seconds to leave it alone before the next step.
     """
-    law = await tools.laws.of(video, tools.providers[video.provider])
+    # What can go wrong goes wrong before anything is sent.
+    forecast = Forecast.of(await tools.laws.of(video, tools.providers[video.provider]))
     account = tools.upstreams[video.provider].account
     began_s = tools.clock.monotonic()
     try:
@@ -58,10 +70,12 @@ async def submit(video: Video, place: Place, tools: Tools) -> tuple[Video, float
             submission = await tools.providers[video.provider].submit(video.request)
         except UpstreamError as error:
             return await refused(video, error, tools)
+        except Exception:
+            log.exception("submit_broke", video=video.id)
+            return await written_down(partial(unknown, video, tools), video, tools), 0.0
         accepted = True
-        forecast = Forecast.of(law)
-        outcome = partial(rendering, video, submission, forecast, tools)
-        return await written_down(outcome, video, tools), 0.0
+        log.info("submit_accepted", video=video.id, provider_id=submission.provider_id)
+        return await started(video, submission, forecast, tools), 0.0
     finally:
         await account.settled(accepted=accepted)
 
@@ -85,20 +99,53 @@ async def note_intent(video: Video, account: Account, tools: Tools) -> Video:
 async def written_down(
     outcome: Callable[[], Awaitable[Video]], video: Video, tools: Tools
 ) -> Video:
-    """What the upstream answered, in the database, however often that must be asked."""
+    """What the upstream answered, in the database, however often that must be asked.
+
+    Raises:
+        LostRace: somebody else has ended the job.
+        Exception: the last failure, whatever it was, once the time for it is over.
+    """
     gives_up_s = tools.clock.monotonic() + REMEMBER_S
+    failures = 0
     while True:
         try:
             return await outcome()
-        except StorageFailed as error:
-            log.warning("submit_not_recorded", video=video.id, error=error.message)
+        except LostRace:
+            raise
+        except Exception as error:
+            failures += 1
+            is_mistake = not isinstance(error, StorageFailed)
+            if failures == 1:
+                log.warning(
+                    "submit_not_recorded", video=video.id, error=str(error), exc_info=is_mistake
+                )
             if tools.clock.monotonic() >= gives_up_s:
+                log.error("submit_never_recorded", video=video.id, error=str(error))  # noqa: TRY400
                 raise
         await asyncio.sleep(REMEMBER_PAUSE_S)
 
 
+async def started(video: Video, submission: Submission, forecast: Forecast, tools: Tools) -> Video:
+    """Write down that the upstream is at work; without what cannot be written, if need be."""
+    bare = partial(rendering, video, Submission(submission.provider_id), None, tools)
+    tries = itertools.count(1)
+
+    async def outcome() -> Video:
+        if next(tries) % BARE_EVERY == 0:
+            return await bare()
+        try:
+            return await rendering(video, submission, forecast, tools)
+        except (LostRace, StorageFailed):
+            raise
+        except Exception:
+            log.exception("submission_not_storable", video=video.id)
+            return await bare()
+
+    return await written_down(outcome, video, tools)
+
+
 async def rendering(
-    video: Video, submission: Submission, forecast: Forecast, tools: Tools
+    video: Video, submission: Submission, forecast: Forecast | None, tools: Tools
 ) -> Video:
     """The upstream is at work."""
     try:
@@ -114,6 +161,11 @@ async def rendering(
     except LostRace:
         await abandon(video, submission, tools)
         raise
+
+
+async def unknown(video: Video, tools: Tools) -> Video:
+    """Nobody can tell whether the upstream has taken it."""
+    return await fail(video, Failure(SubmissionUnknown.code, str(SubmissionUnknown())), tools)
 
 
 async def back_in_line(video: Video, tools: Tools) -> Video:
@@ -145,12 +197,14 @@ async def refused(video: Video, error: UpstreamError, tools: Tools) -> tuple[Vid
         upstream=error.upstream,
         attempt=video.attempts,
     )
+    if isinstance(error, ProxyAnswered):
+        # Each further job would end unknown as well: let them try one by one.
+        asked_s = min(error.retry_after_s or 0.0, LONGEST_RETRY_AFTER_S)
+        await rest(video, max(asked_s, PROXY_REST_S), tools)
     match decision:
         case SendAgain():
             if isinstance(error, RateLimited):
-                upstream = tools.upstreams[video.provider]
-                upstream.turnstile.rest(decision.delay_s)
-                await upstream.account.rest(decision.delay_s)
+                await rest(video, decision.delay_s, tools)
             outcome = partial(back_in_line, video, tools)
             return await written_down(outcome, video, tools), decision.delay_s
         case Failure():
@@ -158,3 +212,10 @@ async def refused(video: Video, error: UpstreamError, tools: Tools) -> tuple[Vid
             return await written_down(outcome, video, tools), 0.0
         case _:
             assert_never(decision)
+
+
+async def rest(video: Video, seconds: float, tools: Tools) -> None:
+    """Let nobody submit on the video's account for so long."""
+    upstream = tools.upstreams[video.provider]
+    upstream.turnstile.rest(seconds)
+    await upstream.account.rest(seconds)

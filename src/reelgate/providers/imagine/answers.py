@@ -6,17 +6,19 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
+from typing import TypeGuard
 
-from reelgate.errors import UpstreamBadResponse, UpstreamError
+from reelgate.errors import ProxyAnswered, UpstreamBadResponse, UpstreamError
 from reelgate.providers import refusal as generic
 from reelgate.providers.answer import Answer
 from reelgate.providers.base import Submission
 from reelgate.providers.imagine.credentials import RENEW
+from reelgate.providers.imagine.refusals import error_sentence, is_sure
 from reelgate.providers.redact import redacted
 
 UPSTREAM = "imagine.art"
 # The id becomes a part of addresses and file names.
-SAFE_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,127})", re.ASCII)
+SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:~-]{0,511}", re.ASCII)
 PARENT_STATUSES = frozenset({400, 403, 404, 422})
 PARENT_REJECTED = "does not have access to parent asset"
 
@@ -54,7 +56,18 @@ def refusal(answer: Answer, *, hide: Callable[[str], str] = str) -> UpstreamErro
             f" (HTTP {answer.status}): set one that it owns, or leave it empty."
         )
         return UpstreamError(message, upstream=redacted(hide(answer.text)))
-    return generic.refusal(answer, upstream=UPSTREAM, renew=RENEW, hide=hide)
+    says = error_sentence(answer)
+    return generic.refusal(answer, upstream=UPSTREAM, renew=RENEW, hide=hide, says=says)
+
+
+def submit_refusal(answer: Answer, *, hide: Callable[[str], str] = str) -> UpstreamError:
+    """The same of a submit: only what `SURE_REFUSALS` names is surely refused."""
+    error = refusal(answer, hide=hide)
+    if not error.surely_refused or is_sure(answer):
+        return error
+    message = f"HTTP {answer.status} came back for {UPSTREAM}, but not in its own words."
+    retry_after_s = generic.retry_after_s(answer)
+    return ProxyAnswered(message, retry_after_s=retry_after_s, upstream=error.upstream)
 
 
 def is_temporary(answer: Answer) -> bool:
@@ -70,6 +83,8 @@ def read_submission(answer: Answer, *, hide: Callable[[str], str] = str) -> Subm
     """
     job = first_object(answer.json())
     provider_id = job.get("id")
+    if is_whole(provider_id):
+        provider_id = str(provider_id)
     if not isinstance(provider_id, str) or not SAFE_ID.fullmatch(provider_id):
         message = "Could not extract video ID from imagine.art's answer to the submit."
         raise UpstreamBadResponse(message, upstream=redacted(hide(answer.text)))
@@ -77,8 +92,13 @@ def read_submission(answer: Answer, *, hide: Callable[[str], str] = str) -> Subm
     return Submission(
         provider_id,
         batch_id if isinstance(batch_id, str) else "",
-        cost if isinstance(cost, int) and not isinstance(cost, bool) else None,
+        cost if is_whole(cost) else None,
     )
+
+
+def is_whole(value: object) -> TypeGuard[int]:
+    """Whether a JSON value is an integer."""
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def read_upload(answer: Answer, *, hide: Callable[[str], str] = str) -> str:

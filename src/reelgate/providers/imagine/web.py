@@ -11,7 +11,12 @@ from reelgate.catalog import Model
 from reelgate.picture import Picture
 from reelgate.providers.base import Asset, Submission
 from reelgate.providers.http import FilePart, HttpClient
-from reelgate.providers.imagine.answers import read_submission, read_upload, refusal
+from reelgate.providers.imagine.answers import (
+    read_submission,
+    read_upload,
+    refusal,
+    submit_refusal,
+)
 from reelgate.providers.imagine.asset_host import AssetHost
 from reelgate.providers.imagine.credentials import ImagineAccount
 from reelgate.providers.imagine.models import imagine_models
@@ -118,7 +123,7 @@ class ImagineWeb:
             timeout_s=SUBMIT_TIMEOUT_S,
         )
         if not answer.ok:
-            raise refusal(answer, hide=credentials.hide)
+            raise submit_refusal(answer, hide=credentials.hide)
         return read_submission(answer, hide=credentials.hide)
 
     def watch(self, provider_id: str) -> ImagineWatch:
