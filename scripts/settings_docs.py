@@ -30,7 +30,10 @@ EXAMPLES = {
     "IMAGINE_ORG_ID": "425c7fab-779a-4d62-bd02-8c3c7064e229",
     "IMAGINE_PARENT_ID": "3453d02d-025d-42e3-aacd-c7db2112b621",
 }
-"""Values that .env.example shows in place of an empty default: an account's own ids."""
+"""Values that .env.example shows, commented out, in place of an empty default.
+
+They are an account's own: with another's, videos are paid for and put where one cannot see them.
+"""
 
 COMPUTED = {"data_dir": "the user's data folder, such as `~/.local/share/reelgate`"}
 """Defaults that depend on the machine, in words."""
@@ -40,7 +43,8 @@ HEADING = re.compile(r"\n\n    # (?P<heading>.+)(?=\n)|\n    (?P<field>[a-z]\w*)
 
 INTRODUCTION = """\
 # Copy this to `.env` beside where Reelgate runs, and keep that file to yourself.
-# A line that is commented out shows the default. docs/configuration.md explains.
+# A line that is commented out shows the default, or an example that says so.
+# docs/configuration.md explains.
 """
 
 
@@ -150,7 +154,7 @@ def example_lines(setting: Setting) -> str:
     variable = setting.variables[0]
     told = textwrap.fill(setting.description, WIDTH, initial_indent="# ", subsequent_indent="# ")
     if variable in EXAMPLES:
-        return f"{told}\n# (An example: put your own here.)\n{variable}={EXAMPLES[variable]}"
+        return f"{told}\n# (An example of an id, not yours.)\n#{variable}={EXAMPLES[variable]}"
     line = f"{variable}={setting.default}"
     return f"{told}\n{line}" if variable == "IMAGINE_TOKEN" else f"{told}\n#{line}"
 

@@ -15,6 +15,7 @@ from reelgate.clock import Clock, SystemClock
 from reelgate.engine.base import Carry, Engine
 from reelgate.engine.in_process import InProcess
 from reelgate.errors import DatabaseAway, StorageFailed
+from reelgate.private_files import private_folder
 from reelgate.settings import Settings
 from reelgate.store.account import Account, AccountLimits, OwnAccount
 from reelgate.store.admission import no_queue
@@ -140,14 +141,9 @@ def make_folder(settings: Settings) -> None:
     """Make the data folder where it is missing.
 
     Raises:
-        StorageFailed: it cannot be made.
+        StorageFailed: it cannot be made, or not be written.
     """
-    try:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        message = f"the data folder {settings.data_dir} (REELGATE_DATA_DIR) cannot be made"
-        raise StorageFailed(f"{message}: {reason}") from error
+    private_folder(settings.data_dir, "the data folder (REELGATE_DATA_DIR)")
 
 
 def check_upstream_is_shared(settings: Settings) -> None:

@@ -6,6 +6,10 @@
     ├── InvalidRequest              422  invalid_request
     │   └── MalformedRequest        400  invalid_request
     ├── InvalidApiKey               401  invalid_api_key
+    ├── KeylessRefused              403  api_key_required
+    │   ├── ForeignOrigin           403  foreign_origin
+    │   ├── UnknownHost             403  unknown_host
+    │   └── CameThroughProxy        403  proxied_request
     ├── VideoNotFound               404  video_not_found
     ├── ModelNotFound               404  model_not_found
     ├── RouteNotFound               404  not_found
@@ -119,6 +123,32 @@ class InvalidApiKey(ReelgateError):
     code = "invalid_api_key"
     status = 401
     kind = "authentication_error"
+
+
+class KeylessRefused(ReelgateError):
+    """This needs an API key: this gateway has none, and lets only this machine's programs in."""
+
+    code = "api_key_required"
+    status = 403
+    kind = "permission_error"
+
+
+class ForeignOrigin(KeylessRefused):
+    """A page of another origin may not do this without an API key."""
+
+    code = "foreign_origin"
+
+
+class UnknownHost(KeylessRefused):
+    """The gateway may not be called by this host name without an API key."""
+
+    code = "unknown_host"
+
+
+class CameThroughProxy(KeylessRefused):
+    """A request that came through a proxy may come from anywhere, and needs an API key."""
+
+    code = "proxied_request"
 
 
 class VideoNotFound(ReelgateError):

@@ -14,13 +14,16 @@ from reelgate.clock import SystemClock
 from reelgate.deployment import Deployment, make_folder, open_deployment
 from reelgate.engine.base import Engine
 from reelgate.errors import StorageFailed
-from reelgate.gatekeeper import Gatekeeper
+from reelgate.gatekeeper import Gatekeeper, open_standings
 from reelgate.housekeeping import Housekeeping
 from reelgate.http.bodies import Bodies
 from reelgate.http.context import Context
+from reelgate.http.keyless import KeylessRules
+from reelgate.keys import digest_of
 from reelgate.load import Load
 from reelgate.media.keep import Keeper
 from reelgate.media.storage import Storage, open_storage
+from reelgate.private_files import warn_if_exposed
 from reelgate.providers.base import Provider
 from reelgate.providers.links import video_url
 from reelgate.references import open_references
@@ -54,16 +57,12 @@ async def open_gateway(settings: Settings, own_url: str = "") -> AsyncIterator[C
     """
     async with AsyncExitStack() as stack:
         make_folder(settings)
+        warn_if_exposed(settings.data_dir)
         deployment = await stack.enter_async_context(open_deployment(settings))
         providers = await start_providers(settings, stack)
         storage = storage_of(settings)
         keeper = start_keeper(settings, storage, stack)
-        gatekeeper = Gatekeeper(
-            ApiKeys(deployment.database),
-            deployment.rates,
-            SystemClock(),
-            open_without_keys=settings.is_loopback or settings.allow_open,
-        )
+        gatekeeper = await start_gatekeeper(settings, deployment)
         outbox = await stack.enter_async_context(
             open_webhooks(
                 settings,
@@ -94,6 +93,7 @@ async def open_gateway(settings: Settings, own_url: str = "") -> AsyncIterator[C
                 max_total_bytes=settings.max_bodies_bytes,
                 timeout_s=settings.body_timeout_s,
             ),
+            keyless=KeylessRules.of(settings),
             hand_over=hand_over,
             references=await stack.enter_async_context(
                 open_references(
@@ -114,6 +114,16 @@ def storage_of(settings: Settings) -> Storage:
     except ValueError as error:
         message = f"REELGATE_STORAGE_URL cannot be used: {error}"
         raise StorageFailed(message) from error
+
+
+async def start_gatekeeper(settings: Settings, deployment: Deployment) -> Gatekeeper:
+    """What lets callers in, once the settings' own key is kept."""
+    keys = ApiKeys(deployment.database)
+    secret = settings.bootstrap_key.get_secret_value()
+    if secret:
+        await keys.bootstrap(digest_of(secret), SystemClock().now())
+    open_to = open_standings(is_loopback=settings.is_loopback, allow_open=settings.allow_open)
+    return Gatekeeper(keys, deployment.rates, SystemClock(), open_to=open_to)
 
 
 def start_keeper(settings: Settings, storage: Storage, stack: AsyncExitStack) -> Keeper | None:

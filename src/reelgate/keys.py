@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from dataclasses import dataclass
+from enum import Enum
 
 import uuid_utils
 
 PREFIX = "rg_"
 SECRET_BYTES = 30
+BOOTSTRAP_ID = "key_bootstrap"
+"""The key that a setting brings: always the same one, so that a new secret keeps its videos."""
+BOOTSTRAP_NAME = "bootstrap"
+BOOTSTRAP_SECRET = re.compile(r"rg_[A-Za-z0-9_-]{32,200}")
+MIN_DIFFERENT = 10
+"""Random text of this length has more different characters; `rg_changemechangeme...` has fewer."""
+BOOTSTRAP_SHAPE = (
+    "it must be `rg_` and at least 32 random letters, digits, `_` or `-`: make one with "
+    "`echo rg_$(openssl rand -hex 24)`"
+)
+
+
+class KeyStanding(Enum):
+    """Whether a gateway has keys."""
+
+    NEVER = "never"  # there is none, and none was ever made
+    ACTIVE = "active"  # there is at least one
+    REVOKED = "revoked"  # there was one, and every one was revoked
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +64,13 @@ def new_secret() -> str:
 def digest_of(secret: str) -> str:
     """What is kept of a secret. It is random and long, so a plain SHA-256 cannot be guessed."""
     return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def check_bootstrap_secret(secret: str) -> None:
+    """Refuse a secret that somebody could guess from its digest, or that no client could send.
+
+    Raises:
+        ValueError: says what it must look like, without repeating it.
+    """
+    if not BOOTSTRAP_SECRET.fullmatch(secret) or len(set(secret)) < MIN_DIFFERENT:
+        raise ValueError(BOOTSTRAP_SHAPE)

@@ -11,11 +11,12 @@ from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_valid
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from reelgate.errors import InvalidRequest
+from reelgate.hosts import is_loopback, is_origin, normal_origin, split_host
+from reelgate.keys import check_bootstrap_secret
 from reelgate.netguard import check_url
 from reelgate.whsec import decode_secrets
 
 WEBHOOK_EVENTS = frozenset({"video.completed", "video.failed", "video.in_progress"})
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class Settings(BaseSettings):
@@ -89,10 +90,27 @@ class Settings(BaseSettings):
     )
     allow_open: bool = Field(
         default=False,
-        description="Listen on an address other than loopback although no API key exists.",
+        description="Let everybody in without an API key while there is none: from other machines, "
+        "through a proxy, by any host name, and after the last key was revoked. Pages of other "
+        "origins still need REELGATE_CORS_ORIGINS.",
+    )
+    allowed_hosts: str = Field(
+        "",
+        description="Host names, separated by commas, by which a gateway without API keys may be "
+        "called, beside `localhost`, its own address and REELGATE_PUBLIC_URL's. `*`: any. Empty: "
+        "no others, or any with REELGATE_ALLOW_OPEN.",
     )
     cors_origins: str = Field(
-        "*", description="Origins that browsers may call from, separated by commas."
+        "*",
+        description="Origins whose pages may call from a browser, separated by commas. `*`: every "
+        "page may read; without API keys only pages of an origin that is named beside it may make, "
+        "change or list videos.",
+    )
+    bootstrap_key: SecretStr = Field(
+        SecretStr(""),
+        description="A first API key for where none can be made by hand: `rg_` and at least 32 "
+        "random characters. It is kept as a digest when the gateway starts; a new value takes the "
+        "old one's place. Empty: none.",
     )
     max_body_bytes: int = Field(1_000_000, ge=1000, description="The largest JSON body taken.")
     max_upload_bytes: int = Field(
@@ -271,6 +289,32 @@ class Settings(BaseSettings):
             raise ValueError(message)
         return value.rstrip("/")
 
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _are_hosts(cls, value: str) -> str:
+        for host in split(value):
+            if host != "*" and split_host(host) is None:
+                message = f"{host!r} is not a host name: write it like videos.example, without http"
+                raise ValueError(message)
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, value: str) -> str:
+        for origin in split(value):
+            if origin not in {"*", "null"} and not is_origin(origin):
+                message = f"{origin!r} is not an origin: write it like https://page.example"
+                raise ValueError(message)
+        return value
+
+    @field_validator("bootstrap_key")
+    @classmethod
+    def _is_bootstrap_key(cls, value: SecretStr) -> SecretStr:
+        secret = value.get_secret_value().strip()
+        if secret:
+            check_bootstrap_secret(secret)
+        return SecretStr(secret)
+
     @field_validator("webhook_url")
     @classmethod
     def _is_endpoint(cls, value: str, info: ValidationInfo) -> str:
@@ -323,7 +367,7 @@ class Settings(BaseSettings):
     @property
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the gateway."""
-        return self.host in LOOPBACK
+        return is_loopback(self.host)
 
     @property
     def database(self) -> str:
@@ -353,8 +397,8 @@ class Settings(BaseSettings):
 
     @property
     def origins(self) -> list[str]:
-        """The CORS origins as a list."""
-        return split(self.cors_origins)
+        """The CORS origins as a list, as browsers write them."""
+        return [normal_origin(origin) for origin in split(self.cors_origins)]
 
 
 def split(listed: str) -> list[str]:

@@ -7,6 +7,7 @@ from pydantic import SecretStr
 
 from reelgate.cli.banner import banner
 from reelgate.cli.listening import Access, may_listen
+from reelgate.keys import KeyStanding
 from reelgate.settings import Settings
 
 URL = "http://127.0.0.1:8000"
@@ -34,8 +35,13 @@ def test_without_keys_a_gateway_listens_on_loopback_only(
     assert may_listen(asked, has_keys=has_keys) is access
 
 
-def said(asked: Settings, access: Access = Access.GUARDED, left_s: float | None = None) -> str:
-    return "\n".join(line for line, _ in banner(asked, URL, access, left_s))
+def said(
+    asked: Settings,
+    access: Access = Access.GUARDED,
+    left_s: float | None = None,
+    keys: KeyStanding = KeyStanding.NEVER,
+) -> str:
+    return "\n".join(line for line, _ in banner(asked, URL, access, keys, left_s))
 
 
 def test_the_banner_of_a_sandbox_says_so() -> None:
@@ -64,3 +70,15 @@ def test_the_banner_says_how_long_the_token_lives(left_s: float | None, words: s
 def test_an_open_gateway_warns() -> None:
     assert "can spend your credits" in said(settings(), Access.OPEN)
     assert "can spend your credits" not in said(settings(), Access.GUARDED)
+
+
+def test_the_banner_s_curl_brings_a_key_where_there_are_keys() -> None:
+    placeholder = "-H 'Authorization: Bearer rg_...'"
+    assert placeholder not in said(settings())
+    assert placeholder in said(settings(), keys=KeyStanding.ACTIVE)
+    closed = said(settings(), keys=KeyStanding.REVOKED)
+    assert placeholder in closed
+    assert "CLOSED" in closed
+    opened = said(settings(allow_open=True), keys=KeyStanding.REVOKED)
+    assert "CLOSED" not in opened
+    assert placeholder not in opened

@@ -99,10 +99,11 @@ async def test_a_browser_may_call_from_any_page(idle: Gateway) -> None:
 
 @pytest.mark.parametrize("body", [{}, {"prompt": "[[402]]"}])
 async def test_a_browser_may_read_errors_and_our_headers(
-    idle: Gateway, body: dict[str, str]
+    tmp_path: Path, sandbox_url: str, body: dict[str, str]
 ) -> None:
     origin = {"Origin": "https://page.example"}
-    reply = await idle.call("POST", GENERATIONS, json=body, headers=origin)
+    async with a_gateway(tmp_path, sandbox_url, cors_origins="*,https://page.example") as gateway:
+        reply = await gateway.call("POST", GENERATIONS, json=body, headers=origin)
     assert reply.status in {402, 422}
     assert reply.headers["Access-Control-Allow-Origin"] == "*"
     exposed = set(reply.headers["Access-Control-Expose-Headers"].split(", "))

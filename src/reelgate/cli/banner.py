@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reelgate.cli.listening import Access
+from reelgate.keys import KeyStanding
 from reelgate.settings import Settings
 
 WARN_BEFORE_S = 30 * 60.0
@@ -20,6 +21,11 @@ EXPIRED = (
     "The imagine.art token has EXPIRED: every video will fail. Put a new one in IMAGINE_TOKEN "
     "and start again."
 )
+CLOSED = (
+    "CLOSED: every API key was revoked, so nobody may call. Make one with `reelgate keys create "
+    "NAME`, or set REELGATE_ALLOW_OPEN=true."
+)
+WITH_KEY = "-H 'Authorization: Bearer rg_...' "
 EXAMPLE = (
     "-H 'Content-Type: application/json' "
     '-d \'{"prompt": "cat eating hotdogs in a park", "duration": 5, "resolution": "720p"}\''
@@ -30,7 +36,11 @@ Line = tuple[str, str]
 
 
 def banner(
-    settings: Settings, url: str, access: Access, token_left_s: float | None
+    settings: Settings,
+    url: str,
+    access: Access,
+    keys: KeyStanding,
+    token_left_s: float | None,
 ) -> Iterator[Line]:
     """The lines to show; `token_left_s` is None when the token does not tell when it dies."""
     yield f"Reelgate listens on {url}", "bold green"
@@ -44,8 +54,13 @@ def banner(
         yield token_line(token_left_s)
     if access is Access.OPEN:
         yield "OPEN: anybody who reaches this address can spend your credits.", "bold yellow"
+    closed = keys is KeyStanding.REVOKED and not settings.allow_open
+    if closed:
+        yield CLOSED, "bold yellow"
+    # `rg_...` stands for a key: its secret is shown once, when it is made, and kept nowhere.
+    example = WITH_KEY + EXAMPLE if closed or keys is KeyStanding.ACTIVE else EXAMPLE
     yield "Try it:", ""
-    yield f"  curl -X POST {url}/v1/imagine-text-to-video/generations {EXAMPLE}", ""
+    yield f"  curl -X POST {url}/v1/imagine-text-to-video/generations {example}", ""
 
 
 def token_line(left_s: float | None) -> Line:

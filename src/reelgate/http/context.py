@@ -9,9 +9,10 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from starlette.types import Receive
 
-from reelgate.gatekeeper import Gatekeeper
+from reelgate.gatekeeper import NOBODY, Gatekeeper
 from reelgate.http.bodies import METHODS, Bodies
 from reelgate.http.connections import authenticated
+from reelgate.http.keyless import KeylessRules
 from reelgate.media.storage import Storage
 from reelgate.providers.base import Provider
 from reelgate.references import References
@@ -32,6 +33,7 @@ class Context:
     provider: Provider
     storage: Storage
     gatekeeper: Gatekeeper
+    keyless: KeylessRules
     references: References
     bodies: Bodies
     hand_over: Callable[[], Awaitable[None]]
@@ -85,6 +87,15 @@ class Visit(Request):
         """The use cases."""
         return self.ctx.service
 
+    def check_may_list(self) -> None:
+        """Refuse to show every video to a page of another origin where there are no keys.
+
+        Raises:
+            ForeignOrigin: such a page asks.
+        """
+        if self.owner == NOBODY:
+            self.ctx.keyless.check_listing(self.scope)
+
 
 class Guarded(APIRoute):
     """A route that lets the caller in before it reads anything else of the request.
@@ -99,6 +110,7 @@ class Guarded(APIRoute):
 
         Raises:
             InvalidApiKey: nobody knows the key.
+            KeylessRefused: there are no keys, and this is not a program of this machine.
             RateLimited: it has called too often.
             RequestTooLarge, UnsupportedMedia, RequestTimeout, Overloaded: the body is refused.
         """
@@ -106,7 +118,7 @@ class Guarded(APIRoute):
 
         async def let_in(request: Request) -> Response:
             ctx = context_of(request)
-            owner = await ctx.gatekeeper.identify(request.headers.get("authorization"))
+            owner = await owner_of(request, ctx)
             authenticated(request.scope)
             if request.method not in METHODS:
                 return await handle(Visit(request, request.receive, ctx, owner))
@@ -115,3 +127,17 @@ class Guarded(APIRoute):
                 return await handle(Visit(request, receive, ctx, owner))
 
         return let_in
+
+
+async def owner_of(request: Request, ctx: Context) -> str:
+    """Who calls, from the head of the request alone; nobody where all of this machine may call.
+
+    Raises:
+        InvalidApiKey: nobody knows the key.
+        KeylessRefused: there are no keys, and this is not a program of this machine.
+        RateLimited: it has called too often.
+    """
+    owner = await ctx.gatekeeper.identify(request.headers.get("authorization"))
+    if owner == NOBODY:
+        ctx.keyless.check(request.scope)
+    return owner

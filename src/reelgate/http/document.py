@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from fastapi.encoders import jsonable_encoder
+from fastapi.security import HTTPBearer
 from pydantic import BaseModel
 
 from reelgate.http.problems import MEDIA_TYPE
@@ -63,6 +65,24 @@ CREATE_BODY: Document = {
 """A body that the routes read themselves: either kind may hold the same fields."""
 
 
+API_KEY = HTTPBearer(
+    scheme_name="ApiKey",
+    bearerFormat="rg_...",
+    description="Made with `reelgate keys create NAME`. A gateway without keys needs none.",
+    auto_error=False,
+)
+"""What `/docs` shows behind its button "Authorize"."""
+KEY_OR_NONE: list[dict[str, list[str]]] = [{API_KEY.scheme_name: []}, {}]
+"""A key where there are keys; `{}` stands for none (OpenAPI 3.1, Security Requirement)."""
+KEYLESS = frozenset({"Gateway"})
+"""The sections that never ask for a key."""
+DENIED = {
+    "401": "The API key is missing or wrong.",
+    "403": "Without a key: from a page of another origin, by an unknown host name, or through a "
+    "proxy. Or the upstream's moderation refused the prompt.",
+}
+
+
 def body_of(shape: type[BaseModel]) -> Document:
     """A JSON body of this shape, for a route that reads it itself."""
     schema = {"$ref": REF.format(model=shape.__name__)}
@@ -70,16 +90,32 @@ def body_of(shape: type[BaseModel]) -> Document:
 
 
 def completed(document: Document) -> Document:
-    """The document with every error in its one shape."""
-    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    """The document with every error in its one shape, and who may call what."""
+    components = document.setdefault("components", {})
+    components["securitySchemes"] = {
+        API_KEY.scheme_name: jsonable_encoder(API_KEY.model, by_alias=True, exclude_none=True)
+    }
+    schemas = components.setdefault("schemas", {})
     for name in FASTAPIS_OWN:
         schemas.pop(name, None)
     for shape in (VideoCreate, GenerationRequest, RemixRequest, ErrorAnswer):
         add_schema(schemas, shape.model_json_schema(ref_template=REF))
     for path in document.get("paths", {}).values():
         for method in METHODS & path.keys():
+            guard(path[method])
             complete(path[method]["responses"])
     return document
+
+
+def guard(operation: Document) -> None:
+    """Tell that an operation asks for a key, where there are keys.
+
+    FastAPI derives the same from a dependency on each route, which would cost every request time.
+    """
+    if KEYLESS.isdisjoint(operation.get("tags", ())):
+        operation["security"] = KEY_OR_NONE
+        for status, description in DENIED.items():
+            operation["responses"].setdefault(status, {"description": description})
 
 
 def add_schema(schemas: Document, schema: Document) -> None:

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from reelgate.errors import (
     MAX_SHOWN_CHARS,
     InternalError,
+    InvalidApiKey,
     InvalidRequest,
     MalformedRequest,
     MethodNotAllowed,
@@ -29,6 +30,8 @@ from reelgate.http.addresses import allowed, hint
 MEDIA_TYPE = "application/problem+json"
 MAX_SHOWN = 20
 """How many of a request's problems an answer lists."""
+CHALLENGE = 'Bearer realm="reelgate"'
+"""How to authenticate: every 401 must say so (RFC 9110, section 15.5.2; RFC 6750, section 3)."""
 
 
 def body_of(error: ReelgateError) -> dict[str, Any]:
@@ -85,6 +88,8 @@ class ProblemResponse(JSONResponse):
 def answer(error: ReelgateError, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """An error as an HTTP answer, with `Retry-After` (whole seconds) where waiting helps."""
     all_headers = dict(headers or {})
+    if isinstance(error, InvalidApiKey):
+        all_headers["WWW-Authenticate"] = CHALLENGE
     if error.retry_after_s is not None:
         all_headers["Retry-After"] = str(math.ceil(error.retry_after_s))
     return ProblemResponse(body_of(error), status_code=error.status, headers=all_headers)

@@ -73,6 +73,7 @@ async def list_videos(
     model: Annotated[str | None, Query(description="Only those of this model.")] = None,
 ) -> Response:
     """One page, and whether more follows."""
+    visit.check_may_list()
     check_once(name for name, _ in visit.query_params.multi_items())
     states = tuple(state for state, shown in STATUS.items() if shown is status)
     named = visit.service.catalog.aliases().get(model, model) if model else model

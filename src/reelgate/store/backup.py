@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 
 from reelgate.errors import StorageFailed
+from reelgate.private_files import private_file
 
 
 def backup(database_url: str, target: Path) -> None:
@@ -20,6 +21,8 @@ def backup(database_url: str, target: Path) -> None:
     source = sqlite_file(database_url)
     partial = target.with_name(f"{target.name}.part")
     try:
+        partial.unlink(missing_ok=True)
+        private_file(partial)
         with (
             closing(sqlite3.connect(f"{source.as_uri()}?mode=ro", uri=True)) as live,
             closing(sqlite3.connect(partial)) as copy,

@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +15,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 
 from reelgate.errors import DatabaseAway
+from reelgate.private_files import private_file, private_folder
 from reelgate.store.failures import is_broken_line, translated
 from reelgate.store.group_commit import GroupCommit, Work, run_all
 from reelgate.store.lock import identity_of
@@ -41,7 +43,9 @@ class SqliteDatabase:
 
     def __init__(self, path: Path, *, readers: int = SQLITE_READERS) -> None:
         """`readers`: threads that read."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(path.parent)
+        with suppress(OSError):  # SQLite tells it better, as soon as it is asked for something.
+            private_file(path)  # SQLite gives the files beside it the same rights.
         self.path = path
         self.outage = Outage()
         self._files = OpenFiles(path)

@@ -10,12 +10,18 @@ from reelgate.cli.database import in_database
 from reelgate.cli.exits import CliError, ExitCode
 from reelgate.cli.registry import command_app
 from reelgate.clock import SystemClock
-from reelgate.keys import Allowance, ApiKey, digest_of, new_key_id, new_secret
+from reelgate.keys import Allowance, ApiKey, KeyStanding, digest_of, new_key_id, new_secret
 from reelgate.store.api_keys import ApiKeys
 
 T = TypeVar("T")
 
 app = command_app()
+
+WITHOUT_KEYS = {
+    KeyStanding.NEVER: "There are no keys: the gateway is open to this machine.",
+    KeyStanding.REVOKED: "Every key is revoked, so nobody may call the gateway: make a key with "
+    "`reelgate keys create NAME`, or set REELGATE_ALLOW_OPEN=true to let everybody in.",
+}
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -52,24 +58,36 @@ def create(
 @app.command("list")
 def list_keys(*, as_json: AsJson = False) -> None:
     """List the keys, without their secrets."""
-    found = with_keys(lambda kept: kept.by_digest())
-    rows = [as_dict(key) for key in found.values()]
+    known = with_keys(lambda kept: kept.known())
+    rows = [as_dict(key) for key in known.by_digest.values()]
     if as_json:
         put_json({"data": rows})
         return
     for row in rows:
         put("\t".join("-" if value is None else str(value) for value in row.values()))
     if not rows:
-        say("There are no keys: the gateway is open to this machine.")
+        say(WITHOUT_KEYS[known.standing])
 
 
 @app.command()
 def revoke(key_id: Annotated[str, typer.Argument(help="The key's id: `key_...`.")]) -> None:
     """Forget a key; running gateways do so within seconds. Its videos stay."""
-    if not with_keys(lambda kept: kept.revoke(key_id)):
+    left = with_keys(lambda kept: revoked(kept, key_id))
+    say(f"Key {key_id} is revoked.")
+    if left is not KeyStanding.ACTIVE:
+        say(WITHOUT_KEYS[KeyStanding.REVOKED])
+
+
+async def revoked(kept: ApiKeys, key_id: str) -> KeyStanding:
+    """Revoke a key; how the gateway stands without it.
+
+    Raises:
+        CliError: there is no such key.
+    """
+    if not await kept.revoke(key_id):
         message = f"there is no key {key_id!r}: `reelgate keys list` shows those there are"
         raise CliError(message, ExitCode.USAGE)
-    say(f"Key {key_id} is revoked.")
+    return (await kept.known()).standing
 
 
 def as_dict(key: ApiKey) -> dict[str, str | int | float | None]:
@@ -93,6 +111,6 @@ def with_keys(work: Callable[[ApiKeys], Awaitable[T]]) -> T:
     return in_database(lambda database: work(ApiKeys(database)))
 
 
-async def has_any(kept: ApiKeys) -> bool:
-    """Whether at least one key is kept."""
-    return bool(await kept.by_digest())
+async def standing(kept: ApiKeys) -> KeyStanding:
+    """Whether there are keys, or were."""
+    return (await kept.known()).standing

@@ -10,7 +10,7 @@ import typer
 
 from reelgate import server
 from reelgate.cli.banner import banner
-from reelgate.cli.commands.keys import has_any, with_keys
+from reelgate.cli.commands.keys import standing, with_keys
 from reelgate.cli.config import load_settings
 from reelgate.cli.console import say
 from reelgate.cli.exits import CliError, in_one_line
@@ -18,6 +18,7 @@ from reelgate.cli.listening import Access, cannot_listen, may_listen, not_open
 from reelgate.cli.reach import check_account
 from reelgate.cli.registry import command_app
 from reelgate.clock import SystemClock
+from reelgate.keys import KeyStanding
 from reelgate.log import configure_log
 from reelgate.providers.imagine.credentials import TokenCredentials
 from reelgate.settings import Settings
@@ -47,9 +48,8 @@ def serve(
     and PORT say where to listen.
     """
     settings = load_settings(host=host, port=port)
-    # Who else can reach the gateway matters only beyond this machine.
-    has_keys = not settings.is_loopback and with_keys(has_any)
-    access = may_listen(settings, has_keys=has_keys)
+    keys = KeyStanding.ACTIVE if settings.bootstrap_key else with_keys(standing)
+    access = may_listen(settings, has_keys=keys is KeyStanding.ACTIVE)
     if access is Access.FORBIDDEN:
         raise not_open(settings.host)
     check_account(settings)
@@ -58,7 +58,7 @@ def serve(
     url = server.url_of(listener)
 
     def ready() -> None:
-        for line, style in banner(settings, url, access, token_left_s(settings)):
+        for line, style in banner(settings, url, access, keys, token_left_s(settings)):
             say(line, style)
 
     run_server(lambda begun: server.serve(settings, listener, begun), ready)

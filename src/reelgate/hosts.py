@@ -1,0 +1,82 @@
+"""Host names and origins, as requests and settings write them."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv6Address, ip_address
+from urllib.parse import urlsplit
+
+HOST = re.compile(
+    r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_.])?))"
+    r"(?::(?P<port>[0-9]{1,5}))?"
+)
+"""`uri-host [":" port]` (RFC 9110, section 7.2): an IPv6 address stands in brackets."""
+DEFAULT_PORTS = {"http": 80, "https": 443}
+LOCALHOST = "localhost"
+
+
+def split_host(value: str) -> tuple[str, int | None] | None:
+    """The name, in its normal form, and the port of a `Host` header; None if it is none."""
+    found = HOST.fullmatch(value)
+    if found is None:
+        return None
+    port = int(found["port"]) if found["port"] else None
+    name = normal_name(found["v6"] or found["name"])
+    if found["v6"] and not is_address(name):
+        return None
+    return name, port
+
+
+def normal_name(name: str) -> str:
+    """A host name or an address in the one form in which it is compared."""
+    bare = name.strip("[]").lower().removesuffix(".")
+    try:
+        address = ip_address(bare)
+    except ValueError:
+        return bare
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return str(mapped or address)
+
+
+def is_address(name: str) -> bool:
+    """Whether a normal name is an IP address."""
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what listens on a host."""
+    name = normal_name(host)
+    return ip_address(name).is_loopback if is_address(name) else name == LOCALHOST
+
+
+def names_loopback(name: str) -> bool:
+    """Whether a normal name can lead to this machine only, whatever a name server says (RFC 6761).
+
+    That is what DNS rebinding cannot forge: names that end in `.localhost` are never looked up.
+    """
+    return is_loopback(name) or name.endswith(f".{LOCALHOST}")
+
+
+def is_origin(value: str) -> bool:
+    """Whether a value is `scheme://host[:port]` (RFC 6454), as browsers send it or nearly so."""
+    scheme, separator, host = value.removesuffix("/").partition("://")
+    return bool(separator) and scheme.replace("-", "").isalnum() and split_host(host) is not None
+
+
+def normal_origin(value: str) -> str:
+    """An origin as browsers write it: lower case, no default port, no slash at the end."""
+    if not is_origin(value):
+        return value
+    scheme, _, host = value.lower().removesuffix("/").partition("://")
+    default = f":{DEFAULT_PORTS.get(scheme, '')}"
+    return f"{scheme}://{host.removesuffix(default)}"
+
+
+def origin_of(url: str) -> str:
+    """The origin of an address."""
+    parts = urlsplit(url)
+    return normal_origin(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}")

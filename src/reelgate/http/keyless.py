@@ -1,0 +1,193 @@
+"""What a request without an API key may do: a gateway without keys trusts its machine, not the web.
+
+A browser on this machine reaches a loopback gateway on behalf of any page that it shows. Three
+things tell such a request from a program's own:
+
+- `Origin` and `Sec-Fetch-Site`, which browsers set and pages cannot forge. A form needs no
+  preflight, so that CORS alone keeps nobody from making a video.
+- `Host`, which names another site where that site's name was made to lead here (DNS rebinding).
+- `Forwarded`, `X-Forwarded-*` and the like: a proxy on this machine brings callers from elsewhere.
+
+The order of the checks of `Origin` and `Sec-Fetch-Site` follows Go's `CrossOriginProtection`
+(https://pkg.go.dev/net/http#CrossOriginProtection).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.datastructures import Headers
+from starlette.types import Scope
+
+from reelgate.errors import CameThroughProxy, ForeignOrigin, UnknownHost
+from reelgate.hosts import names_loopback, normal_name, normal_origin, origin_of, split_host
+from reelgate.settings import Settings, split
+
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
+AT_HOME = frozenset({"same-origin", "none"})
+"""`Sec-Fetch-Site` of a page's own server, and of what a person typed."""
+NULL = "null"
+"""The origin of a page that has none: a file, a sandboxed frame. Any site can make one."""
+ANY = "*"
+FORWARDED = frozenset(
+    {
+        "cf-connecting-ip",
+        "client-ip",
+        "fly-client-ip",
+        "forwarded",
+        "true-client-ip",
+        "via",
+        "x-client-ip",
+        "x-cluster-client-ip",
+        "x-original-forwarded-for",
+        "x-original-host",
+        "x-real-ip",
+    }
+)
+FORWARDED_PREFIX = "x-forwarded-"
+MAX_SHOWN_CHARS = 100
+OR_A_KEY = "or make an API key with `reelgate keys create NAME`"
+
+
+@dataclass(frozen=True, slots=True)
+class KeylessRules:
+    """Decides which requests without an API key are answered."""
+
+    hosts: frozenset[str]
+    """Names by which the gateway may be called, beside loopback's own."""
+    any_host: bool
+    origins: frozenset[str]
+    """Origins whose pages may do everything, as browsers write them."""
+    own_origin: str
+    """The origin of the public address; empty where none is set."""
+    open_to_all: bool
+    """The operator lets everybody in: callers behind proxies, too."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> KeylessRules:
+        """The rules that the settings ask for."""
+        named = split(settings.allowed_hosts)
+        own = origin_of(settings.public_url) if settings.public_url else ""
+        public = split_host(own.partition("://")[2])
+        return cls(
+            hosts=frozenset(
+                [
+                    normal_name(settings.host),
+                    *([public[0]] if public else []),
+                    *(found[0] for found in map(split_host, named) if found),
+                ]
+            ),
+            any_host=ANY in named or (settings.allow_open and not named),
+            origins=frozenset(settings.origins) - {ANY, NULL},
+            own_origin=own,
+            open_to_all=settings.allow_open,
+        )
+
+    def check(self, scope: Scope) -> None:
+        """Refuse what no program of this machine sends.
+
+        Raises:
+            CameThroughProxy: it may come from another machine.
+            UnknownHost: it was meant for another host.
+            ForeignOrigin: it would change something, and a page of another origin sent it.
+        """
+        headers = Headers(scope=scope)
+        if not self.open_to_all:
+            check_not_proxied(headers)
+        self._check_host(scope, headers)
+        if scope["method"] not in READING:
+            self._check_origin(scope, headers, "make or change videos")
+
+    def check_listing(self, scope: Scope) -> None:
+        """Refuse to show a page of another origin every video and prompt.
+
+        It may read one whose id it knows, as CORS allows: ids cannot be guessed.
+
+        Raises:
+            ForeignOrigin: a script of such a page asks.
+        """
+        headers = Headers(scope=scope)
+        # Without this header no script can read the answer, whatever else the browser says.
+        if "origin" in headers:
+            self._check_origin(scope, headers, "list videos")
+
+    def _check_host(self, scope: Scope, headers: Headers) -> None:
+        if self.any_host:
+            return
+        told = headers.getlist("host")
+        if not told and scope["http_version"] == "1.0":
+            return  # Older than the header; no browser sends it.
+        found = split_host(told[0]) if len(told) == 1 else None
+        if found is None or not self._is_own(scope, found[0]):
+            shown = shortened(", ".join(told))
+            message = (
+                f"without an API key this gateway may not be called by the host name {shown!r}: "
+                f"name it in REELGATE_ALLOWED_HOSTS, {OR_A_KEY}"
+            )
+            raise UnknownHost(message)
+
+    def _is_own(self, scope: Scope, name: str) -> bool:
+        if names_loopback(name) or name in self.hosts:
+            return True
+        server = scope.get("server")
+        return server is not None and name == normal_name(server[0])
+
+    def _check_origin(self, scope: Scope, headers: Headers, what: str) -> None:
+        page = self._foreign_page(scope, headers)
+        if page is None:
+            return
+        if not page or page == NULL:
+            named = "and its page has none to name: serve it over http and name that"
+        else:
+            named = f"name it: REELGATE_CORS_ORIGINS=*,{page}"
+        message = (
+            f"a page of another origin ({page or 'not told'}) may not {what} here without an API "
+            f"key; {named}, {OR_A_KEY}"
+        )
+        raise ForeignOrigin(message)
+
+    def _foreign_page(self, scope: Scope, headers: Headers) -> str | None:
+        """The origin of a page that is neither ours nor named; empty where it is not told.
+
+        None for programs, our own pages and those of named origins.
+        """
+        origins = [shortened(normal_origin(each)) for each in headers.getlist("origin")]
+        site = headers.get("sec-fetch-site")
+        if origins and self.origins.issuperset(origins):
+            return None
+        if site is not None and site not in AT_HOME:
+            return origins[0] if origins else ""
+        ours = self._own_origins(scope, headers)
+        foreign = [origin for origin in origins if origin not in ours]
+        # A proxy that the operator allows may have changed the Host that Origin is compared with.
+        if not foreign or (self.open_to_all and site == "same-origin"):
+            return None
+        return foreign[0]
+
+    def _own_origins(self, scope: Scope, headers: Headers) -> set[str]:
+        """How our own pages call their origin: as the request calls this host."""
+        host = headers.get("host", "")
+        # Where proxies are allowed, one of them may speak TLS for us.
+        schemes = {"http", "https"} if self.open_to_all else {scope["scheme"]}
+        return {normal_origin(f"{scheme}://{host}") for scheme in schemes} | {self.own_origin}
+
+
+def check_not_proxied(headers: Headers) -> None:
+    """Refuse a request that names whom it was forwarded for.
+
+    Raises:
+        CameThroughProxy: names the header.
+    """
+    for name in headers:
+        if name in FORWARDED or name.startswith(FORWARDED_PREFIX):
+            message = (
+                f"the request came through a proxy ({shortened(name)}), so that it may come from "
+                f"anywhere: set REELGATE_ALLOW_OPEN=true if everybody who reaches the proxy may "
+                f"spend your credits, {OR_A_KEY}"
+            )
+            raise CameThroughProxy(message)
+
+
+def shortened(text: str) -> str:
+    """As much of what a caller sent as an error repeats."""
+    return text if len(text) <= MAX_SHOWN_CHARS else f"{text[:MAX_SHOWN_CHARS]}..."

@@ -1,0 +1,77 @@
+"""Folders and files that only their owner may read, because prompts stand in them."""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+import structlog
+
+from reelgate.errors import StorageFailed
+
+log = structlog.get_logger()
+
+FOLDER_MODE = 0o700
+FILE_MODE = 0o600
+OTHERS = stat.S_IRWXG | stat.S_IRWXO
+HAS_MODES = os.name == "posix"
+
+
+def private_folder(folder: Path, called: str = "the folder") -> None:
+    """Make a folder for its owner alone, if it is missing; one that exists stays as it is.
+
+    `called` is what an error calls it.
+
+    Raises:
+        StorageFailed: it cannot be made, or not be written; says whose it is and what to do.
+    """
+    try:
+        folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"{called} {folder} cannot be made: {error.strerror or error}"
+        raise StorageFailed(message) from error
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        raise StorageFailed(not_ours(called, folder, folder.stat()))
+
+
+def private_file(path: Path) -> None:
+    """Make an empty file for its owner alone, if it is missing; one that exists stays as it is.
+
+    One that exists is not even opened: to close it again would let go of every lock that SQLite
+    holds on it in this process (fcntl(2)).
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, FILE_MODE))
+
+
+def not_ours(called: str, folder: Path, found: os.stat_result) -> str:
+    """Why a folder cannot be used, as a volume that was mounted root-owned cannot."""
+    if not HAS_MODES:
+        return f"{called} {folder} cannot be written"
+    user = os.geteuid()
+    return (
+        f"{called} {folder} belongs to user {found.st_uid} (mode {found.st_mode & 0o777:o}) and "
+        f"this program runs as user {user}, which cannot write there: give it the folder "
+        f"(`chown -R {user} {folder}`), or run it as user {found.st_uid} (`docker run --user "
+        f"{found.st_uid}`; RAILWAY_RUN_UID={found.st_uid} on Railway)"
+    )
+
+
+def warn_if_exposed(path: Path) -> None:
+    """Log that other users of this machine may read what is kept, where somebody else made it."""
+    if not HAS_MODES or not path.exists():
+        return
+    mode = path.stat().st_mode
+    if mode & (stat.S_IRGRP | stat.S_IROTH):
+        private = FOLDER_MODE if path.is_dir() else FILE_MODE
+        log.warning(
+            "readable_by_others",
+            path=str(path),
+            mode=f"{mode & 0o777:o}",
+            remedy=f"chmod {private:o} {path}",
+        )
