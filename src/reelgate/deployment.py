@@ -143,7 +143,7 @@ def make_folder(settings: Settings) -> None:
     Raises:
         StorageFailed: it cannot be made, or not be written.
     """
-    private_folder(settings.data_dir, "the data folder (REELGATE_DATA_DIR)")
+    private_folder(settings.data_dir, f"the data folder {settings.data_dir} (REELGATE_DATA_DIR)")
 
 
 def check_upstream_is_shared(settings: Settings) -> None:

@@ -19,7 +19,7 @@ OTHERS = stat.S_IRWXG | stat.S_IRWXO
 HAS_MODES = os.name == "posix"
 
 
-def private_folder(folder: Path, called: str = "the folder") -> None:
+def private_folder(folder: Path, called: str) -> None:
     """Make a folder for its owner alone, if it is missing; one that exists stays as it is.
 
     `called` is what an error calls it.
@@ -30,7 +30,7 @@ def private_folder(folder: Path, called: str = "the folder") -> None:
     try:
         folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
     except OSError as error:
-        message = f"{called} {folder} cannot be made: {error.strerror or error}"
+        message = f"{called} cannot be made: {error.strerror or error}"
         raise StorageFailed(message) from error
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         raise StorageFailed(not_ours(called, folder, folder.stat()))
@@ -52,10 +52,10 @@ def private_file(path: Path) -> None:
 def not_ours(called: str, folder: Path, found: os.stat_result) -> str:
     """Why a folder cannot be used, as a volume that was mounted root-owned cannot."""
     if not HAS_MODES:
-        return f"{called} {folder} cannot be written"
+        return f"{called} cannot be written"
     user = os.geteuid()
     return (
-        f"{called} {folder} belongs to user {found.st_uid} (mode {found.st_mode & 0o777:o}) and "
+        f"{called} belongs to user {found.st_uid} (mode {found.st_mode & 0o777:o}) and "
         f"this program runs as user {user}, which cannot write there: give it the folder "
         f"(`chown -R {user} {folder}`), or run it as user {found.st_uid} (`docker run --user "
         f"{found.st_uid}`; RAILWAY_RUN_UID={found.st_uid} on Railway)"

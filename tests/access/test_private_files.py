@@ -74,7 +74,7 @@ def test_a_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
     with pytest.raises(StorageFailed, match="file/data cannot be made: Not a directory"):
-        private_folder(file / "data")
+        private_folder(file / "data", f"the folder {file}/data")
 
 
 def test_a_volume_that_belongs_to_another_user_says_what_to_do() -> None:

@@ -125,8 +125,4 @@ def open_file(path: str | None) -> SqliteDatabase:
     if not path or path == ":memory:":
         message = "REELGATE_DATABASE_URL names no file: write sqlite:////folder/reelgate.sqlite"
         raise StorageFailed(message)
-    try:
-        return SqliteDatabase(Path(path))
-    except OSError as error:
-        message = f"the folder of the database {path} cannot be made: {error.strerror}"
-        raise StorageFailed(message) from error
+    return SqliteDatabase(Path(path))

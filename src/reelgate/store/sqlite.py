@@ -43,7 +43,7 @@ class SqliteDatabase:
 
     def __init__(self, path: Path, *, readers: int = SQLITE_READERS) -> None:
         """`readers`: threads that read."""
-        private_folder(path.parent)
+        private_folder(path.parent, f"the folder of the database {path}")
         with suppress(OSError):  # SQLite tells it better, as soon as it is asked for something.
             private_file(path)  # SQLite gives the files beside it the same rights.
         self.path = path
