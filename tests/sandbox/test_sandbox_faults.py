@@ -104,6 +104,31 @@ async def slow_bytes(caller: Caller) -> None:
         assert 0 < len(first) < int(response.headers["Content-Length"])
 
 
+async def compressed(caller: Caller) -> None:
+    job_id = await caller.ready(await caller.submit("a [[gzip]]"))
+    async with caller.session.get(f"{caller.url}/processed/{job_id}") as response:
+        body = await response.read()
+        assert response.headers["Content-Encoding"] == "gzip"
+        assert body[4:8] == b"ftyp"
+        assert len(body) != int(response.headers["Content-Length"])
+
+
+async def octet_stream(caller: Caller) -> None:
+    job_id = await caller.ready(await caller.submit("a [[octet-stream]]"))
+    async with caller.session.get(f"{caller.url}/processed/{job_id}") as response:
+        assert response.content_type == "application/octet-stream"
+        assert (await response.read())[4:8] == b"ftyp"
+
+
+async def redirect(caller: Caller) -> None:
+    job_id = await caller.ready(await caller.submit("a [[download-redirect]]"))
+    url = f"{caller.url}/processed/{job_id}"
+    async with caller.session.get(url, allow_redirects=False) as response:
+        assert response.status == 302
+        assert "://localhost:" in response.headers["Location"]
+    assert (await caller.fetch(job_id))[4:8] == b"ftyp"
+
+
 async def no_id(caller: Caller) -> None:
     answer = json.loads((await submit_raw(caller, "a [[no-id]]"))[2])
     assert set(answer) == {"batchId", "cost", "status"}
@@ -200,6 +225,9 @@ CHECKS: dict[str, Check] = {
     "cut-off": cut_off,
     "late": late,
     "slow-bytes": slow_bytes,
+    "gzip": compressed,
+    "octet-stream": octet_stream,
+    "redirect": redirect,
     "no-id": no_id,
     "no-batch": no_batch,
     "array": array,
@@ -236,6 +264,35 @@ async def test_a_download_can_end_in_the_middle_while_heads_stay_honest() -> Non
         with pytest.raises(aiohttp.ClientPayloadError):
             await caller.fetch(job_id)
         assert (await caller.fetch(job_id))[4:8] == b"ftyp"
+
+
+async def test_head_and_download_of_a_finished_video_are_struck_apart() -> None:
+    async with calling() as caller:
+        job_id = await caller.submit("a [[head-405]] [[download-404 times=1]]")
+
+        async def is_refused() -> bool:
+            return await caller.head(job_id) == 405
+
+        await until(is_refused)
+        async with caller.session.get(f"{caller.url}/processed/{job_id}") as response:
+            assert response.status == 404
+        assert (await caller.fetch(job_id))[4:8] == b"ftyp"
+
+
+async def test_a_fault_strikes_for_so_many_seconds_from_its_first_strike() -> None:
+    async with calling() as caller:
+        job_id = await caller.ready(await caller.submit("a [[download-503 for=0.3]]"))
+        (job,) = caller.sandbox.jobs
+        assert [str(strike) for strike in job.strikes] == ["download-503 accepted=0 for=0.3"]
+        statuses = set()
+
+        async def is_served() -> bool:
+            async with caller.session.get(f"{caller.url}/processed/{job_id}") as response:
+                statuses.add(response.status)
+                return response.status == 200
+
+        await until(is_served)
+        assert statuses == {503, 200}
 
 
 async def test_an_armed_fault_strikes_any_prompt_as_often_as_told() -> None:

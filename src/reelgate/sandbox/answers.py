@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import socket
 import struct
@@ -19,6 +20,8 @@ from reelgate.sandbox.faults import Effect, Operation, Strike
 JSON_TYPE = "application/json"
 HTML_PAGE = b"<!doctype html><html><head><title>imagine</title></head><body>Sign in</body></html>"
 SLOW_STEP_S = 0.05
+REDIRECTED = "redirected"
+"""The query of an address that a redirect named."""
 PARENT_REJECTED = "user does not have access to parent asset"
 
 HTTP_BAD_REQUEST = 400
@@ -147,10 +150,9 @@ async def send_struck(request: web.Request, strike: Strike, work: Work) -> web.S
             | Effect.FRONT
         ):
             return await send(request, _replacement(strike, work))
-        case Effect.RESET_BEFORE:
-            return _reset(request)
-        case Effect.RESET_AFTER:
-            work()
+        case Effect.RESET_BEFORE | Effect.RESET_AFTER:
+            if strike.fault.effect is Effect.RESET_AFTER:
+                work()
             return _reset(request)
         case Effect.CUT_OFF:
             return await _cut_off(request, work())
@@ -160,6 +162,8 @@ async def send_struck(request: web.Request, strike: Strike, work: Work) -> web.S
             return await send(request, answer)
         case Effect.SLOW_BYTES:
             return await _trickle(request, work(), strike.number("rate") or 1)
+        case Effect.GZIP | Effect.OCTET_STREAM | Effect.REDIRECT:
+            return await send(request, _served_oddly(request, strike, work))
         case (
             Effect.NEVER
             | Effect.FAIL
@@ -262,6 +266,20 @@ async def _trickle(request: web.Request, answer: Answer, rate_bytes_s: float) ->
         await response.write(body[start : start + step])
         await asyncio.sleep(SLOW_STEP_S)
     return response
+
+
+def _served_oddly(request: web.Request, strike: Strike, work: Work) -> Answer:
+    """Return a finished video in a way that a reader must be ready for."""
+    if strike.fault.effect is Effect.REDIRECT:
+        # This machine under another name, where no redirect strikes again.
+        host = "127.0.0.1" if request.url.host == "localhost" else "localhost"
+        inside = request.url.with_host(host).with_query(REDIRECTED)
+        return Answer(b"", 302, headers={"Location": str(inside)})
+    answer = work()
+    if strike.fault.effect is Effect.OCTET_STREAM:
+        return replace(answer, content_type="application/octet-stream")
+    headers = {**answer.headers, "Content-Encoding": "gzip"}
+    return replace(answer, body=gzip.compress(answer.bytes(), 1), headers=headers)
 
 
 def _reset(request: web.Request) -> web.StreamResponse:

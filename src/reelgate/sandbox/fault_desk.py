@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ class FaultDesk:
         self._armed: list[Strike] = []
         self._struck: Counter[tuple[str, str]] = Counter()
         self._struck_armed: Counter[int] = Counter()
+        self._began_s: dict[object, float] = {}
 
     @property
     def armed(self) -> tuple[tuple[Strike, int], ...]:
@@ -33,6 +35,7 @@ class FaultDesk:
         """Forget all armed faults."""
         self._armed.clear()
         self._struck_armed.clear()
+        self._began_s.clear()
 
     def take(
         self,
@@ -44,9 +47,9 @@ class FaultDesk:
     ) -> Strike | None:
         """Return the fault that strikes this answer, and count it.
 
-        Armed faults come before directives. `scope` is what a directive's `times` counts for: the
-        prompt at a submit, the job's id at a look. Effects in `skip` find
-        nothing to spoil this time.
+        Armed faults come before directives. `scope` is what a directive's `times` and `for` count
+        for: the prompt at a submit, the job's id at a look. Effects in `skip` find nothing to
+        spoil this time.
         """
 
         def fits(strike: Strike) -> bool:
@@ -64,14 +67,25 @@ class FaultDesk:
     def _spend_armed(self, strike: Strike) -> bool:
         if strike.times is not None and self._struck_armed[id(strike)] >= strike.times:
             return False
+        if self._is_past(strike, id(strike)):
+            return False
         self._struck_armed[id(strike)] += 1
         return True
 
     def _spend(self, strike: Strike, scope: str) -> bool:
+        key = (scope, str(strike))
+        if self._is_past(strike, key):
+            return False
         if strike.times is None:
             return True
-        key = (scope, str(strike))
         if self._struck[key] >= strike.times:
             return False
         self._struck[key] += 1
         return True
+
+    def _is_past(self, strike: Strike, key: object) -> bool:
+        """Whether the seconds of a strike, counted from its first one, are over."""
+        if strike.for_s is None:
+            return False
+        now_s = time.monotonic()
+        return now_s - self._began_s.setdefault(key, now_s) >= strike.for_s

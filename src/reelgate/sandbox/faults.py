@@ -23,6 +23,10 @@ class Operation(StrEnum):
     """`GET /v1/assets/{id}/status`."""
     ASSET = "asset"
     """`HEAD` or `GET /processed/{id}`."""
+    HEAD = "head"
+    """`HEAD /processed/{id}` of a video that is ready."""
+    DOWNLOAD = "download"
+    """`GET /processed/{id}` of a video that is ready."""
     REFRESH = "refresh"
     """`POST /auth/auth/other/refresh/web`."""
     CREDIT = "credit"
@@ -54,6 +58,12 @@ class Effect(Enum):
     """The work is done, the answer comes late."""
     SLOW_BYTES = auto()
     """The body trickles."""
+    GZIP = auto()
+    """The body comes compressed, and says so."""
+    OCTET_STREAM = auto()
+    """The body's type says nothing."""
+    REDIRECT = auto()
+    """The reader is sent on to a private address, where the same thing is served."""
     NO_ID = auto()
     """The answer has no `id`."""
     NO_BATCH = auto()
@@ -147,6 +157,7 @@ FRONTS = ("empty", "nginx", "envoy", "cloudflare", "haproxy", "alb", "gateway-js
 """Who can stand before the provider; `answers.py` has what each says."""
 SUBMIT_ONLY = (Operation.SUBMIT,)
 ASSET_FIRST = (Operation.ASSET, *(one for one in Operation if one is not Operation.ASSET))
+ASSET_ONLY = (Operation.ASSET, Operation.HEAD, Operation.DOWNLOAD)
 
 TABLE: tuple[Fault, ...] = (
     _error(400, "bad request"),
@@ -154,8 +165,11 @@ TABLE: tuple[Fault, ...] = (
     _error(402, "the credits are used up"),
     _error(403, "refused; a submit's parent belongs to someone else"),
     _error(404, "not found"),
+    _error(405, "method not allowed"),
+    _error(410, "gone"),
     _error(429, "slow down, with `Retry-After` if given", retry_after=None),
     _error(500, "internal error"),
+    _error(501, "not implemented"),
     _error(502, "bad gateway"),
     _error(503, "unavailable, with `Retry-After` if given", retry_after=None),
     _error(504, "gateway timeout"),
@@ -172,6 +186,14 @@ TABLE: tuple[Fault, ...] = (
         "the body comes at `rate` bytes a second",
         ASSET_FIRST,
         {"rate": 65536},
+    ),
+    Fault("gzip", Effect.GZIP, "the body comes compressed, and says so", ASSET_ONLY),
+    Fault("octet-stream", Effect.OCTET_STREAM, "the body's type says nothing", ASSET_ONLY),
+    Fault(
+        "redirect",
+        Effect.REDIRECT,
+        "the reader is sent on to a private address, where the same thing is served",
+        ASSET_ONLY,
     ),
     Fault("no-id", Effect.NO_ID, "accepted, but the answer has no `id`", SUBMIT_ONLY),
     Fault("no-batch", Effect.NO_BATCH, "the answer has no `batchId`", SUBMIT_ONLY),
@@ -227,12 +249,16 @@ class UnknownFaultError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Strike:
-    """A fault with its operation, its parameters and how often it strikes (None: always)."""
+    """A fault with its operation, its parameters and how often it strikes (None: always).
+
+    `for_s` counts from its first strike.
+    """
 
     fault: Fault
     operation: Operation
     parameters: Mapping[str, Parameter]
     times: int | None = None
+    for_s: float | None = None
 
     def number(self, name: str) -> float | None:
         """The value of a parameter that is a number."""
@@ -250,7 +276,9 @@ class Strike:
         words = [self.fault.name if default else f"{self.operation}-{self.fault.name}"]
         told = {key: value for key, value in self.parameters.items() if value is not None}
         words += [f"{key}={_told(value)}" for key, value in told.items()]
-        return " ".join(words if self.times is None else [*words, f"times={self.times}"])
+        limits = {"times": self.times, "for": self.for_s}
+        words += [f"{key}={value:g}" for key, value in limits.items() if value is not None]
+        return " ".join(words)
 
 
 def make_strike(
@@ -266,10 +294,10 @@ def make_strike(
     """
     fault, struck = _look_up(name, operation)
     given = dict(parameters or {})
-    times = given.pop("times", None)
+    times, for_s = given.pop("times", None), given.pop("for", None)
     unknown = sorted(set(given) - set(fault.defaults))
     if unknown:
-        allowed = ", ".join(["times", *fault.defaults])
+        allowed = ", ".join(["times", "for", *fault.defaults])
         raise UnknownFaultError(f"{fault.name} takes {allowed}; not {', '.join(unknown)}")
     values = {key: _value(fault, key, value) for key, value in given.items()}
     return Strike(
@@ -277,6 +305,7 @@ def make_strike(
         struck,
         {**fault.defaults, **values},
         None if times is None else int(_number("times", times)),
+        None if for_s is None else _number("for", for_s),
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from reelgate.sandbox.answers import Answer, error_answer, send, send_struck
+from reelgate.sandbox.answers import REDIRECTED, Answer, error_answer, send, send_struck
 from reelgate.sandbox.faults import (
     Effect,
     Operation,
@@ -25,7 +25,7 @@ from reelgate.sandbox.submission import BadSubmissionError, read_submission
 if TYPE_CHECKING:
     from reelgate.sandbox.jobs import Job
 
-BODY_EFFECTS = frozenset({Effect.CUT_OFF, Effect.SLOW_BYTES})
+BODY_EFFECTS = frozenset({Effect.CUT_OFF, Effect.SLOW_BYTES, Effect.GZIP, Effect.OCTET_STREAM})
 RESETS = frozenset({Effect.RESET_BEFORE, Effect.RESET_AFTER})
 
 
@@ -144,8 +144,13 @@ class Routes:
         done = await self.provider.asset(request.match_info["id"])
         has_body = request.method == "GET" and done.outcome is Outcome.READY
         skip = frozenset[Effect]() if has_body else BODY_EFFECTS
-        strike = self.provider.desk.take(Operation.ASSET, seen.id or "", _strikes(job), skip=skip)
-        return Plan(lambda: done, strike)
+        if REDIRECTED in request.query:
+            skip |= {Effect.REDIRECT}
+        for operation in _asset_operations(request.method, done.outcome):
+            strike = self.provider.desk.take(operation, seen.id or "", _strikes(job), skip=skip)
+            if strike is not None:
+                return Plan(lambda: done, strike)
+        return Plan(lambda: done, None)
 
     async def _refresh(self, request: web.Request, _seen: RequestSeen) -> Plan:
         authorization = request.headers.get("Authorization")
@@ -212,6 +217,13 @@ async def _parts(request: web.Request) -> list[Part]:
 
 def _strikes(job: Job | None) -> tuple[Strike, ...]:
     return job.strikes if job else ()
+
+
+def _asset_operations(method: str, outcome: Outcome) -> tuple[Operation, ...]:
+    """What a request for an asset counts as, the narrowest first."""
+    if outcome is not Outcome.READY:
+        return (Operation.ASSET,)
+    return (Operation.HEAD if method == "HEAD" else Operation.DOWNLOAD, Operation.ASSET)
 
 
 def _asset_base(request: web.Request) -> str:
