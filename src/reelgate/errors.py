@@ -39,6 +39,7 @@
         ├── AnswerLost              504  upstream_timeout          perhaps accepted, waiting helps
         ├── UpstreamTimeout         504  upstream_timeout          accepted, not ready in our time
         ├── UpstreamBadResponse     502  upstream_bad_response     perhaps accepted
+        │   └── UnplayableVideo     502  upstream_bad_response     accepted, and a file came
         ├── UpstreamUnauthorized    502  upstream_unauthorized     refused
         ├── InsufficientCredits     402  insufficient_credits      refused
         └── ModerationBlocked       403  moderation_blocked        refused
@@ -389,6 +390,10 @@ class UpstreamBadResponse(UpstreamError):
 
     code = "upstream_bad_response"
     surely_refused = False
+
+
+class UnplayableVideo(UpstreamBadResponse):
+    """The upstream served a whole file that is no playable video."""
 
 
 class UpstreamUnauthorized(UpstreamError):

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 
 from reelgate.errors import (
     ReelgateError,
-    StorageFailed,
     SubmissionUnknown,
+    UnplayableVideo,
     UpstreamBadResponse,
     UpstreamError,
+    UpstreamTimeout,
 )
 from reelgate.video import Failure
 
 BASE_S = 1.0
 CAP_S = 30.0
+FETCH_CAP_S = 60.0
 LONGEST_RETRY_AFTER_S = 600.0
 """An upstream that asks for more patience than this is reported instead of waited for."""
 
@@ -26,14 +28,14 @@ class SendAgain:
     delay_s: float
 
 
-def backoff_s(failures: int, draw: float) -> float:
+def backoff_s(failures: int, draw: float, cap_s: float = CAP_S) -> float:
     """Exponential backoff with half its span in jitter, in seconds.
 
     `failures` counts from 1; `draw` is uniform on 0-1, handed in so that the decision stays pure.
     Half fixed and half random ("equal jitter") spreads a crowd and still never hammers. See
     https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/.
     """
-    span = min(CAP_S, BASE_S * 2.0 ** min(failures - 1, 30))
+    span = min(cap_s, BASE_S * 2.0 ** min(failures - 1, 30))
     return span / 2 + span / 2 * draw
 
 
@@ -63,16 +65,46 @@ def after_failed_submit(
 
 
 def may_fetch_again(
-    error: ReelgateError, *, attempts: int, limit: int, waited_s: float, patience_s: float
+    error: ReelgateError, *, unplayable: int, limit: int, waited_s: float, patience_s: float
 ) -> bool:
     """Whether a ready video's file is fetched once more after an error.
 
-    The upstream is asked so many times; our own storage has so long a time, for a full disk is
-    freed by somebody, and the video has been paid for.
+    The video has been paid for, so that every trouble is given the same long time: a host that is
+    away comes back, a full disk is freed, and a file that is not there yet will be. Only a whole
+    file that does not play is counted (`unplayable`), for it is likely to be the same again.
     """
-    if isinstance(error, StorageFailed):
-        return error.temporary and waited_s < patience_s
-    return attempts < limit
+    if isinstance(error, UnplayableVideo) and unplayable >= limit:
+        return False
+    return waited_s < patience_s
+
+
+def before_next_fetch_s(
+    error: ReelgateError, failures: int, draw: float, *, left_s: float
+) -> float:
+    """How long to wait before a ready video's file is fetched again: growing gaps.
+
+    Never longer than the time left (`left_s`), so that the last try comes at its very end.
+    """
+    wait_s = error.retry_after_s
+    if wait_s is None:
+        wait_s = backoff_s(failures, draw, FETCH_CAP_S)
+    return min(wait_s, max(0.0, left_s))
+
+
+def fetch_failure(error: ReelgateError, waited_s: float) -> Failure:
+    """Why a video that was ready was not kept after all this time.
+
+    It was made and paid for: the failure must neither say that it was refused nor invite the
+    caller to send it again.
+    """
+    code = UpstreamTimeout.code if is_temporary(error) else error.code
+    paid = "The video was made and has been paid for; the upstream may still have it."
+    return Failure(code, f"{error.message} This went on for {waited_s:.0f} s. {paid}")
+
+
+def is_temporary(error: ReelgateError) -> bool:
+    """Whether the upstream itself said, or showed, that waiting helps."""
+    return isinstance(error, UpstreamError) and error.temporary
 
 
 def unknown_outcome(error: UpstreamError) -> Failure:

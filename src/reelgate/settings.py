@@ -190,7 +190,10 @@ class Settings(BaseSettings):
         300.0, gt=0, description="A blocking caller is answered `PROCESSING` after this long."
     )
     job_timeout_s: float = Field(
-        3600.0, gt=0, description="A job the upstream has not finished after this long fails."
+        3600.0,
+        gt=0,
+        description="A job the upstream has not finished after this long fails. A finished "
+        "video that cannot be fetched or stored is tried for as long again.",
     )
     submit_attempts: int = Field(
         8, ge=1, description="How often a submit that was surely refused is sent in all."

@@ -187,6 +187,8 @@ class Video:
     remixed_from: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     webhook_url: str | None = None
+    decodings: int = 0
+    """How many processes decode the film just now that have taken it over from another."""
 
     @property
     def status(self) -> VideoStatus:

@@ -68,12 +68,15 @@ TABLE = (
     # Surely refused, and waiting does not help
     Case("[[400]]", *FAILED, submits=1, paid=0),
     Case("[[401]]", *UNAUTHORIZED, submits=1, paid=0),
+    Case("[[405]]", *FAILED, submits=1, paid=0),
+    Case("[[410]]", *FAILED, submits=1, paid=0),
     Case("[[402]]", 402, "insufficient_credits", submits=1, paid=0),
     Case("[[403]]", *FAILED, submits=1, paid=0),
     Case("[[404]]", *FAILED, submits=1, paid=0),
     # Perhaps accepted: never sent again
     Case("[[500]]", *UNKNOWN, submits=1, paid=0),
     Case("[[500 accepted=1]]", *UNKNOWN, submits=1, paid=1),
+    Case("[[501]]", *UNKNOWN, submits=1, paid=0),
     Case("[[502]]", *UNKNOWN, submits=1, paid=0),
     Case("[[502 accepted=1]]", *UNKNOWN, submits=1, paid=1),
     # ... for a proxy answers in the upstream's place, as it also does after it has handed it on
@@ -113,12 +116,19 @@ TABLE = (
     # Accepted and ready, and the fetching goes wrong
     Case("[[slow-bytes rate=40000]]", *DONE, submits=1, paid=1),
     Case("[[asset-cut-off times=1]]", *DONE, submits=1, paid=1),
+    Case("[[head-405]]", *DONE, submits=1, paid=1),
+    Case("[[gzip]]", *DONE, submits=1, paid=1),
+    Case("[[octet-stream]]", *DONE, submits=1, paid=1),
+    Case("[[download-404 for=2]]", *DONE, submits=1, paid=1),
+    Case("[[download-redirect times=2]]", *DONE, submits=1, paid=1),
     Case("[[asset-reset-before times=2]]", *DONE, submits=1, paid=1),
     # Accepted, and no video comes of it
     Case("[[fail after=0.1]]", *FAILED, submits=1, paid=1),
     Case("[[ends as=failed after=0.1]]", *FAILED, submits=1, paid=1),
     Case("[[never]]", *OUT_OF_TIME, submits=1, paid=1, impatient=True),
     Case("[[asset-html]]", *OUT_OF_TIME, submits=1, paid=1, impatient=True),
+    Case("[[download-503]]", *OUT_OF_TIME, submits=1, paid=1, impatient=True),
+    Case("[[asset-redirect]]", *OUT_OF_TIME, submits=1, paid=1, impatient=True),
     Case("[[status-503]] [[never]]", *OUT_OF_TIME, submits=1, paid=1, impatient=True),
 )
 

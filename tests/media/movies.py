@@ -91,3 +91,32 @@ def asset(
 async def _iterate(chunks: Iterable[bytes]) -> AsyncIterator[bytes]:
     for chunk in chunks:
         yield chunk
+
+
+def with_latin1_title(film: bytes) -> bytes:
+    """The same film with a title that is no UTF-8, as QuickTime's tools have written for decades.
+
+    (QuickTime File Format: a user data box `\xa9nam` with a text of a given length.)
+    """
+    text = b"caf\xe9 cr\xe8me"
+    name = box(b"\xa9nam", len(text).to_bytes(2) + bytes(2) + text)
+    return grown(film, box(b"udta", name))
+
+
+def grown(film: bytes, more: bytes) -> bytes:
+    """A film whose index stands at its end, with one more box in its index."""
+    start = film.rindex(b"moov") - 4
+    length = int.from_bytes(film[start : start + 4])
+    assert start + length == len(film), "the index must come last, or offsets would move"
+    return film[:start] + (length + len(more)).to_bytes(4) + film[start + 4 :] + more
+
+
+def box(kind: bytes, content: bytes) -> bytes:
+    """A box (ISO/IEC 14496-12, 4.2)."""
+    return (8 + len(content)).to_bytes(4) + kind + content
+
+
+def described_as(film: bytes, width: int, height: int) -> bytes:
+    """The same film, whose sample description tells another size of its pictures."""
+    at = film.index(b"avc1", film.index(b"stsd")) + 4 + 24
+    return film[:at] + width.to_bytes(2) + height.to_bytes(2) + film[at + 4 :]

@@ -67,6 +67,33 @@ async def test_a_video_is_kept_when_only_its_thumbnail_does_not_fit(tiny_disk: P
     keeper.close()
 
 
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+async def test_a_disk_that_is_read_only_for_a_while_fails_what_is_fetched_then(
+    tiny_disk: Path, when: str
+) -> None:
+    storage = open_storage(str(tiny_disk / "kept"))
+    keeper = Keeper(storage, tiny_disk, min_free_bytes=0)
+    keeper.prepare()
+    film = padded(movie(), 3 * DISK_BYTES // 8)
+
+    def pieces() -> Iterator[bytes]:
+        if when == "before":
+            remount(tiny_disk, "ro")
+        yield film[: len(film) // 2]
+        remount(tiny_disk, "ro")
+        yield film[len(film) // 2 :]
+
+    with pytest.raises(StorageFailed, match="read-only file system"):
+        await keeper.keep("video", asset(pieces()))
+    remount(tiny_disk, "rw")
+    await keeper.keep("video", asset(film))
+    keeper.close()
+
+
+def remount(disk: Path, how: str) -> None:
+    subprocess.run(["mount", "-o", f"remount,{how}", str(disk)], check=True)
+
+
 LIMITED = """
 import asyncio, pathlib, sys
 from reelgate.errors import StorageFailed

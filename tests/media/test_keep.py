@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import shutil
 import subprocess
 import sys
 import tracemalloc
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -206,6 +208,81 @@ async def test_a_cancelled_download_leaves_nothing(
     with pytest.raises(asyncio.CancelledError):
         await keeping
     assert await _keys(storage) == set()
+
+
+@pytest.mark.parametrize("pause_s", [0.01, 60.0], ids=["byte-by-byte", "not-at-all"])
+async def test_a_download_that_trickles_is_broken_off(
+    keeper: Keeper, storage: Storage, pause_s: float
+) -> None:
+    async def trickles() -> AsyncIterator[bytes]:
+        for byte in movie():
+            yield bytes([byte])
+            await asyncio.sleep(pause_s)
+
+    with pytest.raises(AnswerLost, match="slower than"):
+        await keeper.keep("video_1", replace(asset(b""), chunks=trickles()), slow_after_s=0.2)
+    assert await _keys(storage) == set()
+
+
+async def test_a_film_is_kept_undecoded_where_that_is_asked_for(
+    keeper: Keeper, storage: Storage
+) -> None:
+    """Whatever is in it: all that is looked at is that it is whole."""
+
+    @asynccontextmanager
+    async def never() -> AsyncIterator[bool]:
+        yield False
+
+    film = movie()[:32] + free_box_header(8)
+    kept = await keeper.keep("video_1", asset(film), decoding=never)
+    assert kept.thumbnail_key is None
+    assert await _content(storage, kept.key) == film
+    with pytest.raises(AnswerLost):
+        await keeper.keep("video_2", asset(movie()[:500]), decoding=never)
+
+
+@pytest.mark.parametrize("removed", ["kept", "kept/.scratch"])
+async def test_folders_that_were_removed_are_made_again(tmp_path: Path, removed: str) -> None:
+    storage = open_storage(str(tmp_path / "kept"))
+    keeper = Keeper(storage, tmp_path / "scratch")
+    keeper.prepare()
+    shutil.rmtree(tmp_path / removed)
+    kept = await keeper.keep("video_1", asset(movie()))
+    assert await _content(storage, kept.key) == movie()
+    keeper.close()
+
+
+async def test_folders_that_are_removed_during_a_download_are_made_again_for_the_next(
+    tmp_path: Path,
+) -> None:
+    storage = open_storage(str(tmp_path / "kept"))
+    keeper = Keeper(storage, tmp_path / "scratch")
+    film = padded(movie(), 3 * MIB)
+
+    def pieces() -> Iterator[bytes]:
+        yield film[: 2 * MIB]
+        shutil.rmtree(tmp_path / "kept")
+        yield film[2 * MIB :]
+
+    with pytest.raises(StorageFailed):
+        await keeper.keep("video_1", asset(pieces()))
+    kept = await keeper.keep("video_1", asset(film))
+    assert await _content(storage, kept.key) == film
+    keeper.close()
+
+
+async def test_a_folder_that_became_a_file_is_a_storage_failure_and_passes(tmp_path: Path) -> None:
+    storage = open_storage(str(tmp_path / "kept"))
+    keeper = Keeper(storage, tmp_path / "scratch")
+    keeper.prepare()
+    shutil.rmtree(tmp_path / "kept")
+    (tmp_path / "kept").write_bytes(b"a file")
+    with pytest.raises(StorageFailed):
+        await keeper.keep("video_1", asset(movie()))
+    (tmp_path / "kept").unlink()
+    kept = await keeper.keep("video_1", asset(movie()))
+    assert await _content(storage, kept.key) == movie()
+    keeper.close()
 
 
 @pytest.mark.parametrize("turns", [2**n for n in range(13)])

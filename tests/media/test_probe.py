@@ -10,9 +10,12 @@ from av.video.reformatter import ColorRange, Colorspace
 from PIL import Image
 
 from reelgate.errors import UpstreamBadResponse
-from reelgate.media.probe import probe
+from reelgate.media import frames
+from reelgate.media import probe as probes
+from reelgate.media.boxes import largest_picture_px
+from reelgate.media.probe import Probe, probe
 
-from .movies import RED, Colours, movie
+from .movies import RED, Colours, described_as, movie, with_latin1_title
 
 
 def _saved(folder: Path, content: bytes) -> Path:
@@ -42,7 +45,7 @@ async def test_the_thumbnail_is_the_first_picture_in_its_colours(
     tmp_path: Path, colours: Colours | None
 ) -> None:
     found = probe(_saved(tmp_path, movie(colours=colours)))
-    with Image.open(BytesIO(found.thumbnail)) as thumbnail:
+    with Image.open(BytesIO(found.thumbnail or b"")) as thumbnail:
         assert (thumbnail.format, thumbnail.size) == ("WEBP", (64, 36))
         shown = thumbnail.convert("RGB").resize((1, 1)).tobytes()
     assert tuple(shown) == pytest.approx(RED, abs=8)
@@ -56,7 +59,7 @@ async def test_a_large_picture_is_shrunk_in_its_own_proportions(
 ) -> None:
     found = probe(_saved(tmp_path, movie(width=film[0], height=film[1])))
     assert (found.width, found.height) == film
-    with Image.open(BytesIO(found.thumbnail)) as picture:
+    with Image.open(BytesIO(found.thumbnail or b"")) as picture:
         assert picture.size == thumbnail
 
 
@@ -80,3 +83,54 @@ async def test_a_file_without_a_picture_is_refused(tmp_path: Path, content: byte
 def test_a_gateway_that_finished_no_video_yet_has_not_loaded_the_decoder() -> None:
     code = "import sys, reelgate.media.keep; sys.exit('av' in sys.modules or 'PIL' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_film_with_a_title_that_is_no_utf8_is_a_film(tmp_path: Path) -> None:
+    found = probe(_saved(tmp_path, with_latin1_title(movie(faststart=False))))
+    assert (found.width, found.height) == (64, 36)
+    assert found.thumbnail is not None
+
+
+def test_pictures_too_large_for_us_are_not_decoded(tmp_path: Path) -> None:
+    found = probe(_saved(tmp_path, described_as(movie(), 16000, 16000)))
+    assert found == Probe()
+
+
+def test_a_film_that_hides_how_large_its_pictures_are_is_not_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probes, "MAX_PICTURE_PX", 1000)
+    assert probe(_saved(tmp_path, described_as(movie(), 8, 8))) == Probe()
+
+
+def test_a_film_whose_thumbnail_cannot_be_drawn_is_a_film(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_frame: object) -> bytes:
+        raise MemoryError
+
+    monkeypatch.setattr(frames, "_webp", fails)
+    found = probe(_saved(tmp_path, movie()))
+    assert (found.codec, found.thumbnail) == ("h264", None)
+
+
+def test_a_mistake_of_ours_says_nothing_against_a_film(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> Probe:
+        raise UnicodeDecodeError("utf-8", b"\xe9", 0, 1, "invalid")
+
+    monkeypatch.setattr(frames, "look", fails)
+    assert probe(_saved(tmp_path, movie())) == Probe()
+
+
+def test_a_film_of_an_unknown_codec_is_not_called_broken(tmp_path: Path) -> None:
+    film = movie()
+    at = film.index(b"avc1", film.index(b"stsd"))
+    assert probe(_saved(tmp_path, film[:at] + b"zz99" + film[at + 4 :])).thumbnail is None
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 64, movie()[:300], movie()[40:]])
+def test_the_size_of_pictures_is_looked_for_in_anything(tmp_path: Path, content: bytes) -> None:
+    with _saved(tmp_path, content).open("rb") as file:
+        assert largest_picture_px(file, len(content)) in {0, 64 * 36}

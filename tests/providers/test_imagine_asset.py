@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gzip
+
 import pytest
 from aiohttp import web
 
@@ -15,6 +17,7 @@ from reelgate.errors import (
     VideoExpired,
 )
 from reelgate.providers.http import HttpClient
+from reelgate.providers.imagine.asset_host import AssetHost
 from reelgate.providers.imagine.web import ImagineHosts, ImagineWeb
 
 from .world import an_account, an_imagine, replying, serving, serving_bytes
@@ -107,3 +110,121 @@ def test_the_public_address_is_the_one_callers_can_reach(http: HttpClient) -> No
         http, ImagineHosts(), an_account(), public_asset_url="https://me.example/processed/"
     )
     assert public.video_url("id-1") == "https://me.example/processed/id-1"
+
+
+@pytest.mark.parametrize("range_header", [None, "bytes=1-2"])
+async def test_a_compressed_video_is_whole_and_of_unknown_length(
+    http: HttpClient, range_header: str | None
+) -> None:
+    """A range of it would be one of the compressed bytes, so the whole is asked for then."""
+    video = bytes(100) + b"the end"
+    packed = gzip.compress(video)
+
+    async def compressed(request: web.BaseRequest) -> web.StreamResponse:
+        headers = {"Content-Encoding": "gzip", "Content-Type": "video/mp4"}
+        if "Range" not in request.headers:
+            return web.Response(body=packed, headers=headers)
+        headers["Content-Range"] = f"bytes 1-2/{len(packed)}"
+        return web.Response(status=206, body=packed[1:3], headers=headers)
+
+    async with (
+        serving(compressed) as url,
+        an_imagine(http, url).open_asset("id-1", range_header=range_header) as asset,
+    ):
+        assert (asset.length_bytes, asset.content_range) == (None, None)
+        assert b"".join([chunk async for chunk in asset.chunks]) == video
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_into_a_private_network_is_not_followed(
+    http: HttpClient, status: int
+) -> None:
+    asked = []
+
+    async def inside(request: web.BaseRequest) -> web.StreamResponse:
+        asked.append(request.path)
+        return web.Response(body=b"the intranet", content_type="video/mp4")
+
+    async with serving(inside) as internal:
+        for target in (internal, internal.replace("127.0.0.1", "localhost"), "http://[::1]:9/"):
+            async with serving(replying(status, Location=target)) as url:
+                imagine = an_imagine(http, url)
+                with pytest.raises(UpstreamError, match="private or reserved network"):
+                    await read_all(imagine)
+                with pytest.raises(UpstreamError, match="private or reserved network"):
+                    await AssetHost(http, url).serves_video("id-1")
+    assert asked == []
+
+
+async def test_a_redirect_on_the_host_itself_is_followed(http: HttpClient) -> None:
+    async def moved(request: web.BaseRequest) -> web.StreamResponse:
+        if request.path != "/moved":
+            return web.Response(status=302, headers={"Location": "/moved"})
+        return web.Response(body=b"video", content_type="video/mp4")
+
+    async with serving(moved) as url:
+        assert await read_all(an_imagine(http, url)) == b"video"
+
+
+MP4_START = b"\x00\x00\x00\x20ftypisom\x00\x00\x02\x00"
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 405, 500, 501, 503])
+@pytest.mark.parametrize("ranges", [True, False], ids=["ranges", "whole"])
+async def test_a_video_whose_head_is_refused_is_found_by_its_first_bytes(
+    http: HttpClient, status: int, *, ranges: bool
+) -> None:
+    async def reply(request: web.BaseRequest) -> web.StreamResponse:
+        if request.method == "HEAD":
+            return web.Response(status=status)
+        return web.Response(status=206 if ranges else 200, body=MP4_START)
+
+    async with serving(reply) as url:
+        assert await AssetHost(http, url).serves_video("id-1")
+
+
+async def test_a_head_that_breaks_tells_nothing_of_the_video(http: HttpClient) -> None:
+    async def reply(request: web.BaseRequest) -> web.StreamResponse:
+        if request.method == "HEAD" and request.transport is not None:
+            request.transport.abort()
+        return web.Response(body=MP4_START)
+
+    async with serving(reply) as url:
+        assert await AssetHost(http, url).serves_video("id-1")
+
+
+async def test_a_host_that_knows_no_head_is_not_asked_for_it_again(http: HttpClient) -> None:
+    methods = []
+
+    async def reply(request: web.BaseRequest) -> web.StreamResponse:
+        methods.append(request.method)
+        if request.method == "HEAD":
+            return web.Response(status=405)
+        return web.Response(status=206, body=MP4_START)
+
+    async with serving(reply) as url:
+        host = AssetHost(http, url)
+        assert [await host.serves_video("id-1") for _ in range(3)] == [True] * 3
+    assert methods == ["HEAD", "GET", "GET", "GET"]
+
+
+@pytest.mark.parametrize(("told", "methods"), [(False, ["HEAD"]), (True, ["HEAD", "GET"])])
+async def test_what_is_not_found_is_asked_for_twice_only_if_it_should_be_there(
+    http: HttpClient, methods: list[str], *, told: bool
+) -> None:
+    seen = []
+
+    async def reply(request: web.BaseRequest) -> web.StreamResponse:
+        seen.append(request.method)
+        return web.Response(status=404)
+
+    async with serving(reply) as url:
+        assert not await AssetHost(http, url).serves_video("id-1", told=told)
+    assert seen == methods
+
+
+async def test_a_video_that_is_not_found_may_come_soon(http: HttpClient) -> None:
+    async with serving(replying(404, Retry_After="4")) as url:
+        with pytest.raises(VideoExpired) as caught:
+            await read_all(an_imagine(http, url))
+    assert caught.value.retry_after_s == 4.0

@@ -68,5 +68,6 @@ def a_full_video() -> Video:
         remixed_from="video_0",
         metadata={"who": "me", "why": "because"},
         webhook_url="https://hook.example/",
+        decodings=1,
         timeline=Timeline(NOW, NOW + 1, NOW + 2, NOW + 60.25, NOW + 61),
     )

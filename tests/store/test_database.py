@@ -5,24 +5,33 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, Select, text
+from sqlalchemy import Connection, Select, insert, text
 
 from reelgate.errors import StorageFailed
 from reelgate.gateway import open_gateway
 from reelgate.pacing import KEPT, Record, Seen
 from reelgate.settings import Settings
+from reelgate.store.admission import Admission, Terms
+from reelgate.store.changes import Changes
 from reelgate.store.database import Database, open_database
 from reelgate.store.durations import Durations
 from reelgate.store.indexes import metadata
 from reelgate.store.lock import only_process_in
-from reelgate.store.migrate import migrate
+from reelgate.store.migrate import SCRIPTS, migrate
+from reelgate.store.rows import to_row
 from reelgate.store.sqlite import SqliteDatabase
-from reelgate.store.videos import COUNT_OPEN, UNFINISHED
+from reelgate.store.videos import COUNT_OPEN, UNFINISHED, LostRace, Videos
+from reelgate.video import State
+
+from .factories import NOW, a_full_video
 
 
 async def test_the_migrations_make_the_tables_that_the_schema_draws(database: Database) -> None:
@@ -45,6 +54,43 @@ def is_ours(name: str | None, kind: str, _parents: object) -> bool:
 
 async def test_migrating_again_changes_nothing(database: Database) -> None:
     await asyncio.gather(*(migrate(database) for _ in range(5)))
+
+
+async def test_a_database_of_the_first_release_is_upgraded_and_keeps_its_videos(
+    database_url: str,
+) -> None:
+    database = open_database(database_url)
+    video = a_full_video()
+    old = to_row(video)
+    del old["decodings"]
+
+    def first_release(connection: Connection) -> None:
+        config = Config()
+        config.set_main_option("script_location", str(SCRIPTS))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(insert(metadata.tables["videos"]).values(old))
+
+    await database.exclusive(first_release)
+    await migrate(database)
+    found = await Videos(database, Changes()).find(video.id)
+    assert found == replace(video, decodings=0)
+    await database.close()
+
+
+@pytest.mark.parametrize("state", [State.FETCHING, State.RENDERING])
+async def test_decodings_are_noted_of_a_video_that_is_being_fetched_by_its_carrier_alone(
+    videos: Videos, admission: Admission, state: State
+) -> None:
+    video, _ = await admission.admit(replace(a_full_video(), state=state), Terms(now=NOW))
+    if state is State.RENDERING:
+        with pytest.raises(LostRace):
+            await videos.note_decodings(video, 1)
+        return
+    await videos.note_decodings(video, 2)
+    assert await videos.find(video.id) == replace(video, decodings=2)
+    with pytest.raises(LostRace):
+        await videos.note_decodings(replace(video, epoch=video.epoch + 1), 3)
 
 
 async def test_of_each_kind_the_200_durations_with_the_highest_tickets_are_read_and_kept(

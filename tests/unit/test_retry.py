@@ -10,18 +10,25 @@ from hypothesis import strategies as st
 
 from reelgate.errors import (
     AnswerLost,
+    InternalError,
     RateLimited,
     ReelgateError,
     StorageFailed,
-    TooLargeToKeep,
+    UnplayableVideo,
+    UpstreamBadResponse,
     UpstreamError,
+    UpstreamFault,
+    VideoExpired,
 )
 from reelgate.retry import (
     CAP_S,
+    FETCH_CAP_S,
     LONGEST_RETRY_AFTER_S,
     SendAgain,
     after_failed_submit,
     backoff_s,
+    before_next_fetch_s,
+    fetch_failure,
     may_fetch_again,
     pause_s,
 )
@@ -120,18 +127,62 @@ def test_too_long_a_wait_is_reported_instead(retry_after_s: float, again: bool) 
 
 
 @pytest.mark.parametrize(
-    ("error", "attempts", "waited_s", "again"),
+    ("error", "unplayable", "waited_s", "again"),
     [
         (StorageFailed(), 0, 0.0, True),
-        (StorageFailed(), 99, 239.0, True),
-        (StorageFailed(), 0, 240.0, False),
-        (TooLargeToKeep(), 0, 0.0, False),
-        (AnswerLost(), 4, 9999.0, True),
-        (AnswerLost(), 5, 0.0, False),
+        (StorageFailed(), 0, 3599.0, True),
+        (StorageFailed(), 0, 3600.0, False),
+        (AnswerLost(), 0, 3599.0, True),
+        (VideoExpired(), 0, 3599.0, True),
+        (RateLimited(), 0, 3599.0, True),
+        (UpstreamBadResponse(), 0, 3599.0, True),
+        (InternalError(), 0, 3599.0, True),
+        (InternalError(), 0, 3600.0, False),
+        (UnplayableVideo(), 4, 60.0, True),
+        (UnplayableVideo(), 5, 60.0, False),
+        (AnswerLost(), 5, 60.0, True),
     ],
 )
-def test_a_file_waits_for_our_storage_by_the_clock_and_for_the_upstream_by_count(
-    error: ReelgateError, attempts: int, waited_s: float, *, again: bool
+def test_a_ready_file_is_fetched_until_its_time_is_over_and_counted_only_if_it_does_not_play(
+    error: ReelgateError, unplayable: int, waited_s: float, *, again: bool
 ) -> None:
-    asked = may_fetch_again(error, attempts=attempts, limit=5, waited_s=waited_s, patience_s=240.0)
+    asked = may_fetch_again(
+        error, unplayable=unplayable, limit=5, waited_s=waited_s, patience_s=3600.0
+    )
     assert asked == again
+
+
+@given(st.integers(1, 10_000), DRAWS, st.floats(0, 7200))
+def test_gaps_between_fetches_grow_and_end_with_the_time_that_is_left(
+    failures: int, draw: float, left_s: float
+) -> None:
+    gap_s = before_next_fetch_s(AnswerLost(), failures, draw, left_s=left_s)
+    assert 0 <= gap_s <= min(FETCH_CAP_S, left_s)
+    more_s = before_next_fetch_s(AnswerLost(), failures + 1, draw, left_s=left_s)
+    assert more_s >= gap_s
+
+
+def test_a_host_that_says_when_to_come_back_is_heeded_within_the_time_that_is_left() -> None:
+    for error in (RateLimited(retry_after_s=8.0), VideoExpired(retry_after_s=8.0)):
+        assert before_next_fetch_s(error, 1, 0.0, left_s=100.0) == 8.0
+        assert before_next_fetch_s(error, 1, 0.0, left_s=5.0) == 5.0
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (RateLimited(retry_after_s=8.0), "upstream_timeout"),
+        (UpstreamFault(), "upstream_timeout"),
+        (StorageFailed(), "storage_failed"),
+        (UnplayableVideo(), "upstream_bad_response"),
+        (VideoExpired(), "video_expired"),
+        (InternalError(), "internal_error"),
+    ],
+)
+def test_a_ready_video_that_could_not_be_kept_is_said_to_be_paid_for(
+    error: ReelgateError, code: str
+) -> None:
+    failure = fetch_failure(error, 3600.0)
+    assert failure.code == code
+    assert "paid for" in failure.message
+    assert failure.retry_after_s is None

@@ -8,6 +8,7 @@ from starlette.types import Receive, Scope, Send
 from reelgate.errors import ReelgateError
 from reelgate.http.problems import answer
 from reelgate.http.streamed import StreamedAnswer
+from reelgate.media.receive import video_type
 from reelgate.providers.base import Asset, Provider
 
 RANGED = frozenset({"GET", "HEAD"})
@@ -43,8 +44,8 @@ class PassThrough(StreamedAnswer):
 
 
 def head_of(asset: Asset) -> dict[str, object]:
-    """The head of the answer, as the upstream's own was."""
-    headers = {"content-type": asset.content_type, "accept-ranges": "bytes"}
+    """The head of the answer: as the upstream's own was, but for a type that names no video."""
+    headers = {"content-type": video_type(asset.content_type), "accept-ranges": "bytes"}
     if asset.length_bytes is not None:
         headers["content-length"] = str(asset.length_bytes)
     if asset.content_range is not None:

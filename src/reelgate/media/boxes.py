@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import BinaryIO
 
 HEAD_BYTES = 12
@@ -9,6 +10,9 @@ HEAD_BYTES = 12
 
 _SHORT_HEADER_BYTES = 8
 _LONG_HEADER_BYTES = 16
+_LONG_LENGTH = (1).to_bytes(4)
+_TO_THE_END = bytes(4)
+_VISUAL_ENTRY_BYTES = 28
 # Far more than fragments of a long video make; a bound on what a hostile file can cost.
 _MAX_BOXES = 100_000
 
@@ -34,6 +38,66 @@ def is_cut_off(file: BinaryIO, size_bytes: int) -> bool:
         if offset >= size_bytes:
             return offset > size_bytes
     return False
+
+
+def largest_picture_px(file: BinaryIO, size_bytes: int) -> int:
+    """How many pixels the pictures of a film have as its sample descriptions say; 0 if none does.
+
+    Read here, so that nothing is decoded, and no decoder opened, to know it.
+    """
+    largest = 0
+    for media_start, media_stop in _descend(file, 0, size_bytes, (b"moov", b"trak", b"mdia")):
+        if not _is_video(file, media_start, media_stop):
+            continue
+        for start, stop in _descend(file, media_start, media_stop, (b"minf", b"stbl", b"stsd")):
+            # Version, flags and a count come before the sample entries (8.5.2).
+            for _, entry_start, entry_stop in _boxes(file, start + 8, stop):
+                largest = max(largest, _picture_px(file, entry_start, entry_stop))
+    return largest
+
+
+def _picture_px(file: BinaryIO, start: int, stop: int) -> int:
+    """The size that a visual sample entry begins with (12.1.3), after 24 bytes of other things."""
+    if stop - start < _VISUAL_ENTRY_BYTES:
+        return 0
+    file.seek(start + 24)
+    size = file.read(4)
+    return int.from_bytes(size[:2]) * int.from_bytes(size[2:])
+
+
+def _is_video(file: BinaryIO, start: int, stop: int) -> bool:
+    for handler_start, _ in _descend(file, start, stop, (b"hdlr",)):
+        file.seek(handler_start + 8)
+        return file.read(4) == b"vide"
+    return False
+
+
+def _descend(
+    file: BinaryIO, start: int, stop: int, path: tuple[bytes, ...]
+) -> Iterator[tuple[int, int]]:
+    """Where the contents of all boxes at this path begin and end."""
+    for kind, inner_start, inner_stop in _boxes(file, start, stop):
+        if kind == path[0]:
+            if len(path) == 1:
+                yield inner_start, inner_stop
+            else:
+                yield from _descend(file, inner_start, inner_stop, path[1:])
+
+
+def _boxes(file: BinaryIO, start: int, stop: int) -> Iterator[tuple[bytes, int, int]]:
+    """The boxes between two offsets: each one's kind, and where its content begins and ends."""
+    for _ in range(_MAX_BOXES):
+        file.seek(start)
+        header = file.read(_LONG_HEADER_BYTES)
+        length = _box_length(header)
+        is_long = header[:4] == _LONG_LENGTH
+        header_bytes = _LONG_HEADER_BYTES if is_long else _SHORT_HEADER_BYTES
+        if header[:4] == _TO_THE_END:
+            length = stop - start
+        if length < header_bytes or start + length > stop:
+            return
+        yield header[4:8], start + header_bytes, start + length
+        start += length
 
 
 def _box_length(header: bytes) -> int:

@@ -81,7 +81,8 @@ class Bucket:
             with suppress(StorageFailed):
                 await self._upload(other)
                 stored.add(other.key)
-        await to_its_end(_remove, file, *others)
+        with suppress(OSError):
+            await to_its_end(_remove, file, *others)
         return frozenset(stored)
 
     async def _upload(self, file: Upload) -> None:
@@ -225,6 +226,8 @@ def _write_errors() -> Iterator[None]:
         raise storage_failed(_reason(exc)) from exc
     except FileNotFoundError as exc:
         raise storage_failed("the bucket does not exist") from exc
+    except OSError as exc:
+        raise storage_failed("the disk failed before the upload") from exc
 
 
 @contextmanager

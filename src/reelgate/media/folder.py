@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 from reelgate.media.failures import disk_errors, gone, unreadable
@@ -87,6 +87,8 @@ class Folder:
 
     def _put(self, file: Upload, others: tuple[Upload, ...]) -> frozenset[str]:
         with disk_errors():
+            # Made again if somebody has removed it meanwhile.
+            self._root.mkdir(parents=True, exist_ok=True)
             self._move(file)
             stored = {file.key, *(other.key for other in others if self._moves(other))}
             # Without this the new names themselves may be lost with the power.
@@ -97,7 +99,8 @@ class Folder:
         try:
             self._move(file)
         except OSError:
-            file.source.unlink(missing_ok=True)
+            with suppress(OSError):
+                file.source.unlink(missing_ok=True)
             return False
         return True
 

@@ -3,50 +3,96 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 import av
+import structlog
 from av.video.reformatter import ColorRange, Colorspace
 
-from reelgate.errors import UpstreamBadResponse
+from reelgate.errors import UnplayableVideo
 from reelgate.media.probe import Probe
 
+log = structlog.get_logger()
+
+_PACKETS_TRIED = 100
 THUMBNAIL_SIDE_PX = 640
 # At 720p the least effort takes 2 ms and 5 kB, the usual one 10 ms and 4 kB.
 _WEBP = {"quality": "80", "compression_level": "0"}
 
 
-def look(path: Path) -> Probe:
+def look(path: Path, max_px: int) -> Probe:
     """What the file holds, with its first frame as a thumbnail.
 
     Raises:
-        UpstreamBadResponse: it holds no picture that can be decoded.
+        UnplayableVideo: it holds no picture that can be decoded.
     """
+    # The decoder's own bound: a film may describe its pictures as smaller than they are.
+    bounds = {"max_pixels": str(max_px)}
     try:
         # The format is fixed because FFmpeg's other readers include playlists that open whatever
         # they name; without it the upstream could make the gateway read local files.
-        with av.open(path, "r", format="mp4") as container:
-            return _look(container)
+        with av.open(
+            path, "r", format="mp4", options=bounds, metadata_errors="replace"
+        ) as container:
+            return _look(container, bounds)
+    except av.ArgumentError:
+        # What FFmpeg says to a picture beyond the bound, and to nothing that is wrong with a film.
+        log.warning("film_not_decoded", reason="its pictures are too large", limit=max_px)
+        return Probe()
     except av.FFmpegError as exc:
         raise _broken() from exc
 
 
-def _look(container: av.container.InputContainer) -> Probe:
+def _look(container: av.container.InputContainer, bounds: dict[str, str]) -> Probe:
     if not container.streams.video:
         raise _broken()
     stream = container.streams.video[0]
+    if getattr(stream, "codec_context", None) is None:
+        # A codec that this FFmpeg does not know says nothing against the film.
+        log.warning("film_not_decoded", reason="its codec is not known here")
+        return Probe(duration_s=_duration_s(container))
+    stream.codec_context.options = bounds
     # One thread: decoding one frame with several costs a frame's memory for each.
     stream.thread_count = 1
-    frame = next(container.decode(stream), None)
-    if frame is None:
-        raise _broken()
+    frame = _first_frame(container, stream)
     return Probe(
-        duration_s=None if container.duration is None else container.duration / av.time_base,
+        duration_s=_duration_s(container),
         width=frame.width,
         height=frame.height,
         codec=stream.codec.canonical_name,
-        thumbnail=_webp(frame),
+        thumbnail=_thumbnail(frame),
     )
+
+
+def _duration_s(container: av.container.InputContainer) -> float | None:
+    return None if container.duration is None else container.duration / av.time_base
+
+
+def _first_frame(container: av.container.InputContainer, stream: av.VideoStream) -> av.VideoFrame:
+    """The first picture that can be decoded: players pass over a few that cannot, too.
+
+    Raises:
+        UnplayableVideo: there is none among the first ones.
+    """
+    for packet in islice(container.demux(stream), _PACKETS_TRIED):
+        try:
+            frames = packet.decode()
+        except av.InvalidDataError:
+            continue
+        for frame in frames:
+            if isinstance(frame, av.VideoFrame):
+                return frame
+    raise _broken()
+
+
+def _thumbnail(frame: av.VideoFrame) -> bytes | None:
+    """The picture, or None where drawing it fails: the film itself is sound."""
+    try:
+        return _webp(frame)
+    except Exception:
+        log.exception("thumbnail_failed")
+        return None
 
 
 def _webp(frame: av.VideoFrame) -> bytes:
@@ -69,6 +115,6 @@ def _webp(frame: av.VideoFrame) -> bytes:
     return b"".join(bytes(packet) for packet in encoder.encode(small))
 
 
-def _broken() -> UpstreamBadResponse:
+def _broken() -> UnplayableVideo:
     message = "The upstream's file has no picture that can be decoded."
-    return UpstreamBadResponse(message)
+    return UnplayableVideo(message)

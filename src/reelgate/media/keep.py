@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 
 from reelgate.errors import StorageFailed
 from reelgate.media.probe import probe
-from reelgate.media.receive import Incoming, Intake, Limits, Received, receive
+from reelgate.media.receive import (
+    SLOW_AFTER_S,
+    Incoming,
+    Intake,
+    Limits,
+    Received,
+    receive,
+)
 from reelgate.media.scratch import Scratch, append
 from reelgate.media.storage import Storage
 from reelgate.media.stored import Upload
@@ -22,6 +31,16 @@ THUMBNAIL_TYPE = "image/webp"
 
 _PROBES_AT_ONCE = 2
 """Decoding takes a picture's memory and a processor each."""
+
+
+Decoding = Callable[[], AbstractAsyncContextManager[bool]]
+"""Entered around the decoding of a film; tells whether it is to be decoded at all."""
+
+
+@asynccontextmanager
+async def always() -> AsyncIterator[bool]:
+    """Nothing speaks against decoding."""
+    yield True
 
 
 class Keeper:
@@ -65,23 +84,38 @@ class Keeper:
         self._decoders.shutdown()
         self._scratch.close()
 
-    async def keep(self, video_id: str, asset: Incoming) -> KeptFile:
+    async def keep(
+        self,
+        video_id: str,
+        asset: Incoming,
+        *,
+        decoding: Decoding = always,
+        slow_after_s: float = SLOW_AFTER_S,
+    ) -> KeptFile:
         """Fetch, check and store a finished video and its first frame.
 
         Keeping the same video again replaces the files by the same ones.
 
+        Args:
+            video_id: which one.
+            asset: its file.
+            decoding: entered around the decoding; tells whether there is to be any.
+            slow_after_s: for so long it may come too slowly.
+
         Raises:
             UpstreamBadResponse: what the upstream serves is no playable MP4.
-            AnswerLost: it broke off; fetching it again may help.
+            AnswerLost: it broke off, or came too slowly; fetching it again may help.
             TooLargeToKeep: by the limits.
             StorageFailed: it could not be stored; nothing stays behind.
             UpstreamError: whatever reading `asset` raises.
         """
         film_key, picture_key = file_key(video_id), thumbnail_key(video_id)
         async with self._scratch.file() as film, self._scratch.file() as picture:
-            intake = await receive(asset, film, self._limits)
-            async with self._probes:
-                received, drawn = await to_its_end(_finish, intake, picture, threads=self._decoders)
+            intake = await receive(asset, film, self._limits, slow_after_s)
+            async with self._probes, decoding() as decodes:
+                received, drawn = await to_its_end(
+                    _finish, intake, picture if decodes else None, threads=self._decoders
+                )
             uploads = [Upload(film_key, film, received.content_type)]
             if drawn:
                 uploads.append(Upload(picture_key, picture, THUMBNAIL_TYPE))
@@ -124,14 +158,22 @@ def thumbnail_key(video_id: str) -> str:
     return f"{video_id}.webp"
 
 
-def _finish(intake: Intake, picture: Path) -> tuple[Received, bool]:
-    """Write the film's end and check it; also whether its first frame was written as a picture."""
+def _finish(intake: Intake, picture: Path | None) -> tuple[Received, bool]:
+    """Write the film's end and check it; also whether its first frame was written as a picture.
+
+    Without a path for the picture nothing is decoded.
+    """
     received = intake.finish()
+    if picture is None:
+        return received, False
     thumbnail = probe(intake.path).thumbnail
+    if thumbnail is None:
+        return received, False
     try:
         append(picture, thumbnail, min_free_bytes=0)
     except StorageFailed:
         # A paid video is not given up for its thumbnail.
-        picture.unlink(missing_ok=True)
+        with suppress(OSError):
+            picture.unlink(missing_ok=True)
         return received, False
     return received, True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 from collections.abc import AsyncIterator
@@ -9,11 +10,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from reelgate.errors import AnswerLost, TooLargeToKeep, UpstreamBadResponse, UpstreamError
+from reelgate.errors import (
+    AnswerLost,
+    TooLargeToKeep,
+    UnplayableVideo,
+    UpstreamBadResponse,
+    UpstreamError,
+)
 from reelgate.media.boxes import HEAD_BYTES, is_cut_off, is_mp4
+from reelgate.media.failures import disk_errors
 from reelgate.media.scratch import append
 from reelgate.media.threads import to_its_end
 
+SLOW_AFTER_S = 20.0
+MIN_BYTES_PER_S = 8 * 1024
 _WRITE_BYTES = 1024 * 1024
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,63}/[a-z0-9][a-z0-9!#$&^_.+-]{0,63}")
 
@@ -57,25 +67,55 @@ class Received:
     content_type: str
 
 
-async def receive(asset: Incoming, path: Path, limits: Limits) -> Intake:
+async def receive(
+    asset: Incoming, path: Path, limits: Limits, slow_after_s: float = SLOW_AFTER_S
+) -> Intake:
     """Read a video to its end and write all but the last of it; `Intake.finish` writes that.
 
     Raises:
         UpstreamBadResponse: it is something else than an MP4.
-        AnswerLost: it broke off before its declared length.
+        AnswerLost: it broke off before its declared length, or trickled for `slow_after_s`.
         TooLargeToKeep: by the limits.
         StorageFailed: the disk is full.
         UpstreamError: whatever reading it raises.
     """
     _check_size(asset.length_bytes or 0, limits)
     intake = Intake(path, limits, video_type(asset.content_type), asset.length_bytes)
-    async for chunk in asset.chunks:
+    async for chunk in not_too_slow(asset.chunks, slow_after_s):
         if intake.add(chunk):
             _check_type(intake.head, asset.content_type)
             await to_its_end(intake.write)
     _check_complete(intake)
     _check_type(intake.head, asset.content_type)
     return intake
+
+
+async def not_too_slow(chunks: AsyncIterator[bytes], slow_after_s: float) -> AsyncIterator[bytes]:
+    """The same chunks, as long as they come at `MIN_BYTES_PER_S` on average.
+
+    A connection can live for ever on a byte now and then, and its job with it. The time that the
+    reader itself takes does not count.
+
+    Raises:
+        AnswerLost: in `slow_after_s` less has come than that.
+    """
+    clock = asyncio.get_running_loop().time
+    ends_at_s, due_bytes = clock() + slow_after_s, slow_after_s * MIN_BYTES_PER_S
+    while True:
+        try:
+            async with asyncio.timeout_at(ends_at_s):
+                chunk = await anext(chunks, None)
+        except TimeoutError as exc:
+            message = f"The upstream sent the video slower than {MIN_BYTES_PER_S} bytes a second."
+            raise AnswerLost(message) from exc
+        if chunk is None:
+            return
+        came_at_s = clock()
+        yield chunk
+        due_bytes -= len(chunk)
+        ends_at_s += clock() - came_at_s
+        if due_bytes <= 0:
+            ends_at_s, due_bytes = clock() + slow_after_s, slow_after_s * MIN_BYTES_PER_S
 
 
 @dataclass(slots=True)
@@ -114,12 +154,12 @@ class Intake:
         """Write what is left and look whether the film is whole, in a thread.
 
         Raises:
-            UpstreamBadResponse: its end is missing, though all that was declared has arrived.
+            UnplayableVideo: its end is missing, though all that was declared has arrived.
             AnswerLost: its end is missing.
-            StorageFailed: the disk is full.
+            StorageFailed: the disk is full, or fails otherwise.
         """
         self.write()
-        with self.path.open("rb") as file:
+        with disk_errors(), self.path.open("rb") as file:
             if is_cut_off(file, self.size_bytes):
                 raise _cut_off(self.size_bytes, self.declared_bytes)
         return Received(self.size_bytes, self._digest.hexdigest(), self.content_type)
@@ -143,7 +183,7 @@ def _cut_off(size_bytes: int, declared_bytes: int | None) -> UpstreamError:
         message = f"The upstream broke off after {size_bytes} bytes."
         return AnswerLost(message)
     message = "The upstream's file is not complete, though all of it arrived."
-    return UpstreamBadResponse(message)
+    return UnplayableVideo(message)
 
 
 def _check_type(head: bytes, content_type: str) -> None:

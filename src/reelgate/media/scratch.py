@@ -41,16 +41,21 @@ class Scratch:
         Raises:
             StorageFailed: the root cannot be made or written.
         """
-        if self._folder is None:
-            with disk_errors():
+        with disk_errors():
+            if self._folder is not None and not self._folder.is_dir():
+                # Somebody has removed it, or what it stood in: it is made again.
+                os.close(self._lock_fd)
+                self._folder = None
+            if self._folder is None:
                 self._root.mkdir(parents=True, exist_ok=True)
                 with _locked(self._root):
                     for folder in self._root.glob(f"{_OWN_PREFIX}*"):
                         _remove_unless_locked(folder)
-                    self._folder = Path(tempfile.mkdtemp(prefix=_OWN_PREFIX, dir=self._root))
-                    self._lock_fd = os.open(self._folder, os.O_RDONLY)
+                    made = Path(tempfile.mkdtemp(prefix=_OWN_PREFIX, dir=self._root))
+                    self._lock_fd = os.open(made, os.O_RDONLY)
                     fcntl.flock(self._lock_fd, fcntl.LOCK_EX)
-        return self._folder
+                    self._folder = made
+            return self._folder
 
     def close(self) -> None:
         """Remove this process's folder; it can be prepared again."""
@@ -66,7 +71,10 @@ class Scratch:
         try:
             yield path
         except BaseException:
-            await to_its_end(_remove, path)
+            # A disk that cannot be written cannot be tidied up either: the next start does it, and
+            # what matters is why the block has failed.
+            with suppress(OSError):
+                await to_its_end(_remove, path)
             raise
 
 

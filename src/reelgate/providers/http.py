@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,10 +13,14 @@ from typing import Self
 from uuid import uuid4
 
 import aiohttp
+from yarl import URL
 
 from reelgate.clock import Clock, SystemClock
+from reelgate.errors import UpstreamBadResponse
+from reelgate.netguard import public_socket
+from reelgate.outbound import was_refused
 from reelgate.providers.answer import Answer, media_type
-from reelgate.providers.transport import network_errors_are_ours
+from reelgate.providers.transport import host_of, network_errors_are_ours
 
 USER_AGENT = f"reelgate/{version('reelgate')}"
 MAX_ANSWER_BYTES = 1_000_000
@@ -25,6 +30,9 @@ DNS_CACHE_S = 300
 KEEP_ALIVE_S = 50.0
 # A CDN in front of the files may send the reader on; more hops than that are a loop.
 MAX_REDIRECTS = 3
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+# The head of an answer must be there by then; a body may take its time.
+OPEN_TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +47,11 @@ class Stream:
     def content_type(self) -> str:
         """The media type in lower case, without parameters; empty when none was sent."""
         return media_type(self.headers.get("Content-Type", ""))
+
+    @property
+    def is_compressed(self) -> bool:
+        """Whether the body was compressed on its way: lengths and ranges count other bytes then."""
+        return self.headers.get("Content-Encoding", "").strip().lower() not in {"", "identity"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +92,8 @@ class HttpClient:
         # A server may close an idle connection just as a submit goes out on it, and then nobody
         # could tell whether it was accepted: a submit always gets a connection of its own.
         self._fresh = self._session(force_close=True)
+        # Where an answer sends the reader was named by a stranger.
+        self._guarded = self._session(force_close=False, socket_factory=public_socket)
         return self
 
     async def __aexit__(
@@ -89,6 +104,7 @@ class HttpClient:
     ) -> None:
         await self._reusing.close()
         await self._fresh.close()
+        await self._guarded.close()
 
     async def post_form(
         self,
@@ -135,16 +151,10 @@ class HttpClient:
             UpstreamError: no answer came.
         """
         with network_errors_are_ours(url):
-            async with self._reusing.request(
-                method,
-                url,
-                headers=headers,
-                timeout=aiohttp.ClientTimeout(timeout_s),
-                allow_redirects=redirects > 0,
-                # aiohttp counts the hop that is one too many.
-                max_redirects=redirects + 1,
-            ) as response:
-                return await self._read(response)
+            async with asyncio.timeout(timeout_s):
+                timeout = aiohttp.ClientTimeout(timeout_s)
+                async with await self._follow(method, url, headers, timeout, redirects) as response:
+                    return await self._read(response)
 
     @asynccontextmanager
     async def stream(
@@ -156,12 +166,8 @@ class HttpClient:
             UpstreamError: no answer came. Reading `chunks` raises `AnswerLost` when it breaks off.
         """
         with network_errors_are_ours(url):
-            response = await self._reusing.get(
-                url,
-                headers=headers,
-                timeout=self._streaming,
-                max_redirects=MAX_REDIRECTS + 1,
-            )
+            async with asyncio.timeout(OPEN_TIMEOUT_S):
+                response = await self._follow("GET", url, headers, self._streaming, MAX_REDIRECTS)
         chunks = _chunks(response, url)
         try:
             yield Stream(response.status, response.headers, chunks)
@@ -169,8 +175,46 @@ class HttpClient:
             await chunks.aclose()
             response.close()
 
-    def _session(self, *, force_close: bool) -> aiohttp.ClientSession:
+    async def _follow(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None,
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own
+        redirects: int,
+    ) -> aiohttp.ClientResponse:
+        """Send a request, and go where its answer points: elsewhere only to public addresses.
+
+        aiohttp would follow redirects itself, but into the network that the gateway stands in, too.
+        """
+        session, target = self._reusing, url
+        for hops_left in range(redirects, -1, -1):
+            try:
+                response = await session.request(
+                    method, target, headers=headers, timeout=timeout, allow_redirects=False
+                )
+            except aiohttp.ClientConnectorError as error:
+                if session is self._guarded and was_refused(error):
+                    raise points_inside(url) from None
+                raise
+            location = response.headers.get("Location")
+            if response.status not in REDIRECTS or not location or not redirects:
+                return response
+            response.close()
+            if not hops_left:
+                break
+            target = next_address(response.url, location, url)
+            if URL(target).origin() != URL(url).origin():
+                session = self._guarded
+                headers = without_credentials(headers)
+        message = f"{host_of(url)} sends the reader on more than {redirects} times."
+        raise UpstreamBadResponse(message)
+
+    def _session(
+        self, *, force_close: bool, socket_factory: aiohttp.SocketFactoryType | None = None
+    ) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
+            socket_factory=socket_factory,
             limit=self._max_connections,
             ttl_dns_cache=DNS_CACHE_S,
             force_close=force_close,
@@ -222,6 +266,37 @@ def part_head(boundary: str, name: str, more: str = "") -> bytes:
 def quoted(name: str) -> str:
     """A name inside quotes, as browsers write it (HTML, multipart/form-data encoding)."""
     return name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def next_address(here: URL, location: str, first_url: str) -> str:
+    """Where a redirect leads.
+
+    Raises:
+        UpstreamBadResponse: to nothing that can be asked.
+    """
+    try:
+        there: URL | None = here.join(URL(location))
+    except ValueError:
+        there = None
+    if there is None or there.scheme not in {"http", "https"} or not there.raw_host:
+        message = f"{host_of(first_url)} redirects to what is no address."
+        raise UpstreamBadResponse(message)
+    return str(there.with_fragment(None))
+
+
+def points_inside(url: str) -> UpstreamBadResponse:
+    """The answer sends the reader to where strangers must not send it."""
+    message = (
+        f"{host_of(url)} redirects into a private or reserved network, which this gateway does not"
+        " call."
+    )
+    return UpstreamBadResponse(message)
+
+
+def without_credentials(headers: Mapping[str, str] | None) -> Mapping[str, str]:
+    """What may be sent to another host than the one that was asked."""
+    secret = {"authorization", "cookie"}
+    return {name: value for name, value in (headers or {}).items() if name.lower() not in secret}
 
 
 async def _chunks(response: aiohttp.ClientResponse, url: str) -> AsyncGenerator[bytes, None]:

@@ -58,6 +58,7 @@ def to_row(video: Video) -> dict[str, Any]:
         "remixed_from": video.remixed_from,
         "caller": video.caller.value,
         "retries": video.retries,
+        "decodings": video.decodings,
         "webhook_url": video.webhook_url,
         "metadata": json.dumps(dict(video.metadata)) if video.metadata else None,
         **progress_columns(video),
@@ -105,6 +106,7 @@ def from_row(row: RowMapping) -> Video:
         expires_at=row["expires_at"],
         remixed_from=row["remixed_from"],
         metadata=json.loads(row["metadata"]) if row["metadata"] else {},
+        decodings=row["decodings"] or 0,
         timeline=Timeline(
             created_at=row["created_at"],
             submitting_at=row["submitting_at"],

@@ -66,6 +66,8 @@ videos = Table(
     Column("remixed_from", Text),
     Column("metadata", Text),
     Column("webhook_url", Text),
+    # Null until a video that was being fetched is taken over.
+    Column("decodings", Integer),
 )
 
 durations = Table(

@@ -65,6 +65,15 @@ HAND_OVER = (
 HANG_UP_ALL = (
     update(videos).where(videos.c.caller == Caller.WAITING.value).values(caller=Caller.GONE.value)
 )
+NOTE_DECODINGS = (
+    update(videos)
+    .where(
+        videos.c.id == bindparam("the_id"),
+        videos.c.state == State.FETCHING.value,
+        videos.c.epoch == bindparam("the_epoch"),
+    )
+    .values(decodings=bindparam("the_decodings"))
+)
 DELETE = delete(videos).where(videos.c.id == bindparam("the_id"))
 WITH_FILE = (
     select(videos)
@@ -208,6 +217,20 @@ class Videos:
         if result is None:
             raise LostRace(video.id)
         return result
+
+    async def note_decodings(self, video: Video, decodings: int) -> None:
+        """Note how many processes decode a video's film that have taken it over.
+
+        Raises:
+            LostRace: it is no longer this process's to fetch.
+        """
+        values = {"the_id": video.id, "the_epoch": video.epoch, "the_decodings": decodings}
+
+        def change(connection: Connection) -> bool:
+            return bool(connection.execute(NOTE_DECODINGS, values).rowcount)
+
+        if not await self._database.write(change):
+            raise LostRace(video.id)
 
     async def hand_over(self, video_id: str, was: Caller, now: Caller) -> bool:
         """Change who waits for a video, which its followers do not see; whether `was` held."""

@@ -107,18 +107,22 @@ class Worker:
                 raise HandBack(NOT_OURS_PAUSE_S)
             place = Place(self._tools.upstreams[video.provider].turnstile, video.owner)
             try:
+                # What is found being fetched was begun by a process that did not end it.
+                taken_over = video.state is State.FETCHING
                 while not video.is_over:
-                    video = await self._safe_step(video, pause, place)
+                    video = await self._safe_step(video, pause, place, taken_over=taken_over)
             finally:
                 place.give_back()
 
-    async def _safe_step(self, video: Video, pause: Pause, place: Place) -> Video:
+    async def _safe_step(
+        self, video: Video, pause: Pause, place: Place, *, taken_over: bool
+    ) -> Video:
         """A mistake in the program ends a job that was never sent, and is told as what it is.
 
         One that may have been paid for goes on later instead.
         """
         try:
-            return await self._step(video, pause, place)
+            return await self._step(video, pause, place, taken_over=taken_over)
         except (LostRace, StorageFailed, HandBack):
             raise
         except Exception:
@@ -134,7 +138,7 @@ class Worker:
         latest = await self._tools.videos.find(video.id)
         return latest is not None and stage_of(latest) == stage_of(video)
 
-    async def _step(self, video: Video, pause: Pause, place: Place) -> Video:
+    async def _step(self, video: Video, pause: Pause, place: Place, *, taken_over: bool) -> Video:
         match video.state:
             case State.QUEUED if not self._can_ask_for(video.request, video.provider):
                 return await self._leave(video)
@@ -147,7 +151,7 @@ class Worker:
                 return await Vigil(video, self._tools).keep(pause)
             case State.FETCHING:
                 place.give_back()
-                return await fetch(video, self._tools, pause)
+                return await fetch(video, self._tools, pause, taken_over=taken_over)
             case State.COMPLETED | State.FAILED:
                 return video
             case _:

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from functools import partial
 
 import structlog
 
-from reelgate.errors import StorageFailed, UpstreamError, VideoExpired
-from reelgate.retry import backoff_s, may_fetch_again
+from reelgate.errors import (
+    InternalError,
+    ReelgateError,
+    StorageFailed,
+    TooLargeToKeep,
+    UnplayableVideo,
+)
+from reelgate.media.keep import always
+from reelgate.media.receive import SLOW_AFTER_S
+from reelgate.retry import before_next_fetch_s, fetch_failure, may_fetch_again
 from reelgate.store.videos import LostRace
-from reelgate.video import Failure, KeptFile, State, Video
+from reelgate.video import KeptFile, State, Video
 from reelgate.worker.ending import fail
 from reelgate.worker.pause import Pause
 from reelgate.worker.tools import Tools
@@ -17,14 +28,16 @@ from reelgate.worker.tools import Tools
 log = structlog.get_logger()
 
 
-async def fetch(video: Video, tools: Tools, pause: Pause) -> Video:
+async def fetch(video: Video, tools: Tools, pause: Pause, *, taken_over: bool = False) -> Video:
     """Keep the file, again and again where that helps, and complete the video.
+
+    `taken_over`: another process, or an earlier one, has begun to fetch it and did not end.
 
     Raises:
         LostRace: the video was cancelled or taken over; no file of a cancelled one stays.
     """
     try:
-        return await fetch_patiently(video, tools, pause)
+        return await fetch_patiently(video, tools, pause, taken_over=taken_over)
     except LostRace:
         await tidy(video, tools)
         raise
@@ -34,41 +47,112 @@ async def tidy(video: Video, tools: Tools) -> None:
     """Remove what was kept of a video that ended without one, or that was forgotten."""
     latest = await tools.videos.find(video.id)
     if tools.keeper is not None and (latest is None or latest.state is State.FAILED):
-        await tools.keeper.discard(video.id)
-
-
-async def fetch_patiently(video: Video, tools: Tools, pause: Pause) -> Video:
-    """Try as often as it helps."""
-    limits = tools.limits
-    began_s = tools.clock.monotonic()
-    failures = upstream_failures = 0
-    while True:
         try:
-            file = await pause.until(video, keep(video, tools))
-        except (UpstreamError, VideoExpired, StorageFailed) as error:
-            failures += 1
-            upstream_failures += not isinstance(error, StorageFailed)
-            log.warning("fetch_failed", video=video.id, error=error.message, attempt=failures)
-            if not may_fetch_again(
-                error,
-                attempts=upstream_failures,
-                limit=limits.fetch_attempts,
-                waited_s=tools.clock.monotonic() - began_s,
-                patience_s=limits.storage_patience_s,
-            ):
-                return await fail(video, Failure(error.code, error.message), tools)
-        else:
-            return await complete(video, file, tools)
-        await pause.sleep(video, backoff_s(failures, tools.dice.random()))
+            await tools.keeper.discard(video.id)
+        except StorageFailed as error:
+            log.warning("file_not_removed", video=video.id, error=error.message)
 
 
-async def keep(video: Video, tools: Tools) -> KeptFile | None:
+async def fetch_patiently(video: Video, tools: Tools, pause: Pause, *, taken_over: bool) -> Video:
+    """Try until it is kept, or for as long as a whole job may take.
+
+    The time counts from here, so that neither a restart nor a clock that was set ends a video that
+    has been paid for before it was really tried.
+    """
+    began_s = tools.clock.monotonic()
+    patience_s = tools.limits.job_timeout_s
+    failures = unplayable = 0
+    while True:
+        trying = keep_or_tell(video, tools, failures=failures, taken_over=taken_over)
+        outcome = await pause.until(video, trying)
+        if not isinstance(outcome, ReelgateError):
+            return await complete(video, outcome, tools)
+        failures += 1
+        unplayable += isinstance(outcome, UnplayableVideo)
+        waited_s = tools.clock.monotonic() - began_s
+        if not may_fetch_again(
+            outcome,
+            unplayable=unplayable,
+            limit=tools.limits.unplayable_files,
+            waited_s=waited_s,
+            patience_s=patience_s,
+        ):
+            return await fail(video, fetch_failure(outcome, waited_s), tools)
+        again_in_s = before_next_fetch_s(
+            outcome, failures, tools.dice.random(), left_s=patience_s - waited_s
+        )
+        log.warning(
+            "fetch_failed",
+            video=video.id,
+            error=outcome.message,
+            attempt=failures,
+            again_in_s=round(again_in_s, 1),
+        )
+        await pause.sleep(video, again_in_s)
+
+
+async def keep_or_tell(
+    video: Video, tools: Tools, *, failures: int, taken_over: bool
+) -> KeptFile | ReelgateError | None:
+    """Keep the file, or tell as an error of ours why not.
+
+    A mistake in the program is no reason to give up a video that has been paid for, either: the
+    operator is shown it whole.
+
+    Raises:
+        LostRace: it is no longer this process's to fetch.
+    """
+    try:
+        return await keep(video, tools, failures=failures, taken_over=taken_over)
+    except LostRace:
+        raise
+    except TooLargeToKeep as error:
+        # It can still be had where it is.
+        log.warning("file_left_upstream", video=video.id, error=error.message)
+        return None
+    except ReelgateError as error:
+        return error
+    except Exception:
+        log.exception("fetch_broke", video=video.id)
+        return InternalError()
+
+
+async def keep(video: Video, tools: Tools, *, failures: int, taken_over: bool) -> KeptFile | None:
     """Read the file from the upstream into our storage; None where files stay upstream."""
     if tools.keeper is None:
         return None
     provider = tools.providers[video.provider]
+    # A host that is always slow gets its video through in the end: it is given longer each time.
+    slow_after_s = min(
+        SLOW_AFTER_S * 2.0 ** min(failures, 10), max(SLOW_AFTER_S, tools.limits.job_timeout_s)
+    )
     async with provider.open_asset(video.provider_id or "") as asset:
-        return await tools.keeper.keep(video.id, asset)
+        return await tools.keeper.keep(
+            video.id,
+            asset,
+            decoding=partial(decoding, video, tools) if taken_over else always,
+            slow_after_s=slow_after_s,
+        )
+
+
+@asynccontextmanager
+async def decoding(video: Video, tools: Tools) -> AsyncIterator[bool]:
+    """Whether to decode the film of a video that was taken over; on record while it is done.
+
+    A film can take so much memory that the process is killed. Whoever takes such a video over
+    notes down that it decodes it. Who finds that note knows of two that did not survive, and keeps
+    the film undecoded. The usual way, in one process from first to last, costs no write.
+    """
+    if video.decodings:
+        log.error("kept_undecoded", video=video.id, note="two processes ended while they had it")
+        yield False
+        return
+    await tools.videos.note_decodings(video, 1)
+    try:
+        yield True
+    finally:
+        with suppress(StorageFailed, LostRace):
+            await tools.videos.note_decodings(video, 0)
 
 
 async def complete(video: Video, file: KeptFile | None, tools: Tools) -> Video:

@@ -21,10 +21,10 @@ class Limits:
     """How long and how often; seconds."""
 
     submit_attempts: int = 8
-    fetch_attempts: int = 5
-    storage_patience_s: float = 240.0
-    """Somewhat less than a blocking caller waits: it is told the reason then."""
+    unplayable_files: int = 10
+    """So many times a whole file that does not play is fetched: for minutes, not for an hour."""
     job_timeout_s: float = 3600.0
+    """For the rendering, and as long again for the fetching of what is ready."""
     retention_s: float | None = None
     submit_lease_s: float = 0.0
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import quote
 
-from reelgate.errors import RangeNotSatisfiable, UpstreamBadResponse, VideoExpired
+from reelgate.errors import (
+    AnswerLost,
+    RangeNotSatisfiable,
+    UpstreamBadResponse,
+    VideoExpired,
+)
 from reelgate.providers.answer import HTTP_OK, Answer
 from reelgate.providers.base import Asset
 from reelgate.providers.http import MAX_REDIRECTS, HttpClient, Stream
@@ -17,12 +23,16 @@ from reelgate.providers.imagine.answers import (
     is_video_type,
     refusal,
 )
+from reelgate.providers.refusal import retry_after_s
 
 LOOK_TIMEOUT_S = 10.0
 FIRST_BYTES = "bytes=0-11"
 # An expired link is answered with any of these, or with a page and status 200.
 GONE = frozenset({401, 403, 404, 410})
+NOT_THERE = frozenset({404, 410})
+NO_SUCH_METHOD = frozenset({405, 501})
 RANGE_NOT_SATISFIABLE = 416
+TOO_MANY_REQUESTS = 429
 PAGE_TYPES = frozenset({"text/html", "text/xml", "application/xml", "application/json"})
 # A video is compressed already, and a compressed answer would tell a wrong length.
 AS_IT_IS = {"Accept-Encoding": "identity"}
@@ -34,31 +44,39 @@ class AssetHost:
     def __init__(self, http: HttpClient, url: str) -> None:
         self._http = http
         self._url = url.rstrip("/")
+        self._knows_no_head = False
 
     def url(self, provider_id: str) -> str:
         """The address of a job's video."""
         return f"{self._url}/{quote(provider_id, safe='')}"
 
-    async def serves_video(self, provider_id: str) -> bool:
+    async def serves_video(self, provider_id: str, *, told: bool = False) -> bool:
         """Whether the video is really there: a success that says, or begins like, a video.
 
-        An expired or moved link may answer 200 with a page, so the status alone proves nothing.
+        An expired or moved link may answer 200 with a page, so the status alone proves nothing. Nor
+        does a `HEAD` that is refused: a host may serve what it does not tell of, and then the first
+        bytes of a `GET` decide.
+
+        Args:
+            provider_id: the job's.
+            told: the upstream says otherwise that the job is done, so that "not found" is no
+                answer yet.
 
         Raises:
             UpstreamError: the host cannot tell for now.
         """
-        answer = await self._http.request(
-            "HEAD",
-            self.url(provider_id),
-            headers=AS_IT_IS,
-            timeout_s=LOOK_TIMEOUT_S,
-            redirects=MAX_REDIRECTS,
-        )
-        if answer.ok:
-            return is_video_type(answer.content_type) or await self._starts_like_video(provider_id)
-        if is_temporary(answer):
+        if self._knows_no_head:
+            return await self._starts_like_video(provider_id)
+        answer = await self._head(provider_id)
+        if answer is not None and answer.ok and is_video_type(answer.content_type):
+            return True
+        if answer is not None and answer.status in NOT_THERE and not told:
+            return False
+        if answer is not None and answer.status == TOO_MANY_REQUESTS:
             raise refusal(answer)
-        return False
+        served = await self._starts_like_video(provider_id)
+        self._knows_no_head = served and answer is not None and answer.status in NO_SUCH_METHOD
+        return served
 
     @asynccontextmanager
     async def open(self, provider_id: str, range_header: str | None) -> AsyncIterator[Asset]:
@@ -72,17 +90,44 @@ class AssetHost:
         headers = AS_IT_IS if range_header is None else {**AS_IT_IS, "Range": range_header}
         async with self._http.stream(self.url(provider_id), headers=headers) as stream:
             check_asset(stream)
-            yield Asset(
-                stream.chunks,
-                stream.content_type,
-                length_bytes(stream),
-                stream.headers.get("Content-Range"),
+            content_range = stream.headers.get("Content-Range")
+            if not stream.is_compressed or content_range is None:
+                yield Asset(stream.chunks, stream.content_type, length_bytes(stream), content_range)
+                return
+        # A range of the compressed bytes is of use to nobody: then the whole is the answer.
+        async with self.open(provider_id, None) as asset:
+            yield asset
+
+    async def _head(self, provider_id: str) -> Answer | None:
+        """The answer to a `HEAD`; None where it broke, which tells nothing of a `GET`."""
+        try:
+            return await self._http.request(
+                "HEAD",
+                self.url(provider_id),
+                headers=AS_IT_IS,
+                timeout_s=LOOK_TIMEOUT_S,
+                redirects=MAX_REDIRECTS,
             )
+        except (AnswerLost, UpstreamBadResponse):
+            return None
 
     async def _starts_like_video(self, provider_id: str) -> bool:
         headers = {**AS_IT_IS, "Range": FIRST_BYTES}
-        async with self._http.stream(self.url(provider_id), headers=headers) as stream:
-            return stream.status in HTTP_OK and is_video_start(await first_bytes(stream, FTYP_END))
+        url = self.url(provider_id)
+        try:
+            async with (
+                asyncio.timeout(LOOK_TIMEOUT_S),
+                self._http.stream(url, headers=headers) as stream,
+            ):
+                if stream.status in HTTP_OK:
+                    return is_video_start(await first_bytes(stream, FTYP_END))
+                answer = Answer(stream.status, stream.headers)
+        except TimeoutError as exc:
+            message = "The asset host did not send the video's first bytes in time."
+            raise AnswerLost(message) from exc
+        if is_temporary(answer):
+            raise refusal(answer)
+        return False
 
 
 def check_asset(stream: Stream) -> None:
@@ -97,7 +142,8 @@ def check_asset(stream: Stream) -> None:
         return
     if stream.status in GONE:
         message = "imagine.art no longer serves this video."
-        raise VideoExpired(message)
+        wait_s = retry_after_s(Answer(stream.status, stream.headers))
+        raise VideoExpired(message, retry_after_s=wait_s)
     if stream.status == RANGE_NOT_SATISFIABLE:
         raise RangeNotSatisfiable
     if stream.status in HTTP_OK:
@@ -118,5 +164,7 @@ async def first_bytes(stream: Stream, count: int) -> bytes:
 
 def length_bytes(stream: Stream) -> int | None:
     """How long the body will be, where the upstream says so."""
+    if stream.is_compressed:
+        return None
     value = stream.headers.get("Content-Length", "")
     return int(value) if value.isascii() and value.isdigit() else None

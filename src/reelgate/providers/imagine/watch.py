@@ -49,7 +49,7 @@ class ImagineWatch:
         # A failure that comes with a video's address may be a stale word: the file decides.
         if report.word is Word.FAILED and not report.generated:
             return GAVE_UP
-        if await self._asset_host.serves_video(self._provider_id):
+        if await self._asset_host.serves_video(self._provider_id, told=report.generated):
             return Ready()
         return unserved(report.word)
 
