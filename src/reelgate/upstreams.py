@@ -9,6 +9,7 @@ import structlog
 
 from reelgate.clock import SystemClock
 from reelgate.errors import UpstreamUnauthorized
+from reelgate.open_files import for_requests
 from reelgate.providers.base import Provider
 from reelgate.providers.http import HttpClient
 from reelgate.providers.imagine.build import build_sandboxed
@@ -17,6 +18,8 @@ from reelgate.settings import Settings
 
 log = structlog.get_logger()
 
+MAX_CONNECTIONS = 1000
+"""To the upstream, in each of the client's two pools."""
 SANDBOX_PATH = "/sandbox/processed"
 """Where the gateway passes the sandbox's videos through."""
 
@@ -28,7 +31,9 @@ async def start_providers(settings: Settings, stack: AsyncExitStack) -> dict[str
         UpstreamUnauthorized: they name none, and the sandbox is off.
     """
     clock = SystemClock()
-    http = await stack.enter_async_context(HttpClient(clock=clock))
+    http = await stack.enter_async_context(
+        HttpClient(max_connections=for_requests(MAX_CONNECTIONS), clock=clock)
+    )
     if not settings.uses_sandbox:
         return build_providers(http, settings, clock)
     if settings.sandbox == "off":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from functools import partial
 
 from reelgate.catalog import Model
@@ -14,12 +13,12 @@ from reelgate.picture import (
     read_picture,
     unusable,
 )
-from reelgate.references import References
+from reelgate.references import Read, References
 from reelgate.video import VideoRequest
 
 
 async def request_of(
-    body: VideoCreate, upload: Upload | None, model: Model, references: References
+    body: VideoCreate, upload: Upload | None, model: Model, references: References, owner: str
 ) -> VideoRequest:
     """The complete request; a picture is touched only once everything else has been found good.
 
@@ -27,22 +26,22 @@ async def request_of(
         InvalidRequest, RequestTooLarge: naming each field that cannot be taken.
         UpstreamError: the provider did not take the picture.
     """
-    read, name = source_of(body, upload, references)
+    source, name = source_of(body, upload)
     wanted = body.for_model(model, reference=name)
-    return wanted if read is None else await references.place(wanted, model.provider, read)
+    if source is None:
+        return wanted
+    return await references.place(wanted, model.provider, owner, source)
 
 
-def source_of(
-    body: VideoCreate, upload: Upload | None, references: References
-) -> tuple[Callable[[], Awaitable[Picture]] | None, str | None]:
-    """How to read the request's picture and what to call it; nothing where it has none."""
+def source_of(body: VideoCreate, upload: Upload | None) -> tuple[str | Read | None, str | None]:
+    """Where the request's picture is and what to call it; nothing where it has none."""
     if upload is not None and body.input_reference is not None:
         raise unusable("is sent twice, as a file and as an address: send one of them")
     if upload is not None:
         return partial(read_upload, upload), "a file"
     if body.input_reference is not None:
         url = body.input_reference.image_url
-        return partial(references.at, url), url
+        return url, url
     return None, None
 
 

@@ -178,7 +178,7 @@ async def order(visit: Visit, caller: Caller) -> tuple[Video, bool]:
         named = visit.ctx.settings.default_model if body.model is None else body.model
         model = visit.service.catalog.find(named)
         wanted = Order(
-            request=await request_of(body, upload, model, visit.ctx.references),
+            request=await request_of(body, upload, model, visit.ctx.references, visit.owner),
             owner=visit.owner,
             caller=caller,
             metadata=body.metadata or {},

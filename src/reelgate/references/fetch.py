@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
 from http import HTTPStatus
 
 import aiohttp
@@ -11,7 +15,10 @@ from reelgate.netguard import check_url
 from reelgate.outbound import was_refused
 from reelgate.picture import MAX_PICTURE_BYTES, PARAM, Picture, read_picture, unusable
 
+Read = Callable[[], Awaitable[Picture]]
+"""Gets a picture into memory."""
 FETCH_TIMEOUT_S = 20.0
+"""To begin to answer, and again for the picture."""
 CHUNK_BYTES = 64 * 1024
 REDIRECTS = range(300, 400)
 
@@ -24,19 +31,38 @@ class PictureFetcher:
         self._session = session
         self._allow_private = allow_private
 
-    async def fetch(self, url: str) -> Picture:
-        """The picture at an http or https address.
+    @asynccontextmanager
+    async def opened(self, url: str) -> AsyncIterator[Read]:
+        """What reads the picture at an http or https address, once its server answers.
 
         Raises:
             InvalidRequest: there is none to be had there; redirects are not followed.
         """
         target = check_url(url, param=PARAM, allow_private=self._allow_private)
-        try:
-            async with self._session.get(target, allow_redirects=False) as response:
-                check_head(response)
-                return read_picture(await read(response))
-        except (aiohttp.ClientError, OSError) as error:
-            raise unusable(told(error)) from error
+        async with failures_told(), asyncio.timeout(FETCH_TIMEOUT_S):
+            response = await self._session.get(target, allow_redirects=False)
+        async with response:
+            check_head(response)
+            yield partial(read_in_time, response)
+
+
+@asynccontextmanager
+async def failures_told() -> AsyncIterator[None]:
+    """Tell what the network does as a fault of the picture.
+
+    Raises:
+        InvalidRequest: instead of aiohttp's errors and the system's.
+    """
+    try:
+        yield
+    except (aiohttp.ClientError, OSError) as error:
+        raise unusable(told(error)) from error
+
+
+async def read_in_time(response: aiohttp.ClientResponse) -> Picture:
+    """The picture that a server sends."""
+    async with failures_told(), asyncio.timeout(FETCH_TIMEOUT_S):
+        return read_picture(await read(response))
 
 
 def check_head(response: aiohttp.ClientResponse) -> None:
