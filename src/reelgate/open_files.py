@@ -7,13 +7,8 @@ that a crowd at the door never keeps a paid video from being fetched and stored.
 
 from __future__ import annotations
 
-import sys
+import resource
 
-if sys.platform != "win32":
-    import resource
-
-OFTEN_ALLOWED = 8192
-"""What is reckoned with where the system names no limit."""
 MOST_WANTED = 1_048_576
 """Some systems say "unlimited" and refuse to be taken at their word."""
 LEAST_OWN, MOST_OWN = 64, 4096
@@ -22,8 +17,6 @@ LEAST_CONNECTIONS, MOST_CONNECTIONS = 16, 32_768
 
 def raise_limit() -> int:
     """Allow this process as many open files as its user may have; how many that are."""
-    if sys.platform == "win32":
-        return OFTEN_ALLOWED
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MOST_WANTED if hard == resource.RLIM_INFINITY else hard
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -37,8 +30,6 @@ def raise_limit() -> int:
 
 def limit() -> int:
     """How many files may be open at once."""
-    if sys.platform == "win32":
-        return OFTEN_ALLOWED
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return MOST_WANTED if soft == resource.RLIM_INFINITY else soft
 

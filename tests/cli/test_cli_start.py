@@ -26,6 +26,24 @@ def test_the_module_can_be_run(home: Home) -> None:
     assert shown.stdout == f"reelgate {VERSION}\n"
 
 
+def test_on_windows_it_says_in_one_sentence_where_it_runs_instead(home: Home) -> None:
+    """Whatever Windows lacks may not be needed to come as far as that."""
+    code = (
+        "import sys\n"
+        "for name in ('fcntl', 'resource', 'uvloop', 'pwd'): sys.modules[name] = None\n"
+        "from reelgate.cli import main\n"
+        "sys.argv, sys.platform = ['reelgate', 'serve'], 'win32'\n"
+        "main()"
+    )
+    refused = subprocess.run(
+        [sys.executable, "-c", code], env=home.env(), check=False, capture_output=True, text=True
+    )
+    assert (refused.returncode, refused.stdout) == (ExitCode.GATEWAY, "")
+    [sentence] = refused.stderr.splitlines()
+    assert "does not run on Windows" in sentence
+    assert "WSL" in sentence
+
+
 def modules_after(home: Home, *args: str) -> set[str]:
     """The modules that a command has imported when it ends."""
     code = (

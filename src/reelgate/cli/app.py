@@ -7,10 +7,15 @@ from typing import Annotated
 import typer
 
 from reelgate.cli.console import put, say
-from reelgate.cli.exits import EPILOG, CliError
+from reelgate.cli.exits import EPILOG, CliError, ExitCode
 from reelgate.cli.registry import LazyGroup
 from reelgate.collector import collect_seldom
 from reelgate.version import VERSION
+
+NO_WINDOWS = (
+    "Reelgate does not run on Windows itself: run it in WSL, "
+    "https://learn.microsoft.com/windows/wsl, or in its container."
+)
 
 app = typer.Typer(
     cls=LazyGroup,
@@ -44,6 +49,9 @@ def root(
 def main() -> None:
     """Run the command line and exit with one of `ExitCode`."""
     write_what_can_be_written()
+    if sys.platform == "win32":
+        say(NO_WINDOWS, "red")
+        sys.exit(ExitCode.GATEWAY)
     # Before a command's module is read: reading it makes much that stays.
     collect_seldom()
     try:

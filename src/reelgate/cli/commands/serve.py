@@ -2,11 +2,11 @@
 
 import asyncio
 import socket
-import sys
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
 import typer
+from uvloop import new_event_loop
 
 from reelgate import server
 from reelgate.cli.banner import banner
@@ -22,11 +22,6 @@ from reelgate.keys import KeyStanding
 from reelgate.log import configure_log
 from reelgate.providers.imagine.credentials import TokenCredentials
 from reelgate.settings import Settings
-
-if sys.platform == "win32":
-    new_event_loop = asyncio.new_event_loop
-else:
-    from uvloop import new_event_loop
 
 app = command_app()
 
