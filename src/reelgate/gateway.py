@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +26,7 @@ from reelgate.media.storage import Storage, open_storage
 from reelgate.private_files import warn_if_exposed
 from reelgate.providers.base import Provider
 from reelgate.providers.links import video_url
+from reelgate.readiness import Readiness
 from reelgate.references import open_references
 from reelgate.service import Service
 from reelgate.settings import Settings
@@ -80,9 +81,10 @@ async def open_gateway(settings: Settings, own_url: str = "") -> AsyncIterator[C
             videos=Videos(deployment.database, deployment.changes, outbox),
             admission=Admission(deployment.database, deployment.queue_up),
         )
-        service, hand_over = await start_work(base, gatekeeper, stack)
+        work = await start_work(base, gatekeeper, stack)
+        readiness = start_readiness(base, work, storage, stack)
         yield Context(
-            service=service,
+            service=work.service,
             settings=settings,
             provider=next(iter(providers.values())),
             storage=storage,
@@ -94,7 +96,9 @@ async def open_gateway(settings: Settings, own_url: str = "") -> AsyncIterator[C
                 timeout_s=settings.body_timeout_s,
             ),
             keyless=KeylessRules.of(settings),
-            hand_over=hand_over,
+            hand_over=work.hand_over,
+            submitting=work.submitting,
+            readiness=readiness,
             references=await stack.enter_async_context(
                 open_references(
                     providers, SystemClock(), allow_private=settings.reference_allow_private
@@ -148,17 +152,32 @@ class Foundation:
     admission: Admission
 
 
-async def start_work(
-    base: Foundation, gatekeeper: Gatekeeper, stack: AsyncExitStack
-) -> tuple[Service, HandOver]:
-    """Set the worker going, first of all on what an earlier process left behind.
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What goes on.
 
-    Returns:
-        The use cases, and what gives all jobs to other processes where there are others.
+    Attributes:
+        service: the use cases.
+        load: whether there is too much work.
+        upstreams: the accounts, as this process uses them.
+        hand_over: gives all jobs to other processes where there are others.
+        submitting: how many submits wait for the upstream's answer.
     """
-    worker = Worker(tools_of(base), base.deployment.changes)
+
+    service: Service
+    load: Load
+    upstreams: Mapping[str, Upstream]
+    hand_over: HandOver
+    submitting: Callable[[], int]
+
+
+async def start_work(base: Foundation, gatekeeper: Gatekeeper, stack: AsyncExitStack) -> Work:
+    """Set the worker going, first of all on what an earlier process left behind."""
+    tools = tools_of(base)
+    worker = Worker(tools, base.deployment.changes)
     dispatch = await base.deployment.open_dispatch(worker.carry, base.providers, stack)
-    service = service_of(base, dispatch, gatekeeper)
+    load = Load(base.videos, base.deployment.clock, base.settings.max_waiting)
+    service = service_of(base, dispatch, gatekeeper, load)
     await base.deployment.begin(dispatch, base.videos, base.providers)
     stack.push_async_callback(dispatch.stop)
     stack.push_async_callback(worker.stop)
@@ -170,7 +189,36 @@ async def start_work(
             dispatch.pause()
             await worker.stop()
 
-    return service, hand_over
+    return Work(service, load, tools.upstreams, hand_over, lambda: len(tools.sending))
+
+
+def start_readiness(
+    base: Foundation, work: Work, storage: Storage, stack: AsyncExitStack
+) -> Readiness:
+    """What knows whether the gateway may be sent work, and tells the log what changes."""
+
+    def full_accounts() -> dict[str, str]:
+        closed = {name: up.turnstile.closed_because() for name, up in work.upstreams.items()}
+        return {name: f"The account {name}: {why}." for name, why in closed.items() if why}
+
+    expiries = [provider.expiry for provider in base.providers.values()]
+    readiness = Readiness(
+        database=base.deployment.database,
+        check_storage=nothing_to_check if base.keeper is None else storage.check,
+        expiries=[expiry for expiry in expiries if expiry is not None],
+        load=work.load,
+        count_open=work.service.count_open,
+        is_closing=lambda: work.service.is_closing,
+        full_accounts=full_accounts,
+        clock=SystemClock(),
+    )
+    stack.push_async_callback(readiness.close)
+    stack.push_async_callback(stopped, asyncio.create_task(readiness.run()))
+    return readiness
+
+
+async def nothing_to_check() -> None:
+    """Files stay upstream."""
 
 
 def tools_of(base: Foundation) -> Tools:
@@ -213,7 +261,7 @@ def upstream_of(base: Foundation, name: str) -> Upstream:
     )
 
 
-def service_of(base: Foundation, dispatch: Engine, gatekeeper: Gatekeeper) -> Service:
+def service_of(base: Foundation, dispatch: Engine, gatekeeper: Gatekeeper, load: Load) -> Service:
     """The use cases."""
     settings, clock = base.settings, base.deployment.clock
     models = [model for provider in base.providers.values() for model in provider.models]
@@ -226,7 +274,7 @@ def service_of(base: Foundation, dispatch: Engine, gatekeeper: Gatekeeper) -> Se
         providers=base.providers,
         keeper=base.keeper,
         gatekeeper=gatekeeper,
-        load=Load(base.videos, clock, settings.max_waiting),
+        load=load,
         clock=clock,
         adopt_window_s=settings.adopt_window_s,
     )

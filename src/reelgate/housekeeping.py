@@ -7,7 +7,7 @@ import asyncio
 import structlog
 
 from reelgate.clock import Clock
-from reelgate.errors import StorageFailed
+from reelgate.errors import DatabaseAway, StorageFailed
 from reelgate.media.keep import Keeper
 from reelgate.media.retention import Holding, expired
 from reelgate.store.admission import Admission
@@ -46,6 +46,9 @@ class Housekeeping:
         while True:
             try:
                 await self.round()
+            except DatabaseAway:
+                # The log has it.
+                pass
             except StorageFailed as error:
                 log.warning("housekeeping_failed", error=error.message)
             await asyncio.sleep(EVERY_S)

@@ -28,10 +28,19 @@ class Load:
         Raises:
             Overloaded: there is none.
         """
+        if (full := await self.full()) is not None:
+            raise Overloaded(full, retry_after_s=COME_BACK_S)
+        self._count += 1
+
+    async def full(self) -> str | None:
+        """Why no more work is taken; None where some is.
+
+        Raises:
+            StorageFailed: the database cannot tell.
+        """
         if self._clock.monotonic() - self._counted_at_s > FRESH_S:
             self._counted_at_s = self._clock.monotonic()
             self._count = await self._videos.count_open()
-        if self._count >= self._limit:
-            message = f"the gateway has {self._limit} unfinished videos, as many as it takes"
-            raise Overloaded(message, retry_after_s=COME_BACK_S)
-        self._count += 1
+        if self._count < self._limit:
+            return None
+        return f"the gateway has {self._limit} unfinished videos, as many as it takes"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -21,6 +20,7 @@ from reelgate.http.connections import ConnectionLimits, Connections
 from reelgate.http.context import Context
 from reelgate.http.protocol import protocol_of
 from reelgate.settings import Settings
+from reelgate.shutdown import Shutdown
 
 log = structlog.get_logger()
 
@@ -61,22 +61,18 @@ class Server(uvicorn.Server):
         service.let_go()
         await handing_over
 
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Stop at a signal, once: uvicorn would raise it again before the gateway is taken down."""
-        with super().capture_signals():
-            try:
-                yield
-            finally:
-                self._captured_signals.clear()
+    def stop(self) -> None:
+        """Begin to shut down."""
+        self.should_exit = True
 
-
-class EmbeddedServer(Server):
-    """A server in somebody else's program, to whom the signals belong."""
+    def hurry(self) -> None:
+        """Shut down without waiting for callers."""
+        self._context.service.let_go()
+        self.force_exit = True
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave the signals alone."""
+        """Leave the signals alone: they are heard for longer than this server lasts."""
         yield
 
 
@@ -121,7 +117,7 @@ def http_config(context: Context) -> uvicorn.Config:
         server_header=False,
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=ceil(context.settings.shutdown_grace_s) + LAST_WORDS_S,
+        timeout_graceful_shutdown=answering_s(context.settings),
     )
 
 
@@ -147,14 +143,22 @@ def raise_open_files() -> None:
     )
 
 
+def answering_s(settings: Settings) -> int:
+    """How long callers may still be answered once the gateway is told to stop."""
+    return ceil(settings.shutdown_grace_s) + LAST_WORDS_S
+
+
 async def serve(
     settings: Settings, listener: socket.socket, ready: Callable[[], None] = lambda: None
 ) -> None:
     """Serve until SIGINT or SIGTERM; `ready` is called once requests are answered."""
     raise_open_files()
-    with listener:
+    with listener, Shutdown() as shutdown:
         async with open_gateway(settings, url_of(listener)) as context:
             server = Server(http_config(context), context, url_of(listener))
+            shutdown.begin(
+                server.stop, server.hurry, context.submitting, answering_s=answering_s(settings)
+            )
             spare_what_stands()
             telling = asyncio.create_task(tell(server, ready))
             try:
@@ -175,7 +179,7 @@ async def running(settings: Settings) -> AsyncIterator[str]:
     with listen(settings) as listener:
         url = url_of(listener)
         async with open_gateway(settings, url) as context:
-            server = EmbeddedServer(http_config(context), context, url)
+            server = Server(http_config(context), context, url)
             serving = asyncio.create_task(server.serve(sockets=[listener]))
             await server.listening.wait()
             try:
@@ -193,10 +197,9 @@ async def work(settings: Settings, ready: Callable[[], None] = lambda: None) -> 
     """
     raise_open_files()
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    async with open_gateway(settings):
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop.set)
-        spare_what_stands()
-        ready()
-        await stop.wait()
+    with Shutdown() as shutdown:
+        async with open_gateway(settings) as context:
+            shutdown.begin(stop.set, submitting=context.submitting)
+            spare_what_stands()
+            ready()
+            await stop.wait()

@@ -93,3 +93,24 @@ async def test_it_stops_quickly_whatever_its_jobs_wait_for(
         [row] = gateway.rows(prompt)
         assert row["state"] == state
         assert len(await gateway.submits(prompt)) == 1
+
+
+async def test_a_second_signal_lets_nobody_wait_any_longer(
+    tmp_path: Path, sandbox_url: str
+) -> None:
+    prompt = a_prompt("[[never]]")
+    loop = asyncio.get_running_loop()
+    async with (
+        a_household(tmp_path, sandbox_url, shutdown_grace_s=600.0) as household,
+        visiting(household, sandbox_url) as gateway,
+    ):
+        asking = asyncio.create_task(gateway.generate(prompt))
+        await until(lambda: gateway.was_accepted(prompt))
+        began_s = loop.time()
+        household.terminate()
+        # Until the first is heeded a second would be the same one.
+        await soon(lambda: not (tmp_path / "server.url").exists())
+        household.terminate()
+        assert (await asking).status == 202
+        assert await household.ended() == 0
+        assert loop.time() - began_s < QUICK_S

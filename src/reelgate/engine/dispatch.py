@@ -47,17 +47,19 @@ class Dispatch:
         rhythm: Rhythm,
         carrier: UUID,
         forget_only: Callable[[Job], None] = lambda _: None,
+        at_pause: Callable[[], None] = lambda: None,
     ) -> None:
         """Set the queue up.
 
         `carrier` is who takes jobs out of the queue here; `forget_only` is told a job that has
-        ended here but not in the queue.
+        ended here but not in the queue; `at_pause` is called when no more work is taken.
         """
         self._carry = carry
         self._queue = queue
         self._rhythm = rhythm
         self._carrier = QueueManagerId(carrier)
         self._forget_only = forget_only
+        self._at_pause = at_pause
         self._managers: list[QueueManager] = []
         self._running: asyncio.Task[None] | None = None
         self._stopping = False
@@ -87,6 +89,7 @@ class Dispatch:
     def pause(self) -> None:
         """Take no more work."""
         self._stopping = True
+        self._at_pause()
         for manager in self._managers:
             manager.shutdown.set()
 
@@ -106,11 +109,18 @@ class Dispatch:
                     heartbeat_timeout=self._rhythm.heartbeat_timeout,
                     log_aggregation_interval=timedelta(0),
                 )
-            except Exception:
+            except Exception as error:
+                if self._is_stopping():
+                    # Whatever it was, others take over what is left.
+                    log.warning("dispatch_cut_off", error=str(error))
+                    break
                 log.exception("dispatch_failed")
                 await asyncio.sleep(RESTART_S)
             finally:
                 self._managers.remove(manager)
+
+    def _is_stopping(self) -> bool:
+        return self._stopping
 
     def _manager(self) -> QueueManager:
         manager = QueueManager(self._queue)

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from typing import Self, TypeVar
 
 import asyncpg
-import structlog
 from pgqueuer.core.tm import TaskManager
 from pgqueuer.domain.settings import db_settings
 from pgqueuer.ports.driver import Driver, NotifyCallback
 
+from reelgate.store.failures import cause_of, is_away
 from reelgate.store.line import Line
-from reelgate.store.postgres import DRIVER_ERRORS, OUT_OF_ROOM, is_broken_line
+from reelgate.store.outage import Outage
+from reelgate.store.postgres import DRIVER_ERRORS, is_broken_line
 
-log = structlog.get_logger()
 T = TypeVar("T")
 
 RETRY_S = 0.5
-LAST_TRIES = 6
-"""How often the database is tried once the process is about to end."""
+LAST_TRIES_S = 3.0
+"""How long the database is tried once the process is about to end."""
 
 
 class PatientDriver(Driver):
@@ -31,8 +32,10 @@ class PatientDriver(Driver):
     may be run twice: what was taken by a lost answer is taken over when its heartbeat is missed.
     """
 
-    def __init__(self, pool: asyncpg.Pool, line: Line) -> None:
+    def __init__(self, pool: asyncpg.Pool, line: Line, outage: Outage) -> None:
         self._pool = pool
+        self._outage = outage
+        self._ends_s = math.inf
         self._shutdown = asyncio.Event()
         self._line = line
         self._hearers: list[NotifyCallback] = []
@@ -60,8 +63,10 @@ class PatientDriver(Driver):
         self._hearers = [callback]
 
     def end(self) -> None:
-        """Be patient no longer."""
-        self._shutdown.set()
+        """Be patient no longer; the first call counts."""
+        if not self._shutdown.is_set():
+            self._ends_s = asyncio.get_running_loop().time() + LAST_TRIES_S
+            self._shutdown.set()
 
     @property
     def shutdown(self) -> asyncio.Event:
@@ -84,14 +89,16 @@ class PatientDriver(Driver):
             hearer(payload)
 
     async def _patiently(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        tries_left = LAST_TRIES
+        clock = asyncio.get_running_loop().time
         while True:
             try:
-                return await attempt()
+                result = await attempt()
             except DRIVER_ERRORS as error:
-                tries_left -= self._shutdown.is_set()
-                helps = is_broken_line(error) or isinstance(error, OUT_OF_ROOM)
-                if not helps or not tries_left:
+                is_broken = is_broken_line(error)
+                if not (is_broken or is_away(error)) or clock() >= self._ends_s:
                     raise
-                log.warning("queue_unreachable", error=str(error))
+                self._outage.failed(cause_of(error), writes_only=not is_broken)
+            else:
+                self._outage.worked(wrote=False)
+                return result
             await asyncio.sleep(RETRY_S)

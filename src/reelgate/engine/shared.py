@@ -39,9 +39,16 @@ class SharedDispatch:
         # Nothing in the queue needs to survive a crash of the server: lost claims and heartbeats
         # time out, lost endings are ended again, lost entries are found by their videos.
         async with self._server.pool(POOL, synchronous_commit="off") as pool:
-            driver = PatientDriver(pool, self._line)
+            driver = PatientDriver(pool, self._line, self._server.outage)
             queue = SharedQueue(driver)
-            dispatch = Dispatch(carry, queue, RHYTHM, carrier_id(self._server.process), queue.leave)
+            dispatch = Dispatch(
+                carry,
+                queue,
+                RHYTHM,
+                carrier_id(self._server.process),
+                forget_only=queue.leave,
+                at_pause=driver.end,
+            )
             Orphans(queue, self._line)
             lost = LostJobs(dispatch, self._providers)
             self._line.at_connect(lost.find)

@@ -15,6 +15,7 @@ from reelgate.http.connections import authenticated
 from reelgate.http.keyless import KeylessRules
 from reelgate.media.storage import Storage
 from reelgate.providers.base import Provider
+from reelgate.readiness import Readiness
 from reelgate.references import References
 from reelgate.service import Service
 from reelgate.settings import Settings
@@ -38,6 +39,9 @@ class Context:
     bodies: Bodies
     hand_over: Callable[[], Awaitable[None]]
     """Gives the jobs to other processes, where there are others."""
+    submitting: Callable[[], int]
+    """How many submits wait for the upstream's answer."""
+    readiness: Readiness
 
     @property
     def sandbox(self) -> bool:

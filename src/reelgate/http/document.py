@@ -128,9 +128,16 @@ def add_schema(schemas: Document, schema: Document) -> None:
 def complete(responses: Document) -> None:
     """Tell an operation's errors as what they are: problem details (RFC 9457)."""
     for status, response in responses.items():
-        if status.startswith(("4", "5")):
+        if status.startswith(("4", "5")) and not has_a_shape_of_its_own(response):
             response["content"] = {MEDIA_TYPE: {"schema": {"$ref": ERROR}}}
     responses["default"] = {
         "description": "Any other error; `error.code` tells which.",
         "content": {MEDIA_TYPE: {"schema": {"$ref": ERROR}}},
     }
+
+
+def has_a_shape_of_its_own(response: Document) -> bool:
+    """Whether an answer with an error's status is no error: `/ready` tells more than that."""
+    content = response.get("content", {}).get("application/json", {})
+    reference = content.get("schema", {}).get("$ref", ERROR)
+    return reference not in {ERROR, *(REF.format(model=name) for name in FASTAPIS_OWN)}

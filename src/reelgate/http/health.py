@@ -1,21 +1,41 @@
-"""Whether the gateway works."""
+"""Whether the gateway is alive, and whether it may be sent work."""
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 
 from reelgate.http.context import context_of
-from reelgate.http.schemas import Health
+from reelgate.http.schemas import Health, Ready, ReadyReason
 from reelgate.version import VERSION
 
 router = APIRouter(tags=["Gateway"])
 
+NOT_READY = 503
 
-@router.get("/health", summary="Is the gateway well, and is it real?")
+
+@router.get("/health", summary="Is the gateway alive, and is it real?")
 async def health(request: Request) -> Health:
-    """200 when the database answers."""
+    """200 as long as the process answers; `/ready` tells whether it may be sent work."""
     ctx = context_of(request)
     return Health(
         version=VERSION,
         provider=ctx.provider.name,
         sandbox=ctx.sandbox,
-        jobs_open=await ctx.service.count_open(),
+        jobs_open=await ctx.readiness.jobs_open(),
+    )
+
+
+@router.get(
+    "/ready",
+    summary="May the gateway be sent work?",
+    responses={NOT_READY: {"model": Ready, "description": "It may not: `reasons` tells why."}},
+)
+async def ready(request: Request, response: Response) -> Ready:
+    """200 when a new job would be taken and could be finished, as far as is known; else 503."""
+    verdict = await context_of(request).readiness.verdict()
+    response.headers["Cache-Control"] = "no-store"
+    if not verdict.is_ready:
+        response.status_code = NOT_READY
+    return Ready(
+        status="ready" if verdict.is_ready else "not_ready",
+        reasons=[ReadyReason.model_validate(reason) for reason in verdict.reasons],
+        warnings=[ReadyReason.model_validate(warning) for warning in verdict.warnings],
     )

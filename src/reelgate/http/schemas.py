@@ -133,7 +133,24 @@ class Health(BaseModel):
     version: str
     provider: str
     sandbox: bool = Field(description="True: videos are made by the built-in sandbox, not for real")
-    jobs_open: int
+    jobs_open: int | None = Field(description="Null while the database does not tell")
+
+
+class ReadyReason(BaseModel):
+    """What keeps the gateway from taking work, or may do so soon."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    code: Literal["stopping", "database", "storage", "credential", "overloaded", "account"]
+    message: str
+
+
+class Ready(BaseModel):
+    """Whether the gateway may be sent work."""
+
+    status: Literal["ready", "not_ready"]
+    reasons: list[ReadyReason] = Field(description="Why it is not ready")
+    warnings: list[ReadyReason] = Field(description="What makes jobs wait, or will soon")
 
 
 Ordering = Literal["asc", "desc"]

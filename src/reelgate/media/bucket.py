@@ -30,6 +30,7 @@ _PARTS_AT_ONCE = 3
 # How long a cancelled video waits for the upload that nobody can call back.
 _LET_GO_S = 10.0
 _LIST_BATCH = 1000
+_CHECK_KEY = "reelgate-check"
 # A request takes its time to a distant store and back; a few under way at once hide that.
 _CHUNK_BYTES = 1024 * 1024
 _CHUNKS_AHEAD = 3
@@ -104,6 +105,20 @@ class Bucket:
         async with aclosing(_chunks(self._store, checked_key(key), start, stop)) as chunks:
             # The first chunk is read now, so that a missing file shows before anything is sent.
             yield _after(await anext(chunks, b""), chunks)
+
+    async def check(self) -> None:
+        """Look into the bucket; where that is not allowed, put an empty file there."""
+        try:
+            try:
+                async for _ in obstore.list(self._store, chunk_size=1):
+                    return
+            except (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError):
+                await obstore.put_async(self._store, _CHECK_KEY, b"")
+        except FileNotFoundError as exc:
+            message = "the bucket does not exist"
+            raise StorageFailed(message) from exc
+        except exceptions.BaseError as exc:
+            raise StorageFailed(_reason(exc)) from exc
 
     async def head(self, key: str) -> Stored | None:
         """What is stored under a key, if anything."""

@@ -12,12 +12,14 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
+from reelgate.errors import StorageFailed
 from reelgate.media.failures import disk_errors, gone, unreadable
 from reelgate.media.stored import Stored, Upload, checked_key, is_key
 from reelgate.media.threads import to_its_end
 
 # Smaller chunks spend their time on changing threads; larger ones take memory for every reader.
 _CHUNK_BYTES = 512 * 1024
+_LEAST_FREE_BYTES = 64 * 1024**2
 
 
 class Folder:
@@ -50,6 +52,25 @@ class Folder:
         """The bytes from `start` to `stop` (exclusive), in chunks of bounded size."""
         with _opened(self._path(key)) as fd:
             yield _chunks(fd, start, stop)
+
+    async def check(self) -> None:
+        """Look whether the folder is there, may be written, and has room."""
+        await asyncio.to_thread(self._check)
+
+    def _check(self) -> None:
+        try:
+            # Only the folder itself: whatever lies above may be a disk that is not mounted.
+            self._root.mkdir(exist_ok=True)
+            disk = os.statvfs(self._root)
+        except OSError as exc:
+            message = f"the folder {self._root}: {exc.strerror}"
+            raise StorageFailed(message) from exc
+        if not os.access(self._root, os.W_OK | os.X_OK):
+            message = f"the folder {self._root} cannot be written"
+            raise StorageFailed(message)
+        if disk.f_bavail * disk.f_frsize < _LEAST_FREE_BYTES:
+            message = f"the disk of {self._root} is full"
+            raise StorageFailed(message)
 
     async def head(self, key: str) -> Stored | None:
         """What is stored under a key, if anything."""

@@ -64,6 +64,14 @@ class Storage(Protocol):
         """
         ...
 
+    async def check(self) -> None:
+        """Look whether files can be kept, at little cost.
+
+        Raises:
+            StorageFailed: they cannot; the message is the reason alone.
+        """
+        ...
+
     async def head(self, key: str) -> Stored | None:
         """What is stored under a key, if anything.
 

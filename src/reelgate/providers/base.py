@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from reelgate.catalog import Model
+from reelgate.expiry import Expiry
 from reelgate.picture import Picture
 from reelgate.video import VideoRequest
 
@@ -98,6 +99,11 @@ class Provider(Protocol):
     @property
     def models(self) -> tuple[Model, ...]:
         """The models it makes videos with, and what each takes."""
+        ...
+
+    @property
+    def expiry(self) -> Expiry | None:
+        """When its credential ends; None where that is not known."""
         ...
 
     def typical_s(self, request: VideoRequest) -> tuple[float, float] | None:

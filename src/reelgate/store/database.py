@@ -69,6 +69,14 @@ class Database(Protocol):
         """Run a change by itself, while no other process does: for migrations."""
         ...
 
+    async def check(self) -> None:
+        """Look whether it can be used, without a change.
+
+        Raises:
+            StorageFailed: it cannot.
+        """
+        ...
+
     async def probe(self) -> None:
         """Make a change that changes nothing, to see whether that can be done.
 

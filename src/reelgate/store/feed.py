@@ -8,7 +8,7 @@ import asyncpg
 import structlog
 from sqlalchemy import Connection, bindparam, select
 
-from reelgate.errors import StorageFailed
+from reelgate.errors import DatabaseAway, StorageFailed
 from reelgate.store.changes import Changes
 from reelgate.store.database import Database
 from reelgate.store.line import Line
@@ -63,7 +63,8 @@ class Feed:
                 try:
                     found = await self._find(ids)
                 except StorageFailed as error:
-                    log.warning("changes_not_read", error=error.message)
+                    if not isinstance(error, DatabaseAway):
+                        log.warning("changes_not_read", error=error.message)
                     self._stale.update(ids)
                     await asyncio.sleep(RETRY_S)
                     continue

@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable
 import asyncpg
 import structlog
 
-from reelgate.store.postgres import DRIVER_ERRORS, Server
+from reelgate.store.failures import cause_of
+from reelgate.store.postgres import DRIVER_ERRORS, Server, is_broken_line
 
 log = structlog.get_logger()
 
@@ -85,10 +86,10 @@ class Line:
         try:
             await self._connect()
         except DRIVER_ERRORS as error:
-            log.warning("database_line_down", error=str(error))
+            self._server.outage.failed(cause_of(error))
             await asyncio.sleep(RECONNECT_S)
         else:
-            log.info("database_line_up")
+            log.debug("database_line_up")
             if self._lost.is_set():
                 # The server lets us in and refuses the rest: its disk is full, perhaps.
                 await asyncio.sleep(RECONNECT_S)
@@ -110,8 +111,9 @@ class Line:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 for duty in duties:
                     await duty(connection)
+            self._server.outage.worked(wrote=False)
         except DRIVER_ERRORS as error:
-            log.warning("database_line_failed", error=str(error))
+            self._server.outage.failed(cause_of(error), writes_only=not is_broken_line(error))
             self._lost.set()
 
     def _hang_up(self) -> None:

@@ -40,8 +40,6 @@ BROKEN_LINE = (
     asyncpg.CrashShutdownError,
     asyncpg.CannotConnectNowError,
 )
-OUT_OF_ROOM = asyncpg.InsufficientResourcesError
-"""A full disk, above all: the line stands, and the same statement may do better later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,8 @@ class Server:
         """A pool of connections, to be entered."""
         return asyncpg.create_pool(
             self.dsn,
-            min_size=1,
+            # It would log each failure to keep some open.
+            min_size=0,
             max_size=size,
             timeout=CONNECT_TIMEOUT_S,
             command_timeout=COMMAND_TIMEOUT_S,

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from reelgate.errors import DatabaseAway
 from reelgate.store.group_commit import GroupCommit, Work, run_all
 from reelgate.store.outage import Outage
 from reelgate.store.postgres import (
@@ -30,6 +31,7 @@ PATIENCE_S = 7.0
 """No try begins later: one that is not even refused takes as long as the connection may."""
 IN_PROGRESS_PAUSE_S = 0.1
 A_CHANGE = text("UPDATE alembic_version SET version_num = version_num")
+READ_ONLY = text("SHOW transaction_read_only")
 TRANSACTION_NUMBER = text("SELECT pg_current_xact_id_if_assigned()::text")
 TRANSACTION_STATUS = text("SELECT pg_xact_status(CAST(CAST(:number AS text) AS xid8))")
 
@@ -99,6 +101,12 @@ class PostgresDatabase:
             return change(connection)
 
         return await translated(self._transact(locked), self.outage)
+
+    async def check(self) -> None:
+        """Ask the server whether it takes changes."""
+        if await self.read(lambda connection: connection.scalar(READ_ONLY)) == "on":
+            message = "the Postgres server takes no changes: it is read-only"
+            raise DatabaseAway(message)
 
     async def probe(self) -> None:
         """Make a change that changes nothing."""

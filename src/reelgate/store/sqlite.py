@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
@@ -80,6 +81,11 @@ class SqliteDatabase:
         outcome = self._in(self._writer, lambda: self._transact([change])[0])
         return await translated(outcome, self.outage)
 
+    async def check(self) -> None:
+        """Look at the files, and read from them."""
+        self._files.check_writable()
+        await self.read(lambda connection: connection.exec_driver_sql("SELECT 1").all())
+
     async def probe(self) -> None:
         """Make a change that changes nothing."""
         await self.write(lambda connection: connection.exec_driver_sql(A_CHANGE))
@@ -147,6 +153,18 @@ class OpenFiles:
                 happened = "removed" if now is None else "replaced"
                 message = f"{path} was {happened} while the gateway runs"
                 raise DatabaseAway(f"{message}: put it back, or start the gateway again")
+
+    def check_writable(self) -> None:
+        """Look whether they are still there and may be written.
+
+        Raises:
+            DatabaseAway: at least one is not.
+        """
+        self.check()
+        for path in (self._paths[0], self._paths[0].resolve().parent):
+            if not os.access(path, os.W_OK):
+                message = f"{path} cannot be written"
+                raise DatabaseAway(message)
 
 
 class ThreadConnections:

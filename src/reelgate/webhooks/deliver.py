@@ -11,7 +11,7 @@ from typing import assert_never
 
 import structlog
 
-from reelgate.errors import InternalError, StorageFailed
+from reelgate.errors import DatabaseAway, InternalError, StorageFailed
 from reelgate.store.webhook_log import WebhookLog
 from reelgate.store.webhooks import Claimed, Deliveries, DeliveryState, Room
 from reelgate.webhooks.schedule import Schedule
@@ -97,7 +97,8 @@ class Deliverer:
             try:
                 await self._round()
             except StorageFailed as error:
-                log.warning("webhooks_database_failed", error=error.message)
+                if not isinstance(error, DatabaseAway):
+                    log.warning("webhooks_database_failed", error=error.message)
                 await asyncio.sleep(self._limits.database_pause_s)
             except Exception:
                 log.exception("webhooks_round_failed")

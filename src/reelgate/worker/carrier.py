@@ -10,7 +10,13 @@ from typing import Any, TypeVar, assert_never
 import structlog
 
 from reelgate.engine.base import HandBack, TakenOver
-from reelgate.errors import InternalError, ModelNotFound, StorageFailed, SubmissionUnknown
+from reelgate.errors import (
+    DatabaseAway,
+    InternalError,
+    ModelNotFound,
+    StorageFailed,
+    SubmissionUnknown,
+)
 from reelgate.store.changes import Changes
 from reelgate.store.videos import LostRace
 from reelgate.video import Failure, State, Video, VideoRequest
@@ -66,7 +72,8 @@ class Worker:
         except LostRace as race:
             await self._check_over(video_id, race)
         except StorageFailed as error:
-            log.warning("database_failed", video=video_id, error=error.message)
+            if not isinstance(error, DatabaseAway):
+                log.warning("database_failed", video=video_id, error=error.message)
             raise HandBack(DATABASE_PAUSE_S) from error
         except asyncio.CancelledError:
             if not self._stopping:
@@ -91,6 +98,7 @@ class Worker:
     async def stop(self) -> None:
         """Let go of every job; a submit under way is first seen to its end."""
         self._stopping = True
+        self._tools.stopping.set()
         for task in self._tasks:
             task.cancel()
         if self._tasks:

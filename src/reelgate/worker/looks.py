@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import structlog
 
 from reelgate.clock import Clock
-from reelgate.errors import RateLimited, StorageFailed
+from reelgate.errors import DatabaseAway, RateLimited, StorageFailed
 from reelgate.pacing import Gate
 from reelgate.retry import LONGEST_RETRY_AFTER_S, pause_s
 from reelgate.store.account import Account
@@ -115,7 +115,8 @@ class Looks:
         try:
             watched = await self._account.watched()
         except StorageFailed as failure:
-            log.warning("looks_not_counted", error=failure.message)
+            if not isinstance(failure, DatabaseAway):
+                log.warning("looks_not_counted", error=failure.message)
             return
         self._rendering = watched.rendering
         if watched.rest_s:

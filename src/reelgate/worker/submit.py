@@ -12,6 +12,7 @@ from typing import assert_never
 import structlog
 
 from reelgate.errors import (
+    DatabaseAway,
     ProxyAnswered,
     RateLimited,
     StorageFailed,
@@ -67,7 +68,7 @@ async def submit(video: Video, place: Place, tools: Tools) -> tuple[Video, float
             log.warning("intent_too_old", video=video.id)
             return await written_down(partial(back_in_line, video, tools), video, tools), 0.0
         try:
-            submission = await tools.providers[video.provider].submit(video.request)
+            submission = await send(video, tools)
         except UpstreamError as error:
             return await refused(video, error, tools)
         except Exception:
@@ -78,6 +79,19 @@ async def submit(video: Video, place: Place, tools: Tools) -> tuple[Video, float
         return await started(video, submission, forecast, tools), 0.0
     finally:
         await account.settled(accepted=accepted)
+
+
+async def send(video: Video, tools: Tools) -> Submission:
+    """The one request that costs money; on record while it waits for its answer.
+
+    Raises:
+        UpstreamError: `surely_refused` tells whether it may be sent again.
+    """
+    tools.sending.add(video.id)
+    try:
+        return await tools.providers[video.provider].submit(video.request)
+    finally:
+        tools.sending.discard(video.id)
 
 
 async def note_intent(video: Video, account: Account, tools: Tools) -> Video:
@@ -119,7 +133,9 @@ async def written_down(
                 log.warning(
                     "submit_not_recorded", video=video.id, error=str(error), exc_info=is_mistake
                 )
-            if tools.clock.monotonic() >= gives_up_s:
+            # A database that is away is waited for: only this process knows the answer.
+            is_over = tools.clock.monotonic() >= gives_up_s and not isinstance(error, DatabaseAway)
+            if is_over or tools.stopping.is_set():
                 log.error("submit_never_recorded", video=video.id, error=str(error))  # noqa: TRY400
                 raise
         await asyncio.sleep(REMEMBER_PAUSE_S)

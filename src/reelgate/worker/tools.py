@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -56,3 +57,7 @@ class Tools:
     limits: Limits
     upstreams: Mapping[str, Upstream]
     dice: random.Random = field(default_factory=random.Random)
+    sending: set[str] = field(default_factory=set)
+    """The videos whose submit waits for the upstream's answer."""
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the process is about to end: what cannot be written down then is given up."""

@@ -52,6 +52,15 @@ class Turnstile:
         """The number of a job that has just come."""
         return next(self._numbers)
 
+    def closed_because(self) -> str | None:
+        """Why no job is let in now; None where one is."""
+        rest_s = self._rests_until_s - asyncio.get_running_loop().time()
+        if rest_s > 0:
+            return f"it asked for a rest of {rest_s:.0f} s more"
+        if self._inside >= self._limit or self._room <= 0:
+            return "it has as many videos under way as it may; new ones wait in line"
+        return None
+
     def try_enter(self) -> bool:
         """Take a place if one is free and nobody is in line for it."""
         if self._lines or not self._is_open():

@@ -7,13 +7,14 @@ import json
 import math
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Protocol
 
 from reelgate.clock import Clock
 from reelgate.errors import UpstreamError, UpstreamUnauthorized
+from reelgate.expiry import Expiry, moment
 from reelgate.providers.redact import MASK
 
+ACCOUNT = "imagine.art"
 RENEW = "Put a new one in IMAGINE_TOKEN."
 _PREFIX = re.compile(r"^(?:authorization\s*:\s*)?bearer\s+", re.IGNORECASE)
 _SENDABLE = re.compile(r"[\x21-\x7e]+")
@@ -25,6 +26,11 @@ class Credentials(Protocol):
     @property
     def user_id(self) -> str:
         """The account's own id, empty when it is not known."""
+        ...
+
+    @property
+    def expiry(self) -> Expiry | None:
+        """When the token ends; None where that is not known."""
         ...
 
     def bearer(self) -> str:
@@ -55,6 +61,8 @@ class TokenCredentials:
         self._token = clean_token(token)
         self._claims = read_claims(self._token)
         self._clock = clock
+        ends_at_s = self._claims.expires_at_s
+        self.expiry = None if ends_at_s is None else Expiry(ACCOUNT, ends_at_s, RENEW, clock)
 
     def __repr__(self) -> str:
         return f"TokenCredentials({self._claims!r})"
@@ -88,7 +96,7 @@ class TokenCredentials:
             raise UpstreamUnauthorized(f"{message}. {RENEW}")
         left_s = self.expires_in_s()
         if left_s is not None and left_s <= 0:
-            died_at = _moment(self._clock.now() + left_s)
+            died_at = moment(self._clock.now() + left_s)
             raise UpstreamUnauthorized(f"The imagine.art token expired at {died_at}. {RENEW}")
         return self._token
 
@@ -144,10 +152,3 @@ def _finite(value: object) -> float | None:
         return float(value) if math.isfinite(value) else None
     except OverflowError:
         return None
-
-
-def _moment(unix_s: float) -> str:
-    try:
-        return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    except (ValueError, OverflowError, OSError):
-        return "an unknown time"

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from uuid import uuid4
 
 from reelgate.catalog import Model
+from reelgate.expiry import Expiry
 from reelgate.picture import Picture
 from reelgate.providers.base import Asset, Submission
 from reelgate.providers.http import FilePart, HttpClient
@@ -79,6 +80,11 @@ class ImagineWeb:
     def models(self) -> tuple[Model, ...]:
         """The web API's models; the one with published defaults comes first."""
         return self._models
+
+    @property
+    def expiry(self) -> Expiry | None:
+        """When the token ends; None where it does not tell."""
+        return self._account.credentials.expiry
 
     def typical_s(self, request: VideoRequest) -> tuple[float, float] | None:
         """The shortest and longest usual rendering time in seconds; None where none is told."""

@@ -1,0 +1,118 @@
+"""Stopping at a signal: the first stops in order, the second in a hurry, the third at once.
+
+From the first on the process is gone within a limit, whatever it waits for. What it leaves undone
+then is what a kill leaves undone: nothing is lost but the answer to a submit, which is waited for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Self
+
+import structlog
+
+log = structlog.get_logger()
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+TIDY_S = 7.0
+"""How long putting everything away may take, once nobody is answered any more."""
+SUBMIT_S = 90.0
+"""How long a submit is waited for beyond that: an upstream has 60 s to answer."""
+LOOK_AGAIN_S = 0.25
+IN_A_HURRY = 2
+AT_ONCE = 3
+
+
+def nobody() -> int:
+    """No submit is under way."""
+    return 0
+
+
+class Shutdown:
+    """Hears the signals for as long as its block lasts.
+
+    Until `begin` was called a signal cancels the block's task: what is not at work yet has nothing
+    to finish.
+    """
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._starting: asyncio.Task[object] | None = asyncio.current_task()
+        self._signals = 0
+        self._stop: Callable[[], None] | None = None
+        self._hurry: Callable[[], None] = lambda: None
+        self._submitting: Callable[[], int] = nobody
+        self._limit_s = TIDY_S
+        self._over = threading.Event()
+        self._was_cancelled = False
+
+    def __enter__(self) -> Self:
+        for number in SIGNALS:
+            self._loop.add_signal_handler(number, self._heard)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
+        self._over.set()
+        for number in SIGNALS:
+            self._loop.remove_signal_handler(number)
+        if self._was_cancelled and kind is asyncio.CancelledError:
+            if self._starting is not None:
+                self._starting.uncancel()
+            return True
+        return False
+
+    def begin(
+        self,
+        stop: Callable[[], None],
+        hurry: Callable[[], None] = lambda: None,
+        submitting: Callable[[], int] = nobody,
+        *,
+        answering_s: float = 0.0,
+    ) -> None:
+        """The program is at work from now on.
+
+        Args:
+            stop: what a first signal does.
+            hurry: what a second one does.
+            submitting: how many submits are under way.
+            answering_s: for how long callers may still be answered after the first.
+        """
+        self._stop, self._hurry, self._submitting = stop, hurry, submitting
+        self._limit_s = answering_s + TIDY_S
+        if self._signals:
+            stop()
+
+    def _heard(self) -> None:
+        self._signals += 1
+        if self._signals >= AT_ONCE:
+            self._end("a third signal")
+        elif self._signals == IN_A_HURRY:
+            self._hurry()
+        else:
+            threading.Thread(target=self._watch, name="shutdown", daemon=True).start()
+            if self._stop is not None:
+                self._stop()
+            elif self._starting is not None:
+                self._was_cancelled = True
+                self._starting.cancel()
+
+    def _watch(self) -> None:
+        """In a thread: the event loop itself may be what hangs."""
+        began_s = time.monotonic()
+        while not self._over.wait(LOOK_AGAIN_S):
+            elapsed_s = time.monotonic() - began_s
+            patience_s = self._limit_s + (SUBMIT_S if self._submitting() else 0.0)
+            if elapsed_s > patience_s:
+                self._end(f"not done after {elapsed_s:.0f} s")
+
+    def _end(self, reason: str) -> None:
+        log.error("stopped_at_once", reason=reason, submits_under_way=self._submitting())
+        sys.stderr.flush()
+        # Orderly ways out would wait for the threads that may be what hangs.
+        os._exit(0)
