@@ -1,8 +1,10 @@
 """`reelgate serve`: the gateway itself."""
 
 import asyncio
+import signal
 import socket
 from collections.abc import Callable, Coroutine
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -25,6 +27,8 @@ from reelgate.settings import Settings
 
 app = command_app()
 
+BY_SIGNAL = 128
+"""What shells add to the number of the signal that ended a program."""
 Ready = Callable[[], None]
 """Called once the gateway is at work."""
 
@@ -42,6 +46,7 @@ def serve(
     Every setting is an environment variable or a line in `.env`; REELGATE_HOST, REELGATE_PORT
     and PORT say where to listen.
     """
+    end_at_sigterm()
     settings = load_settings(host=host, port=port)
     keys = KeyStanding.ACTIVE if settings.bootstrap_key else with_keys(standing)
     access = may_listen(settings, has_keys=keys is KeyStanding.ACTIVE)
@@ -57,6 +62,19 @@ def serve(
             say(line, style)
 
     run_server(lambda begun: server.serve(settings, listener, begun), ready)
+
+
+def end_at_sigterm() -> None:
+    """Let SIGTERM end the program until the gateway itself hears it.
+
+    The first process of a container would not heed it otherwise: the kernel gives that one no
+    default for a signal (kill(2)).
+    """
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(BY_SIGNAL + number)
+
+    signal.signal(signal.SIGTERM, end)
 
 
 def listen(settings: Settings) -> socket.socket:

@@ -1,7 +1,7 @@
 """`reelgate worker`: one more process for the jobs of a shared database."""
 
 from reelgate import server
-from reelgate.cli.commands.serve import run_server
+from reelgate.cli.commands.serve import end_at_sigterm, run_server
 from reelgate.cli.config import load_settings
 from reelgate.cli.console import say
 from reelgate.cli.exits import CliError, ExitCode
@@ -19,6 +19,7 @@ def worker() -> None:
     It serves no HTTP; everything else is set as for `reelgate serve`, REELGATE_DATABASE_URL first.
     Several of them, and several gateways, share the work.
     """
+    end_at_sigterm()
     settings = load_settings()
     if not settings.shares_database:
         message = "a worker shares a Postgres database with a gateway: set REELGATE_DATABASE_URL"
