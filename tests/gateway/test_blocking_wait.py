@@ -140,6 +140,19 @@ async def test_blanks_arrive_while_a_caller_waits(
         assert set(answer) == {"status", "error"}
 
 
+async def test_with_heartbeats_the_answer_is_spelled_as_without(
+    tmp_path: Path, sandbox_url: str
+) -> None:
+    async with a_gateway(tmp_path, sandbox_url, heartbeat_s=0.05) as gateway:
+        key = {"Idempotency-Key": "order-1"}
+        prompt = a_prompt("[[ready after=1]]")
+        with_blanks = await gateway.generate(prompt, headers=key)
+        at_once = await gateway.generate(prompt, headers=key)
+    assert with_blanks.text[:1] == " "
+    assert with_blanks.text.lstrip() == at_once.text
+    assert '"status":"COMPLETED"' in at_once.text
+
+
 async def test_a_quick_failure_keeps_its_status_although_heartbeats_are_on(
     tmp_path: Path, sandbox_url: str
 ) -> None:

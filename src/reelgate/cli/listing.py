@@ -6,14 +6,20 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from rich.table import Table
-from rich.text import Text
+from rich.cells import cell_len, set_cell_size
 
 from reelgate.cli.console import printable
 from reelgate.cli.exits import CliError, ExitCode
 from reelgate.cli.remote import RemoteVideo, read_video
 
-HEADINGS = ("id", "status", "%", "made", "model", "picture", "prompt")
+HEADINGS = ("id", "status", "age", "%", "model", "picture", "prompt")
+ALWAYS = ("id", "status", "age")
+"""What is shown whole however narrow the terminal is."""
+IF_ROOM = ("%", "prompt", "model", "picture")
+"""What is shown beside where it fits, the most telling first."""
+LEAST_PROMPT_CHARS = 12
+GAP = "  "
+UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
 
 
 def read_page(page: Mapping[str, Any]) -> list[RemoteVideo]:
@@ -29,33 +35,88 @@ def read_page(page: Mapping[str, Any]) -> list[RemoteVideo]:
         raise CliError(message, ExitCode.GATEWAY, code="not_a_gateway") from error
 
 
-def fields_of(video: RemoteVideo) -> tuple[str, ...]:
-    """One video's row, under `HEADINGS`."""
-    return (
+def line_of(video: RemoteVideo) -> str:
+    """One video's row for programs: id, status, %, when it was made, model, picture, prompt."""
+    fields = (
         video.id,
-        video.error_code or video.status,
+        ending_of(video),
         str(video.progress),
         moment(video.raw.get("created_at")),
         video.text("model"),
         video.frame,
-        " ".join(video.text("prompt").split()),
+        prompt_of(video),
     )
+    return "\t".join(fields)
 
 
-def line_of(video: RemoteVideo) -> str:
-    """One video's row for programs."""
-    return "\t".join(fields_of(video))
+def table_of(videos: Sequence[RemoteVideo], *, width: int, now: float) -> list[str]:
+    """Lines for people, with as many columns as fit a terminal of this width.
+
+    What must not be cut goes on in the terminal's next line if need be: a table of Rich's takes
+    from each column what it lacks, down to nothing and without a sign.
+    """
+    rows = [dict(zip(HEADINGS, HEADINGS, strict=True)), *(cells_of(each, now) for each in videos)]
+    widths = {name: max(cell_len(row[name]) for row in rows) for name in HEADINGS}
+    shown = fitting(widths, width)
+    taken = sum(widths[name] + len(GAP) for name in shown if name != "prompt")
+    widths["prompt"] = min(widths["prompt"], max(width - taken, LEAST_PROMPT_CHARS))
+    return [GAP.join(fitted(row[name], widths[name]) for name in shown).rstrip() for row in rows]
 
 
-def table_of(videos: Sequence[RemoteVideo]) -> Table:
-    """All rows for people."""
-    table = Table(box=None, pad_edge=False)
-    for heading in HEADINGS:
-        is_last = heading == HEADINGS[-1]
-        table.add_column(heading, no_wrap=True, overflow="ellipsis" if is_last else "fold")
-    for video in videos:
-        table.add_row(*(Text(printable(field)) for field in fields_of(video)))
-    return table
+def fitting(widths: Mapping[str, int], width: int) -> list[str]:
+    """The columns that fit."""
+    least = dict(widths) | {"prompt": min(widths["prompt"], LEAST_PROMPT_CHARS)}
+    shown = set(ALWAYS)
+    left = width - sum(least[name] + len(GAP) for name in ALWAYS) + len(GAP)
+    for name in IF_ROOM:
+        left -= least[name] + len(GAP)
+        if left < 0:
+            break
+        shown.add(name)
+    return [name for name in HEADINGS if name in shown]
+
+
+def fitted(cell: str, width: int) -> str:
+    """The cell in exactly this many columns of the terminal."""
+    if cell_len(cell) > width:
+        return set_cell_size(cell, width - 1) + "…"
+    return set_cell_size(cell, width)
+
+
+def cells_of(video: RemoteVideo, now: float) -> dict[str, str]:
+    """One video's row, under `HEADINGS`."""
+    cells = (
+        video.id,
+        ending_of(video),
+        age_of(video, now),
+        str(video.progress),
+        video.text("model"),
+        video.frame,
+        prompt_of(video),
+    )
+    return dict(zip(HEADINGS, map(printable, cells), strict=True))
+
+
+def ending_of(video: RemoteVideo) -> str:
+    """How it stands, or why it failed."""
+    return video.error_code or video.status
+
+
+def prompt_of(video: RemoteVideo) -> str:
+    """Its prompt on one line."""
+    return " ".join(video.text("prompt").split())
+
+
+def age_of(video: RemoteVideo, now: float) -> str:
+    """How long ago it was made, in one unit; empty where that is not told."""
+    made = video.raw.get("created_at")
+    if not isinstance(made, int | float) or isinstance(made, bool):
+        return ""
+    age_s = max(0, int(now - made))
+    for unit_s, name in UNITS:
+        if age_s >= unit_s:
+            return f"{age_s // unit_s} {name}"
+    return f"{age_s} s"
 
 
 def details_of(video: RemoteVideo) -> dict[str, str]:

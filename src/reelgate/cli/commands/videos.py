@@ -1,5 +1,6 @@
 """`reelgate videos`: the videos a gateway knows."""
 
+import time
 from typing import Annotated
 
 import typer
@@ -113,10 +114,11 @@ async def show_list(place: Place, query: dict[str, str], *, as_json: bool) -> No
         return
     found = read_page(page)
     if programs.is_terminal:
-        programs.print(table_of(found))
+        lines = table_of(found, width=programs.width, now=time.time())
     else:
-        for video in found:
-            put(line_of(video))
+        lines = [line_of(video) for video in found]
+    for line in lines:
+        put(line)
     if found and page.get("has_more"):
         say(f"There are more: --after {found[-1].id}", "dim")
 
