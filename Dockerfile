@@ -10,12 +10,12 @@ COPY src ./src
 RUN uv sync --frozen --no-dev --no-editable
 
 FROM python:3.11-slim
-RUN useradd --create-home --uid 10001 reelgate && install -d -o reelgate /data /data/videos
+RUN useradd --create-home --uid 10001 reelgate && install -d -m 700 -o reelgate /data /data/videos
 COPY --from=build /opt/reelgate /opt/reelgate
 ENV PATH=/opt/reelgate/bin:$PATH REELGATE_DATA_DIR=/data REELGATE_HOST=0.0.0.0 REELGATE_LOG_FORMAT=json
 USER reelgate
 WORKDIR /home/reelgate
-VOLUME /data
+# No VOLUME: some platforms refuse to build it. Mount what must stay at /data.
 EXPOSE 8000
 # SIGTERM hands the jobs over and answers those who wait.
 STOPSIGNAL SIGTERM

@@ -6,10 +6,9 @@
     ├── InvalidRequest              422  invalid_request
     │   └── MalformedRequest        400  invalid_request
     ├── InvalidApiKey               401  invalid_api_key
-    ├── KeylessRefused              403  api_key_required
-    │   ├── ForeignOrigin           403  foreign_origin
-    │   ├── UnknownHost             403  unknown_host
-    │   └── CameThroughProxy        403  proxied_request
+    ├── ForeignOrigin               403  foreign_origin
+    ├── UnknownHost                 403  unknown_host
+    ├── CameThroughProxy            403  proxied_request
     ├── VideoNotFound               404  video_not_found
     ├── ModelNotFound               404  model_not_found
     ├── RouteNotFound               404  not_found
@@ -126,30 +125,28 @@ class InvalidApiKey(ReelgateError):
     kind = "authentication_error"
 
 
-class KeylessRefused(ReelgateError):
-    """This needs an API key: this gateway has none, and lets only this machine's programs in."""
+class ForeignOrigin(ReelgateError):
+    """A page of another origin may not do this without an API key."""
 
-    code = "api_key_required"
+    code = "foreign_origin"
     status = 403
     kind = "permission_error"
 
 
-class ForeignOrigin(KeylessRefused):
-    """A page of another origin may not do this without an API key."""
-
-    code = "foreign_origin"
-
-
-class UnknownHost(KeylessRefused):
+class UnknownHost(ReelgateError):
     """The gateway may not be called by this host name without an API key."""
 
     code = "unknown_host"
+    status = 403
+    kind = "permission_error"
 
 
-class CameThroughProxy(KeylessRefused):
+class CameThroughProxy(ReelgateError):
     """A request that came through a proxy may come from anywhere, and needs an API key."""
 
     code = "proxied_request"
+    status = 403
+    kind = "permission_error"
 
 
 class VideoNotFound(ReelgateError):

@@ -166,6 +166,19 @@ async def test_every_name_of_this_machine_is_known(gateway: Gateway) -> None:
         assert (await raw(gateway, "GET", "/v1/videos", {"Host": host}))[0] == 200, host
 
 
+async def test_a_target_that_names_its_host_is_meant_for_that_host(gateway: Gateway) -> None:
+    """The absolute form (RFC 9112, section 3.2.2): the header beside it does not count."""
+    for target, host, status in (
+        ("http://evil.example/v1/videos", "localhost", 403),
+        ("http://evil.example:80/v1/videos?limit=1", "localhost", 403),
+        ("http://localhost:8000/v1/videos?limit=1", "evil.example", 200),
+        ("http://[::1]/v1/videos", "localhost", 200),
+        ("http://localhost/v1/videos?limit=0", "localhost", 422),
+        ("http://localhost", "localhost", 404),
+    ):
+        assert (await raw(gateway, "GET", target, {"Host": host}))[0] == status, target
+
+
 async def test_two_hosts_are_none(gateway: Gateway) -> None:
     port = urlsplit(gateway.url).port
     reader, writer = await asyncio.open_connection("127.0.0.1", port)

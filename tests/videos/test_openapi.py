@@ -52,6 +52,18 @@ async def test_every_error_is_told_as_problem_details(gateway: JobsGateway) -> N
                     assert set(response["content"]) == {PROBLEM}, operation["summary"]
 
 
+async def test_every_operation_tells_whether_it_asks_for_a_key(gateway: JobsGateway) -> None:
+    document = await document_of(gateway)
+    [(name, scheme)] = document["components"]["securitySchemes"].items()
+    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            asks = path.startswith("/v1/")
+            # The empty requirement: where there are no keys, none is asked for.
+            assert operation.get("security") == ([{name: []}, {}] if asks else None), path
+            assert not asks or {"401", "403"} <= set(operation["responses"])
+
+
 async def test_an_address_names_all_its_methods(gateway: JobsGateway) -> None:
     reply = await gateway.call("PATCH", "/v1/videos/video_0")
     assert reply.status == 405

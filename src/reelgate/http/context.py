@@ -114,7 +114,8 @@ class Guarded(APIRoute):
 
         Raises:
             InvalidApiKey: nobody knows the key.
-            KeylessRefused: there are no keys, and this is not a program of this machine.
+            ForeignOrigin, UnknownHost, CameThroughProxy: there are no keys, and this is not a
+                program of this machine.
             RateLimited: it has called too often.
             RequestTooLarge, UnsupportedMedia, RequestTimeout, Overloaded: the body is refused.
         """
@@ -138,7 +139,8 @@ async def owner_of(request: Request, ctx: Context) -> str:
 
     Raises:
         InvalidApiKey: nobody knows the key.
-        KeylessRefused: there are no keys, and this is not a program of this machine.
+        ForeignOrigin, UnknownHost, CameThroughProxy: there are no keys, and this is not a program
+            of this machine.
         RateLimited: it has called too often.
     """
     owner = await ctx.gatekeeper.identify(request.headers.get("authorization"))

@@ -16,6 +16,7 @@ from enum import Enum, auto
 from http import HTTPStatus
 from typing import Any, ClassVar
 
+import httptools
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
@@ -150,6 +151,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._refusal = refusal_of(self.url, self.headers)
             if self._refusal is not None:
                 raise self._refusal
+        self._take_absolute_form()
         if self._connection is None and self.url not in ALWAYS_ANSWERED:
             message = "the gateway has as many connections as it takes"
             self._refusal = Overloaded(message, retry_after_s=COME_BACK_S)
@@ -161,6 +163,23 @@ class LimitedProtocol(HttpToolsProtocol):
         self._pending_bytes = 0
         self._stage = Stage.BODY
         self._unanswered += 1
+
+    def _take_absolute_form(self) -> None:
+        """Read `GET http://host/path`, as it is sent to proxies, like `GET /path`.
+
+        The host that it names counts, not the header's (RFC 9112, section 3.2.2).
+        """
+        if self.url.startswith((b"/", b"*")):
+            return
+        target = httptools.parse_url(self.url)
+        if not target.host:
+            return
+        host = b"[%b]" % target.host if b":" in target.host else target.host
+        authority = b"%b:%d" % (host, target.port) if target.port else host
+        others = [header for header in self.headers if header[0] != b"host"]
+        # In place: the request's scope holds this list.
+        self.headers[:] = [(b"host", authority), *others]
+        self.url = (target.path or b"/") + (b"?" + target.query if target.query else b"")
 
     def on_body(self, body: bytes) -> None:
         """A piece of a request's body is there."""
