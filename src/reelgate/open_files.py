@@ -7,12 +7,18 @@ that a crowd at the door never keeps a paid video from being fetched and stored.
 
 from __future__ import annotations
 
+import errno
 import resource
 
 MOST_WANTED = 1_048_576
 """Some systems say "unlimited" and refuse to be taken at their word."""
 LEAST_OWN, MOST_OWN = 64, 4096
 LEAST_CONNECTIONS, MOST_CONNECTIONS = 16, 32_768
+
+
+def ran_out(error: BaseException) -> bool:
+    """Whether it says that no more files may be open, which passes."""
+    return isinstance(error, OSError) and error.errno in {errno.EMFILE, errno.ENFILE}
 
 
 def raise_limit() -> int:

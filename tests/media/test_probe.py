@@ -134,3 +134,29 @@ def test_a_film_of_an_unknown_codec_is_not_called_broken(tmp_path: Path) -> None
 def test_the_size_of_pictures_is_looked_for_in_anything(tmp_path: Path, content: bytes) -> None:
     with _saved(tmp_path, content).open("rb") as file:
         assert largest_picture_px(file, len(content)) in {0, 64 * 36}
+
+
+WITHOUT_HANDLES = """
+import os, resource, sys
+from pathlib import Path
+from reelgate.errors import StorageFailed
+from reelgate.media.frames import look
+
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+held = []
+try:
+    while True:
+        held.append(os.open(os.devnull, os.O_RDONLY))
+except OSError:
+    pass
+try:
+    look(Path(sys.argv[1]), 10**9)
+except StorageFailed:
+    sys.exit(0)
+sys.exit(1)
+"""
+
+
+def test_that_no_more_files_may_be_open_says_nothing_against_a_film(tmp_path: Path) -> None:
+    film = str(_saved(tmp_path, movie()))
+    subprocess.run([sys.executable, "-c", WITHOUT_HANDLES, film], check=True, timeout=60)

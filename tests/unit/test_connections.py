@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from reelgate.errors import Overloaded
 from reelgate.http.connections import (
     MAX_HEAD_BYTES,
     MAX_HEADS_BYTES,
@@ -146,3 +147,16 @@ def test_nothing_is_left_of_those_who_went() -> None:
     assert len(door.all) == 0
     assert not door.all._by_address
     assert not door.all._resting
+
+
+def test_a_file_that_is_sent_takes_the_room_of_a_connection() -> None:
+    door = Door(total=4)
+    served = [door.serve(name) for name in "ab"]
+    door.come("stranger")
+    with served[0].room_for_file(), served[1].room_for_file():
+        assert door.cut == ["stranger"]
+        assert door.all.open(A, pytest.fail) is None
+        with pytest.raises(Overloaded), served[0].room_for_file():
+            pass
+    door.come("another")
+    assert door.cut == ["stranger"]

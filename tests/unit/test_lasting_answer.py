@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -88,3 +90,14 @@ async def test_a_mistake_after_the_head_cuts_the_answer_off() -> None:
 
     with pytest.raises(KeyError):
         await answered(breaks)
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
+async def test_that_no_more_files_may_be_open_is_told_as_what_passes(number: int) -> None:
+    async def fail(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        raise OSError(number, os.strerror(number))
+
+    start, body = await answered(fail)
+    assert start["status"] == 503
+    assert (b"retry-after", b"5") in start["headers"]
+    assert json.loads(body["body"])["error"]["code"] == "overloaded"

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 
 import structlog
 from starlette.types import Scope
+
+from reelgate.errors import Overloaded
 
 log = structlog.get_logger()
 
@@ -26,6 +29,7 @@ MAX_HEAD_BYTES = 32 * 1024
 MAX_HEADS_BYTES = 16 * 1024 * 1024
 """Of unfinished heads of requests, all together."""
 TELL_EVERY_S = 60.0
+COME_BACK_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,10 @@ class Connection:
         self.is_whole = True
         self._connections.settle(self)
 
+    def room_for_file(self) -> AbstractContextManager[None]:
+        """Room for a file that it is sent."""
+        return self._connections.room_for_file()
+
     def answered(self) -> None:
         """Its request has had its answer."""
         self.is_authenticated = False
@@ -92,6 +100,7 @@ class Connections:
         self._resting: OrderedDict[Connection, None] = OrderedDict()
         self._by_address: dict[str, OrderedDict[Connection, None]] = {}
         self._heads_bytes = 0
+        self._files = 0
         self._let_go = self._turned_away = 0
         self._told_at_s = float("-inf")
 
@@ -104,9 +113,7 @@ class Connections:
         same = self._by_address.get(counted) if counted else None
         if same is not None and len(same) >= self.limits.per_address:
             self._evict(next(iter(same)))
-        if len(self._cut) >= self.limits.total and not self._evict_oldest():
-            self._turned_away += 1
-            self._tell()
+        if not self._make_room():
             return None
         connection = Connection(self, counted)
         self._cut[connection] = cut
@@ -148,6 +155,30 @@ class Connections:
         connection.head_bytes = size_bytes
         while self._heads_bytes > MAX_HEADS_BYTES and self._evict_oldest():
             pass
+
+    @contextmanager
+    def room_for_file(self) -> Iterator[None]:
+        """Room for a file that is sent to a caller: it takes a handle, as a connection does.
+
+        Raises:
+            Overloaded: there is none.
+        """
+        if not self._make_room():
+            message = "the gateway has as many connections and files open as it takes"
+            raise Overloaded(message, retry_after_s=COME_BACK_S)
+        self._files += 1
+        try:
+            yield
+        finally:
+            self._files -= 1
+
+    def _make_room(self) -> bool:
+        """Make room for one more by letting go of whom it costs least; whether there is any."""
+        if len(self._cut) + self._files < self.limits.total or self._evict_oldest():
+            return True
+        self._turned_away += 1
+        self._tell()
+        return False
 
     def _leave(self, connection: Connection) -> None:
         """It is a stranger no longer."""
@@ -207,6 +238,12 @@ def counted_as(address: str | None) -> str | None:
     if isinstance(ip, IPv6Address):
         return ip.packed[:8].hex()
     return str(ip)
+
+
+def room_for_file(scope: Scope) -> AbstractContextManager[None]:
+    """Room for a file that answers a request."""
+    connection: Connection | None = scope.get("state", {}).get(CONNECTION)
+    return nullcontext() if connection is None else connection.room_for_file()
 
 
 def authenticated(scope: Scope) -> None:

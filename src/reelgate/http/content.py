@@ -18,6 +18,7 @@ from reelgate.errors import (
     VideoNotFound,
     VideoNotReady,
 )
+from reelgate.http.connections import room_for_file
 from reelgate.http.context import Context
 from reelgate.http.passthrough import RANGED, PassThrough
 from reelgate.http.problems import answer
@@ -144,12 +145,14 @@ class FileAnswer(StreamedAnswer):
             return
         started = False
         try:
-            async with self._storage.reading(self._piece.key, bounds.start, bounds.stop) as chunks:
-                started = True
-                await send(start)
-                async for chunk in chunks:
-                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
-                await send({"type": "http.response.body", "body": b""})
+            with room_for_file(scope):
+                reading = self._storage.reading(self._piece.key, bounds.start, bounds.stop)
+                async with reading as chunks:
+                    started = True
+                    await send(start)
+                    async for chunk in chunks:
+                        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                    await send({"type": "http.response.body", "body": b""})
         except ReelgateError as error:
             if started:
                 raise

@@ -6,13 +6,15 @@ import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from reelgate.errors import InternalError
+from reelgate.errors import InternalError, Overloaded, ReelgateError
 from reelgate.http.problems import answer
+from reelgate.open_files import ran_out
 
 log = structlog.get_logger()
 
 REQUEST_ID = "reelgate.request_id"
 """Where a request's scope holds its id."""
+COME_BACK_S = 5.0
 
 
 async def honestly(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
@@ -33,8 +35,16 @@ async def honestly(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> 
     except ClientDisconnect:
         # In the middle of its body: there is nobody to answer, and nothing went wrong here.
         log.info("caller_left", request=scope.get(REQUEST_ID), path=scope["path"])
-    except Exception:
+    except Exception as error:
         log.exception("request_failed", request=scope.get(REQUEST_ID), path=scope["path"])
         if started:
             raise
-        await answer(InternalError())(scope, receive, send)
+        await answer(meaning_of(error))(scope, receive, send)
+
+
+def meaning_of(error: Exception) -> ReelgateError:
+    """What a failure that nobody expected is to the caller."""
+    if ran_out(error):
+        message = "the gateway has as many files open as it may"
+        return Overloaded(message, retry_after_s=COME_BACK_S)
+    return InternalError()

@@ -30,6 +30,7 @@ from reelgate.errors import (
     UriTooLong,
 )
 from reelgate.http.connections import (
+    COME_BACK_S,
     CONNECTION,
     MAX_HEAD_BYTES,
     Connection,
@@ -46,7 +47,6 @@ DISCARD_S = 10.0
 """How long the rest of a body may take that nobody wants to read."""
 STALLED_S = 60.0
 """How long somebody without a key may leave an answer unread."""
-COME_BACK_S = 5.0
 ALWAYS_ANSWERED = frozenset({b"/health", b"/ready"})
 """A gateway that is full is not dead: whoever starts it anew at no answer must have one."""
 

@@ -11,7 +11,9 @@ import structlog
 from av.video.reformatter import ColorRange, Colorspace
 
 from reelgate.errors import UnplayableVideo
+from reelgate.media.failures import unreadable
 from reelgate.media.probe import Probe
+from reelgate.open_files import ran_out
 
 log = structlog.get_logger()
 
@@ -41,6 +43,9 @@ def look(path: Path, max_px: int) -> Probe:
         log.warning("film_not_decoded", reason="its pictures are too large", limit=max_px)
         return Probe()
     except av.FFmpegError as exc:
+        if ran_out(exc) or isinstance(exc, MemoryError):
+            # That says nothing about the film.
+            raise unreadable("the gateway has no room for it just now") from exc
         raise _broken() from exc
 
 
