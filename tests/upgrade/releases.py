@@ -37,11 +37,18 @@ class Release:
         clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         return clean if self.packages is None else clean | {"PYTHONPATH": str(self.packages)}
 
-    def run(self, data_dir: Path, *command: str) -> str:
-        """What a command of this version prints."""
+    def run(self, data_dir: Path, *command: str) -> subprocess.CompletedProcess[str]:
+        """What a command of this version prints, and its exit code."""
         data_dir.mkdir(exist_ok=True)
-        env = self.env() | {"REELGATE_DATA_DIR": str(data_dir)}
-        return output([sys.executable, "-m", "reelgate", *command], cwd=data_dir, env=env)
+        return subprocess.run(
+            [sys.executable, "-m", "reelgate", *command],
+            cwd=data_dir,
+            env=self.env() | {"REELGATE_DATA_DIR": str(data_dir)},
+            capture_output=True,
+            text=True,
+            timeout=GIVE_UP_S,
+            check=False,
+        )
 
     def home(self) -> Path:
         """Where the code is that runs."""
@@ -111,8 +118,10 @@ def check_out(folder: Path) -> None:
     """Lay the last release's sources out; where there is no such commit the test says so."""
     folder.mkdir()
     archive = folder / "source.tar"
+    # In a container the checkout may belong to another user, which git takes for a danger.
+    git = ["git", "-c", f"safe.directory={ROOT}"]
     found = subprocess.run(
-        ["git", "archive", "--output", str(archive), LAST_RELEASE],
+        [*git, "archive", "--output", str(archive), LAST_RELEASE],
         cwd=ROOT,
         capture_output=True,
         text=True,

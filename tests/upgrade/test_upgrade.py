@@ -144,14 +144,23 @@ async def test_one_file_is_carried_on_by_the_next_version(
 ) -> None:
     data_dir = on_a_file.folder / "data"
     created = await asyncio.to_thread(last_release.run, data_dir, "keys", "create", "x", "--json")
-    on_a_file.api_key = json.loads(created)["key"]
+    on_a_file.api_key = json.loads(created.stdout)["key"]
     old = await on_a_file.start(last_release)
+    assert await is_refused(WORKING_TREE, data_dir)
     left = await leave_jobs(old, on_a_file)
     on_a_file.running["old"].kill()
     new = await on_a_file.start(WORKING_TREE)
     await recognises(new, left)
+    assert await is_refused(last_release, data_dir)
     # Whether a submit was accepted whose process was killed nobody can know.
     await all_end_well(new, on_a_file, left, submitted="failed")
+
+
+async def is_refused(release: Release, data_dir: Path) -> bool:
+    """Whether a gateway of this release does not start beside one that runs on the same file."""
+    ended = await asyncio.to_thread(release.run, data_dir, "serve", "--port", "0")
+    assert str(data_dir) in ended.stderr, ended.stderr
+    return ended.returncode != 0
 
 
 @pytest.mark.parametrize("leaver", ["old", "new"])
