@@ -25,7 +25,7 @@ class Evidence:
     Attributes:
         orders: what was asked for and what the callers were told.
         rows: the database's videos.
-        accepted: the upstream's own record of accepted jobs, `prompt` and `id` of each.
+        accepted: the upstream's own record of accepted jobs: `prompt`, `id` and `state` of each.
         upstream_sha256: the digest of each finished file as the upstream serves it, by its id.
         kept_sha256: the digest of each file that is kept, by its key.
         arrivals: the webhooks that arrived, in their order.
@@ -47,6 +47,7 @@ class Findings:
     unfinished: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
     orphaned: list[str] = field(default_factory=list)
+    given_up: list[str] = field(default_factory=list)
     contradicted: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
@@ -62,6 +63,7 @@ class Findings:
             "unfinished (no outcome)": self.unfinished,
             "doubled (submitted more often than asked)": self.doubled,
             "orphaned (accepted upstream, known to no job)": self.orphaned,
+            "given up (finished upstream, and failed here)": self.given_up,
             "contradicted (a caller was told something else)": self.contradicted,
             "unreadable (an answer that is no JSON)": self.unreadable,
             "damaged (the kept file differs from the upstream's)": self.damaged,
@@ -93,8 +95,11 @@ def audit(evidence: Evidence) -> Findings:
         check_paid_once(order, by_prompt[order.prompt], jobs[order.prompt], findings)
     for prompt, made in jobs.items():
         check_known(made, by_prompt[prompt], findings)
+    finished = {job["id"] for job in evidence.accepted if job["state"] == "finished"}
     for row in by_id.values():
         check_row(row, evidence, findings)
+        if row.failure not in {None, "cancelled"} and row.provider_id in finished:
+            findings.given_up.append(f"{row.id}: {row.failure}")
     return findings
 
 

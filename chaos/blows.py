@@ -16,6 +16,8 @@ class Blow(Enum):
     CRASH_DATABASE = "database server crashed"  # SIGKILL of a backend: the server recovers
     FILL_DATABASE = "database's disk full"  # to the last byte: statements fail, then the server
     FILL_STORAGE = "gateways' disk full"  # where videos are kept, to the last byte
+    REPLACE_STORAGE = "storage replaced by a file"  # nothing can be kept, nor a gateway started
+    FAIL_DOWNLOADS = "downloads refused"  # the upstream's asset host alone, in one of many ways
     KILL_UPSTREAM = "upstream killed"  # SIGKILL of the sandbox
     RESET_UPSTREAM = "upstream connections reset"  # in the middle of whatever they carry
     SLOW_NETWORK = "network slowed"  # up to a second for each piece, to the upstream and back
@@ -28,6 +30,8 @@ WEIGHTS = {
     Blow.CRASH_DATABASE: 4,
     Blow.FILL_DATABASE: 3,
     Blow.FILL_STORAGE: 5,
+    Blow.REPLACE_STORAGE: 3,
+    Blow.FAIL_DOWNLOADS: 5,
     Blow.KILL_UPSTREAM: 5,
     Blow.RESET_UPSTREAM: 6,
     Blow.SLOW_NETWORK: 6,

@@ -31,6 +31,14 @@ MISCHIEF = (
     "[[status-404]]",
     "[[asset-cut-off times=1]]",
     "[[html]]",
+    "[[download-503 for=20 retry-after=3]]",
+    "[[download-404 for=20]]",
+    "[[download-cut-off for=15]]",
+    "[[head-405]]",
+    "[[odd value=cost-2-31]]",
+    "[[odd value=cost-2-63]]",
+    "[[odd value=batch-surrogate]]",
+    "[[odd value=batch-nul]]",
 )
 """What the upstream does to some prompts by itself."""
 

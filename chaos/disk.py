@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,6 +49,47 @@ def grow(fd: int, size_bytes: int) -> bool:
         else:
             return True
     return False
+
+
+def put_away(folder: Path) -> None:
+    """Leave a file where a folder was; a program that makes the folder again is too late."""
+    in_its_place = folder.with_name(f"{folder.name}-file")
+    in_its_place.touch()
+    folder.rename(away(folder))
+    while True:
+        try:
+            in_its_place.rename(folder)
+        except IsADirectoryError:
+            merge(folder, away(folder))
+        else:
+            return
+
+
+def bring_back(folder: Path) -> None:
+    """Put the folder back, with what was written to a new one just then."""
+    folder.unlink()
+    while True:
+        try:
+            away(folder).rename(folder)
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY:
+                raise
+            merge(folder, away(folder))
+        else:
+            return
+
+
+def away(folder: Path) -> Path:
+    """Where a folder waits meanwhile: on the same disk."""
+    return folder.with_name(f"{folder.name}-away")
+
+
+def merge(new: Path, old: Path) -> None:
+    """Move a new folder's files into an old one, and remove it."""
+    for file in new.iterdir():
+        if file.is_file():
+            file.rename(old / file.name)
+    shutil.rmtree(new)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from chaos.rows import Row
 SETTLE_TIMEOUT_S = 300.0
 POLL_S = 0.5
 AT_ONCE = 16
-READS = 3
+READ_TIMEOUT_S = 60.0
 
 
 async def settled(cluster: Cluster) -> None:
@@ -48,7 +48,8 @@ async def accepted(cluster: Cluster) -> list[dict[str, str]]:
     """The upstream's own record of accepted jobs."""
     async with cluster.session.get(f"{cluster.sandbox.url}/_sandbox/jobs") as response:
         answer = await response.json()
-    return [{"prompt": job["prompt"], "id": job["id"]} for job in answer["data"]]
+    told = ("prompt", "id", "state")
+    return [{name: job[name] for name in told} for job in answer["data"]]
 
 
 def kept_sha256(storage: Path, rows: Sequence[Row]) -> dict[str, str]:
@@ -64,6 +65,8 @@ def kept_sha256(storage: Path, rows: Sequence[Row]) -> dict[str, str]:
 
 async def upstream_sha256(cluster: Cluster, rows: Sequence[Row]) -> dict[str, str]:
     """The digest of each completed video's file as the upstream serves it, by its id there."""
+    async with cluster.session.delete(f"{cluster.sandbox.url}/_sandbox/faults") as response:
+        response.raise_for_status()
     ids = [row.provider_id for row in rows if row.state == "completed" and row.provider_id]
     gate = asyncio.Semaphore(AT_ONCE)
     digests = await asyncio.gather(*(digest(cluster, provider_id, gate) for provider_id in ids))
@@ -71,14 +74,16 @@ async def upstream_sha256(cluster: Cluster, rows: Sequence[Row]) -> dict[str, st
 
 
 async def digest(cluster: Cluster, provider_id: str, gate: asyncio.Semaphore) -> str:
-    """Read a file more than once where need be: the upstream still cuts some files off once."""
+    """Read a file until it comes: an upstream that was killed begins anew with what it refuses."""
     async with gate:
-        for _ in range(READS - 1):
+        gives_up_s = time.monotonic() + READ_TIMEOUT_S
+        while True:
             try:
                 return await read(cluster, provider_id)
-            except aiohttp.ClientPayloadError:
-                continue
-        return await read(cluster, provider_id)
+            except (aiohttp.ClientPayloadError, aiohttp.ClientResponseError):
+                if time.monotonic() > gives_up_s:
+                    raise
+            await asyncio.sleep(POLL_S)
 
 
 async def read(cluster: Cluster, provider_id: str) -> str:

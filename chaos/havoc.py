@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from chaos.blows import Blow
 from chaos.cluster import Cluster
-from chaos.disk import Disk
+from chaos.disk import Disk, bring_back, put_away
 from chaos.logs import read_logs
 from chaos.programs import Program
 from chaos.takeover import Death
@@ -19,11 +19,25 @@ PAUSE_LONGER_THAN_HEARTBEAT_S = 14.0
 DOWN_S = (0.0, 2.0)
 FULL_S = (1.0, 3.0)
 STORAGE_FULL_S = (3.0, 6.0)
+STORAGE_AWAY_S = (5.0, 20.0)
+DOWNLOADS_FAIL_S = (10.0, 40.0)
 SHORTLY_S = (0.5, 0.5)
 UNMET_S = 15.0
 SLOW_S = (1.0, 3.0)
 DELAY_S = (0.2, 1.0)
 TICK_S = 0.05
+
+DOWNLOAD_FAULTS: tuple[dict[str, object], ...] = (
+    {"operation": "download", "fault": "503"},
+    {"operation": "download", "fault": "503", "retry-after": 5},
+    {"operation": "download", "fault": "500"},
+    {"operation": "download", "fault": "404"},
+    {"operation": "download", "fault": "429", "retry-after": 2},
+    {"operation": "download", "fault": "cut-off"},
+    {"operation": "download", "fault": "html"},
+    {"operation": "download", "fault": "reset-before"},
+    {"operation": "head", "fault": "405"},
+)
 
 
 def possible_in(cluster: Cluster) -> set[Blow]:
@@ -54,6 +68,7 @@ class Havoc:
         self._lasting: set[asyncio.Task[None]] = set()
         self._begun = 0
         self._went_on = asyncio.Event()
+        self._storage_is_away = False
         self.did: Counter[Blow] = Counter()
         self.deaths: list[Death] = []
 
@@ -82,6 +97,8 @@ class Havoc:
             Blow.CRASH_DATABASE: self._cluster.database.crash,
             Blow.FILL_DATABASE: self._fill_database,
             Blow.FILL_STORAGE: self._fill_storage,
+            Blow.REPLACE_STORAGE: self._replace_storage,
+            Blow.FAIL_DOWNLOADS: self._fail_downloads,
             Blow.KILL_UPSTREAM: self._kill_upstream,
             Blow.RESET_UPSTREAM: self._reset_upstream,
             Blow.SLOW_NETWORK: self._slow_network,
@@ -122,6 +139,26 @@ class Havoc:
     async def _times_met(self) -> int:
         logged = await asyncio.to_thread(read_logs, self._cluster.site.folder)
         return logged.full_disks
+
+    async def _replace_storage(self) -> None:
+        if not self._storage_is_away:
+            self._storage_is_away = True
+            self._lasting.add(asyncio.create_task(self._keep_storage_away()))
+
+    async def _keep_storage_away(self) -> None:
+        storage = self._cluster.site.storage
+        await asyncio.to_thread(put_away, storage)
+        await asyncio.sleep(self._dice.uniform(*STORAGE_AWAY_S))
+        await asyncio.to_thread(bring_back, storage)
+        self._storage_is_away = False
+
+    async def _fail_downloads(self) -> None:
+        """Whatever is downloaded fails for a while, counted from the first that does."""
+        for_s = self._dice.uniform(*DOWNLOADS_FAIL_S)
+        fault = {"for": for_s, **self._dice.choice(DOWNLOAD_FAULTS)}
+        url = f"{self._cluster.sandbox.url}/_sandbox/faults"
+        async with self._cluster.session.post(url, json=fault) as response:
+            response.raise_for_status()
 
     async def _fill_database(self) -> None:
         """First its statements fail, and then its log: the server itself does not survive that."""

@@ -46,7 +46,12 @@ def pause_s(error: UpstreamError, failures: int, draw: float) -> float:
     """
     if error.retry_after_s is None:
         return backoff_s(failures, draw)
-    return error.retry_after_s + min(1.0, 0.1 * error.retry_after_s) * draw
+    return with_jitter(error.retry_after_s, draw)
+
+
+def with_jitter(retry_after_s: float, draw: float) -> float:
+    """A little longer than `Retry-After` asks for."""
+    return retry_after_s + min(1.0, 0.1 * retry_after_s) * draw
 
 
 def after_failed_submit(
@@ -83,11 +88,12 @@ def before_next_fetch_s(
 ) -> float:
     """How long to wait before a ready video's file is fetched again: growing gaps.
 
+    Never shorter than `Retry-After` asks for: a host that always asks for one second gets more.
     Never longer than the time left (`left_s`), so that the last try comes at its very end.
     """
-    wait_s = error.retry_after_s
-    if wait_s is None:
-        wait_s = backoff_s(failures, draw, FETCH_CAP_S)
+    wait_s = backoff_s(failures, draw, FETCH_CAP_S)
+    if error.retry_after_s is not None:
+        wait_s = max(wait_s, with_jitter(error.retry_after_s, draw))
     return min(wait_s, max(0.0, left_s))
 
 

@@ -15,8 +15,8 @@ from chaos.takeover import Claim, Death, takeovers_s
 
 GOOD = Row("video_1", "a cat", "completed", "up-1", None, "aa", "video_1.mp4")
 SECOND = replace(GOOD, id="video_2", provider_id="up-2", sha256="bb", file_key="video_2.mp4")
-JOB = {"prompt": "a cat", "id": "up-1"}
-SECOND_JOB = {"prompt": "a cat", "id": "up-2"}
+JOB = {"prompt": "a cat", "id": "up-1", "state": "finished"}
+SECOND_JOB = {"prompt": "a cat", "id": "up-2", "state": "finished"}
 UPSTREAM = {"up-1": "aa", "up-2": "bb"}
 KEPT = {"video_1.mp4": "aa", "video_2.mp4": "bb"}
 
@@ -78,7 +78,7 @@ def test_a_bare_request_may_be_submitted_as_often_as_it_was_sent(
 
 
 def test_an_accepted_job_that_no_video_knows_of_is_orphaned() -> None:
-    jobs = [JOB, {"prompt": "a dog", "id": "up-9"}]
+    jobs = [JOB, {"prompt": "a dog", "id": "up-9", "state": "failed"}]
     assert found(an_order(), [GOOD], jobs) == {"orphaned"}
 
 
@@ -90,6 +90,22 @@ def test_a_failure_that_says_the_submit_may_have_been_accepted_excuses_one() -> 
 def test_an_honest_failure_that_excludes_acceptance_excuses_nothing() -> None:
     row = Row("video_1", "a cat", "failed", failure="rate_limited")
     assert found(an_order(outcome="rate_limited"), [row]) == {"orphaned"}
+
+
+@pytest.mark.parametrize(
+    ("state", "failure", "expected"),
+    [
+        ("finished", "storage_failed", {"given"}),
+        ("finished", "upstream_timeout", {"given"}),
+        ("finished", "cancelled", set()),
+        ("failed", "upstream_failed", set()),
+    ],
+)
+def test_a_video_that_was_made_and_is_not_had_was_given_up(
+    state: str, failure: str, expected: set[str]
+) -> None:
+    row = replace(GOOD, state="failed", failure=failure, sha256=None, file_key=None)
+    assert found(an_order(outcome=failure), [row], [{**JOB, "state": state}]) == expected
 
 
 def test_a_caller_who_was_told_something_else_is_contradicted() -> None:

@@ -94,12 +94,13 @@ async def _iterate(chunks: Iterable[bytes]) -> AsyncIterator[bytes]:
 
 
 def with_latin1_title(film: bytes) -> bytes:
-    """The same film with a title that is no UTF-8, as QuickTime's tools have written for decades.
+    """The same film with a title in Latin-1, which its tool took for UTF-8.
 
-    (QuickTime File Format: a user data box `\xa9nam` with a text of a given length.)
+    (QuickTime File Format: a user data box `\xa9nam` with a text of a given length and language;
+    a language of its own kind, here `und`, means Unicode.)
     """
     text = b"caf\xe9 cr\xe8me"
-    name = box(b"\xa9nam", len(text).to_bytes(2) + bytes(2) + text)
+    name = box(b"\xa9nam", len(text).to_bytes(2) + b"\x55\xc4" + text)
     return grown(film, box(b"udta", name))
 
 

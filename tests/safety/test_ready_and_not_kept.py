@@ -211,6 +211,16 @@ def too_large(*_: object) -> None:
     raise TooLargeToKeep
 
 
+@pytest.mark.usefixtures("_quick")
+async def test_a_video_that_stays_upstream_is_completed_once_it_can_be_read_there(
+    tmp_path: Path, sandbox_url: str
+) -> None:
+    async with a_gateway(tmp_path, sandbox_url, keep="off") as gateway:
+        for trouble in ("[[download-404 times=3]]", "[[download-503 times=3]]"):
+            video_id = (await gateway.generate(a_prompt(f"{READY} {trouble}"))).video
+            assert (await gateway.call("HEAD", f"{VIDEOS}/{video_id}/content")).status == 200
+
+
 @pytest.mark.parametrize("trouble", ["[[gzip]]", "[[octet-stream]]"])
 async def test_a_video_that_stays_upstream_arrives_whole(
     tmp_path: Path, sandbox_url: str, trouble: str

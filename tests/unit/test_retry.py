@@ -166,6 +166,12 @@ def test_a_host_that_says_when_to_come_back_is_heeded_within_the_time_that_is_le
     for error in (RateLimited(retry_after_s=8.0), VideoExpired(retry_after_s=8.0)):
         assert before_next_fetch_s(error, 1, 0.0, left_s=100.0) == 8.0
         assert before_next_fetch_s(error, 1, 0.0, left_s=5.0) == 5.0
+        assert 8.0 <= before_next_fetch_s(error, 1, 0.9, left_s=100.0) <= 9.0
+
+
+def test_a_host_that_always_asks_for_no_time_at_all_is_not_asked_without_end() -> None:
+    error = RateLimited(retry_after_s=0.0)
+    assert before_next_fetch_s(error, 7, 0.0, left_s=3600.0) >= 30.0
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,11 @@ from reelgate.errors import (
     StorageFailed,
     TooLargeToKeep,
     UnplayableVideo,
+    UpstreamBadResponse,
 )
 from reelgate.media.keep import always
 from reelgate.media.receive import SLOW_AFTER_S
+from reelgate.providers.base import Provider
 from reelgate.retry import before_next_fetch_s, fetch_failure, may_fetch_again
 from reelgate.store.videos import LostRace
 from reelgate.video import KeptFile, State, Video
@@ -26,6 +28,8 @@ from reelgate.worker.pause import Pause
 from reelgate.worker.tools import Tools
 
 log = structlog.get_logger()
+
+FIRST_BYTES_RANGE = "bytes=0-11"
 
 
 async def fetch(video: Video, tools: Tools, pause: Pause, *, taken_over: bool = False) -> Video:
@@ -62,8 +66,10 @@ async def fetch_patiently(video: Video, tools: Tools, pause: Pause, *, taken_ove
     began_s = tools.clock.monotonic()
     patience_s = tools.limits.job_timeout_s
     failures = unplayable = 0
+    waited_s = 0.0
     while True:
-        trying = keep_or_tell(video, tools, failures=failures, taken_over=taken_over)
+        slow_after_s = allowed_to_be_slow_s(failures, left_s=patience_s - waited_s)
+        trying = keep_or_tell(video, tools, slow_after_s=slow_after_s, taken_over=taken_over)
         outcome = await pause.until(video, trying)
         if not isinstance(outcome, ReelgateError):
             return await complete(video, outcome, tools)
@@ -91,8 +97,17 @@ async def fetch_patiently(video: Video, tools: Tools, pause: Pause, *, taken_ove
         await pause.sleep(video, again_in_s)
 
 
+def allowed_to_be_slow_s(failures: int, *, left_s: float) -> float:
+    """For how long a download may come too slowly: longer after each failure.
+
+    So a host that is always slow gets its video through in the end, and one that trickles is left
+    when the time is over.
+    """
+    return min(SLOW_AFTER_S * 2.0 ** min(failures, 10), max(SLOW_AFTER_S, left_s))
+
+
 async def keep_or_tell(
-    video: Video, tools: Tools, *, failures: int, taken_over: bool
+    video: Video, tools: Tools, *, slow_after_s: float, taken_over: bool
 ) -> KeptFile | ReelgateError | None:
     """Keep the file, or tell as an error of ours why not.
 
@@ -103,7 +118,7 @@ async def keep_or_tell(
         LostRace: it is no longer this process's to fetch.
     """
     try:
-        return await keep(video, tools, failures=failures, taken_over=taken_over)
+        return await keep(video, tools, slow_after_s=slow_after_s, taken_over=taken_over)
     except LostRace:
         raise
     except TooLargeToKeep as error:
@@ -117,15 +132,14 @@ async def keep_or_tell(
         return InternalError()
 
 
-async def keep(video: Video, tools: Tools, *, failures: int, taken_over: bool) -> KeptFile | None:
+async def keep(
+    video: Video, tools: Tools, *, slow_after_s: float, taken_over: bool
+) -> KeptFile | None:
     """Read the file from the upstream into our storage; None where files stay upstream."""
-    if tools.keeper is None:
-        return None
     provider = tools.providers[video.provider]
-    # A host that is always slow gets its video through in the end: it is given longer each time.
-    slow_after_s = min(
-        SLOW_AFTER_S * 2.0 ** min(failures, 10), max(SLOW_AFTER_S, tools.limits.job_timeout_s)
-    )
+    if tools.keeper is None:
+        await check_is_served(video, provider)
+        return None
     async with provider.open_asset(video.provider_id or "") as asset:
         return await tools.keeper.keep(
             video.id,
@@ -133,6 +147,20 @@ async def keep(video: Video, tools: Tools, *, failures: int, taken_over: bool) -
             decoding=partial(decoding, video, tools) if taken_over else always,
             slow_after_s=slow_after_s,
         )
+
+
+async def check_is_served(video: Video, provider: Provider) -> None:
+    """A video that stays upstream is completed once a caller can really read it there.
+
+    Raises:
+        ReelgateError: nobody can for now.
+    """
+    async with provider.open_asset(
+        video.provider_id or "", range_header=FIRST_BYTES_RANGE
+    ) as asset:
+        if not await anext(asset.chunks, b""):
+            message = "The upstream serves an empty file."
+            raise UpstreamBadResponse(message)
 
 
 @asynccontextmanager
