@@ -54,16 +54,9 @@ def read_picture(content: bytes) -> Picture:
     return Picture(content, media_type)
 
 
-def as_file(text: str) -> Picture | None:
-    """The picture that a form's field without a file's name holds; None for real text.
-
-    No PNG, JPEG or WebP is valid UTF-8, so it was read as Latin-1, which keeps every byte.
-    """
-    try:
-        content = text.encode("latin-1")
-    except UnicodeEncodeError:
-        return None
-    return read_picture(content) if sniff(content[:16]) else None
+def is_picture(content: bytes) -> bool:
+    """Whether this begins as a PNG, JPEG or WebP does."""
+    return sniff(content[:16]) is not None
 
 
 def sniff(start: bytes) -> str | None:

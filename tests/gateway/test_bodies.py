@@ -132,6 +132,16 @@ async def test_a_form_without_a_boundary_is_told_so(gateway: Gateway) -> None:
         assert "oundary" in reply.body["detail"]
 
 
+async def test_a_form_that_is_not_in_its_charset_is_refused_by_the_field(gateway: Gateway) -> None:
+    latin = a_form(prompt="a café").decode().encode("latin-1")
+    reply = await gateway.call("POST", VIDEOS, data=latin, headers=FORM)
+    assert is_refused(reply, 400, "invalid_request", "prompt")
+    assert "0xe9 at position 5" in reply.body["detail"]
+    told = {"Content-Type": f"{FORM['Content-Type']}; charset=iso-8859-1"}
+    reply = await gateway.call("POST", VIDEOS, data=latin, headers=told)
+    assert (reply.status, reply.body["prompt"]) == (200, "a café")
+
+
 async def test_a_charset_that_is_none_is_refused_by_name(gateway: Gateway) -> None:
     for charset in ("undefined", "punycode", "idna", "unicode_escape", "utf-7", "rot13", "hex"):
         headers = {"Content-Type": f"multipart/form-data; boundary=b; charset={charset}"}

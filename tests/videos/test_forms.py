@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 
 import aiohttp
-import pytest
 
 from tests.gateway.world import Reply, a_prompt
 from tests.references.world import MODEL, a_data_url, a_picture, replying, serving
@@ -68,14 +67,13 @@ async def test_an_empty_prompt_and_an_empty_unknown_field_are_refused(
     assert is_refused(unknown, 422, "invalid_request", "seed")
 
 
-@pytest.mark.parametrize(
-    "name", ["prompt", "model", "seconds", "style_id", "metadata", "metadata[a]"]
-)
-async def test_a_field_that_is_sent_twice_is_refused(gateway: JobsGateway, name: str) -> None:
+async def test_a_field_that_is_sent_twice_is_refused(gateway: JobsGateway) -> None:
     values = {"model": MODEL, "seconds": "5", "style_id": "7", "metadata": '{"a": "b"}'}
-    value = values.get(name, "a cat")
-    form = a_form((name, value), (name, value), **({} if name == "prompt" else {"prompt": "a cat"}))
-    assert is_refused(await gateway.submit_form(form), 422, "invalid_request", name)
+    for name in ("prompt", *values, "metadata[a]"):
+        value = values.get(name, "a cat")
+        others = {} if name == "prompt" else {"prompt": "a cat"}
+        reply = await gateway.submit_form(a_form((name, value), (name, value), **others))
+        assert is_refused(reply, 422, "invalid_request", name)
 
 
 async def test_metadata_is_not_told_twice_in_two_spellings(gateway: JobsGateway) -> None:
@@ -88,13 +86,13 @@ async def test_metadata_is_not_told_twice_in_two_spellings(gateway: JobsGateway)
         assert reply.body["error"]["param"].startswith("metadata")
 
 
-@pytest.mark.parametrize("text", ["nonsense", "{", "5", "[1]", '"a"', "null", '{"a": 1}'])
 async def test_metadata_that_is_no_object_of_strings_is_refused_by_name(
-    gateway: JobsGateway, text: str
+    gateway: JobsGateway,
 ) -> None:
-    reply = await gateway.submit_form(a_form(prompt=a_prompt(NEVER), metadata=text))
-    assert reply.status in ({200} if text == "null" else {400, 422})
-    assert text == "null" or reply.body["error"]["param"] == "metadata"
+    for text in ("nonsense", "{", "5", "[1]", '"a"', '{"a": 1}', '{"a": "b", "a": "c"}'):
+        reply = await gateway.submit_form(a_form(prompt="a cat", metadata=text))
+        assert reply.status in {400, 422}, text
+        assert reply.body["error"]["param"] in {"metadata", "a"}, text
 
 
 async def test_metadata_may_have_any_name(gateway: JobsGateway) -> None:
@@ -103,46 +101,40 @@ async def test_metadata_may_have_any_name(gateway: JobsGateway) -> None:
     assert reply.body["metadata"] == {"order-id": "1", "x.y": "2"}
 
 
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [("true", True), ("True", True), ("1", True), ("false", False), ("False", False), ("0", False)],
+SPELLED = {"true": True, "True": True, "1": True, "false": False, "False": False, "0": False}
+
+
+async def test_a_truth_value_may_be_spelled_as_languages_do(gateway: JobsGateway) -> None:
+    for text, value in SPELLED.items():
+        prompt = a_prompt(NEVER)
+        assert (await gateway.submit_form(a_form(prompt=prompt, is_enhance=text))).status == 200
+        assert request_of(gateway, prompt)["is_enhance"] is value
+
+
+REFUSED: tuple[tuple[str, str, list[object]], ...] = (
+    ("is_enhance", "maybe", [True, False]),
+    ("is_enhance", "2", [True, False]),
+    ("seconds", "five", [5, 6, 12]),
+    ("duration", "7", [5, 6, 12]),
+    ("aspect_ratio", "3:2", ["16:9", "9:16", "4:3", "1:1"]),
 )
-async def test_a_truth_value_may_be_spelled_as_languages_do(
-    gateway: JobsGateway, text: str, value: object
-) -> None:
-    prompt = a_prompt(NEVER)
-    assert (await gateway.submit_form(a_form(prompt=prompt, is_enhance=text))).status == 200
-    assert request_of(gateway, prompt)["is_enhance"] is value
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "allowed"),
-    [
-        ("is_enhance", "maybe", [True, False]),
-        ("is_enhance", "2", [True, False]),
-        ("seconds", "five", [5, 6, 12]),
-        ("duration", "7", [5, 6, 12]),
-        ("aspect_ratio", "3:2", ["16:9", "9:16", "4:3", "1:1"]),
-    ],
-)
-async def test_a_refusal_lists_what_is_allowed(
-    gateway: JobsGateway, name: str, value: str, allowed: list[object]
-) -> None:
-    reply = await gateway.submit_form(a_form(prompt="a cat", **{name: value}))
-    assert is_refused(reply, 422, "invalid_request", name)
-    assert reply.body["errors"][0]["allowed"] == allowed
-    assert str(allowed[0]).lower() in reply.body["detail"]
+async def test_a_refusal_lists_what_is_allowed(gateway: JobsGateway) -> None:
+    for name, value, allowed in REFUSED:
+        reply = await gateway.submit_form(a_form(prompt="a cat", **{name: value}))
+        assert is_refused(reply, 422, "invalid_request", name)
+        assert reply.body["errors"][0]["allowed"] == allowed
+        assert str(allowed[0]).lower() in reply.body["detail"]
 
 
-@pytest.mark.parametrize("seconds", ["5", "5.0"])
-async def test_numbers_are_digits_in_text_or_whole_floats(
-    gateway: JobsGateway, seconds: str
-) -> None:
-    prompt = a_prompt(NEVER)
-    form = a_form(prompt=prompt, seconds=seconds, style_id="7.0")
-    assert (await gateway.submit_form(form)).status == 200
-    request = request_of(gateway, prompt)
-    assert (request["duration"], request["style_id"]) == (5, 7)
+async def test_numbers_are_digits_in_text_or_whole_floats(gateway: JobsGateway) -> None:
+    for seconds in ("5", "5.0"):
+        prompt = a_prompt(NEVER)
+        form = a_form(prompt=prompt, seconds=seconds, style_id="7.0")
+        assert (await gateway.submit_form(form)).status == 200
+        request = request_of(gateway, prompt)
+        assert (request["duration"], request["style_id"]) == (5, 7)
 
 
 async def test_a_picture_may_be_an_address_a_data_url_or_a_part_without_a_filename(
@@ -169,12 +161,11 @@ async def test_a_picture_may_be_an_address_a_data_url_or_a_part_without_a_filena
             assert reply.status == 200, (media_type, reply)
 
 
-@pytest.mark.parametrize("text", ["cat.png", "{", "[1]", '{"image_url": 5}', "data:", "data:,x"])
-async def test_a_reference_that_is_no_picture_is_refused_by_name(
-    gateway: JobsGateway, text: str
-) -> None:
-    reply = await gateway.submit_form(a_form(prompt="a cat", model=MODEL, input_reference=text))
-    assert is_refused(reply, 422, "invalid_request", "input_reference")
+async def test_a_reference_that_is_no_picture_is_refused_by_name(gateway: JobsGateway) -> None:
+    for text in ("cat.png", "{", "[1]", '{"image_url": 5}', "data:", "data:,x", "ftp://a.io/b"):
+        form = a_form(prompt="a cat", model=MODEL, input_reference=text)
+        reply = await gateway.submit_form(form)
+        assert is_refused(reply, 422, "invalid_request", "input_reference")
 
 
 async def test_two_pictures_are_never_one(gateway: JobsGateway) -> None:

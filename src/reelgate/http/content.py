@@ -112,7 +112,8 @@ class FileAnswer(StreamedAnswer):
 
     async def stream(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send what the conditions and the range leave to send."""
-        if not_modified(self._asked.get("if-none-match"), self._piece.etag):
+        known = ", ".join(self._asked.getlist("if-none-match"))
+        if not_modified(known or None, self._piece.etag):
             await Response(status_code=304, headers={"ETag": self._piece.etag})(
                 scope, receive, send
             )

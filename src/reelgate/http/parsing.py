@@ -5,13 +5,14 @@ from __future__ import annotations
 import codecs
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import AsyncExitStack
 from typing import NoReturn, TypeVar
 
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
 from python_multipart.multipart import parse_options_header
-from starlette.datastructures import FormData, Headers
-from starlette.exceptions import HTTPException
+from starlette.datastructures import Headers, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
 
 from reelgate.errors import (
     InvalidRequest,
@@ -34,6 +35,11 @@ MAX_FIELD_BYTES = 1_000_000
 """Of a form's field that is no file, as much as a whole JSON body may have."""
 FORM_CHARSETS = frozenset({"utf-8", "ascii", "iso8859-1", "cp1252"})
 """What a form may be written in, as Python calls them; other codecs of Python are not text."""
+BYTES = "latin-1"
+"""The charset that has a character for every byte, and so loses none."""
+
+Part = bytes | UploadFile
+"""What a form holds under a name: a field's bytes, or a file."""
 
 
 def media_type_of(headers: Headers) -> str:
@@ -150,46 +156,83 @@ def no_number(name: str) -> NoReturn:
     raise ValueError(message)
 
 
-async def read_form(request: Request) -> FormData:
-    """The multipart form.
+async def read_form(request: Request, stack: AsyncExitStack) -> list[tuple[str, Part]]:
+    """The multipart form's parts by name; its files are open until the stack is closed.
 
     Raises:
         UnsupportedMedia: its charset is not one that is read.
         MalformedRequest: it cannot be read.
     """
-    check_parameters(request.headers.get("content-type", ""))
+    charset = charset_of(request.headers.get("content-type", ""))
+    parser = MultiPartParser(
+        as_bytes(request.headers),
+        request.stream(),
+        max_files=MAX_FILES,
+        max_fields=MAX_FIELDS,
+        max_part_size=MAX_FIELD_BYTES,
+    )
     try:
-        return await request.form(
-            max_files=MAX_FILES, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES
-        )
-    except HTTPException as error:
-        message = f"the form cannot be read: {error.detail}"
+        form = await parser.parse()
+    except MultiPartException as error:
+        message = f"the form cannot be read: {error.message}"
         raise MalformedRequest(message) from error
+    stack.push_async_callback(form.close)
+    return [
+        (text_of(name.encode(BYTES), charset, "a field's name"), part_of(value))
+        for name, value in form.multi_items()
+    ]
 
 
-def check_parameters(content_type: str) -> None:
-    """Refuse a form without a boundary, or in a charset that means something else to Python.
+def as_bytes(headers: Headers) -> Headers:
+    """The headers of a form, so that its parser decodes nothing by guess.
 
-    Raises:
-        UnsupportedMedia: naming the charset.
-        MalformedRequest: there is no boundary.
+    What is not in the charset it was told it would read as Latin-1, without a word.
     """
-    parameters = parse_options_header(content_type)[1]
-    charset = parameters.get(b"charset", b"utf-8").decode("latin-1")
-    if not is_read(charset):
-        message = f"charset {brief(charset)} is not read here: send the form as UTF-8"
-        raise UnsupportedMedia(message)
-    if not parameters.get(b"boundary"):
+    content_type = headers.get("content-type", "")
+    boundary = parse_options_header(content_type)[1].get(b"boundary", b"").decode(BYTES)
+    if not boundary:
         message = (
             "the form cannot be read: its Content-Type has no boundary; "
             "leave that header to your HTTP client, which knows it"
         )
         raise MalformedRequest(message)
+    quoted = boundary.replace("\\", "\\\\").replace('"', '\\"')
+    return Headers({"content-type": f'{MULTIPART}; charset={BYTES}; boundary="{quoted}"'})
 
 
-def is_read(charset: str) -> bool:
-    """Whether forms in this charset are read."""
+def part_of(value: str | UploadFile) -> Part:
+    """A part of a form that was read as Latin-1."""
+    return value.encode(BYTES) if isinstance(value, str) else value
+
+
+def text_of(value: bytes, charset: str, name: str) -> str:
+    """A text of a form.
+
+    Raises:
+        MalformedRequest: it is not written in the form's charset.
+    """
     try:
-        return codecs.lookup(charset).name in FORM_CHARSETS
+        return value.decode(charset)
+    except UnicodeDecodeError as error:
+        fault = (
+            f"is not {charset.upper()}: byte 0x{value[error.start]:02x} at position {error.start}"
+        )
+        problem = Problem(name, f"{name} {fault}; send the form as UTF-8")
+        raise MalformedRequest(problems=(problem,)) from error
+
+
+def charset_of(content_type: str) -> str:
+    """The charset of a form, where it is one: other codecs of Python are not text.
+
+    Raises:
+        UnsupportedMedia: naming it.
+    """
+    charset = parse_options_header(content_type)[1].get(b"charset", b"utf-8").decode(BYTES)
+    try:
+        name = codecs.lookup(charset).name
     except (LookupError, ValueError):
-        return False
+        name = ""
+    if name not in FORM_CHARSETS:
+        message = f"charset {brief(charset)} is not read here: send the form as UTF-8"
+        raise UnsupportedMedia(message)
+    return name

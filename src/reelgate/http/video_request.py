@@ -1,7 +1,8 @@
 """Reads a request for a video, as JSON or as the multipart form that OpenAI's SDKs send."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AsyncExitStack
 from typing import Annotated, Any
 
 from fastapi import Request
@@ -13,22 +14,25 @@ from pydantic import (
     StrictStr,
     model_validator,
 )
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import UploadFile
 
 from reelgate.catalog import Model, is_text
 from reelgate.errors import InvalidRequest, MalformedRequest, Problem, brief
 from reelgate.http.parsing import (
+    Part,
+    charset_of,
     is_form,
     json_of,
     not_json,
     read_form,
     read_json,
     sent_twice,
+    text_of,
     validated,
 )
 from reelgate.http.problems import shortened
 from reelgate.http.schemas import PROMPT_SCHEMA, Seconds, Truth, Whole, Word
-from reelgate.picture import Picture, as_file, unusable
+from reelgate.picture import Picture, is_picture, read_picture, unusable
 from reelgate.sizes import from_size, sizes
 from reelgate.video import VideoRequest
 
@@ -167,15 +171,19 @@ Upload = UploadFile | Picture
 """A picture that came in the body: as a file, or in a field without a file's name."""
 
 
-async def read_video_create(request: Request) -> tuple[VideoCreate, Upload | None]:
-    """The request's body, and the picture that came with it.
+async def read_video_create(
+    request: Request, stack: AsyncExitStack
+) -> tuple[VideoCreate, Upload | None]:
+    """The request's body, and the picture that came with it, open until the stack is closed.
 
     Raises:
         InvalidRequest: a field is wrong; MalformedRequest: the body cannot be read.
         UnsupportedMedia: it is neither JSON nor a form.
     """
     if is_form(request.headers):
-        fields, upload = form_fields(await read_form(request))
+        fields, upload = form_fields(
+            await read_form(request, stack), charset_of(request.headers["content-type"])
+        )
         return validated(VideoCreate, fields), upload
     body = await read_json(request, instead=", or a multipart/form-data form")
     if body is None:
@@ -183,41 +191,43 @@ async def read_video_create(request: Request) -> tuple[VideoCreate, Upload | Non
     return validated(VideoCreate, body), None
 
 
-def form_fields(form: FormData) -> tuple[dict[str, Any], Upload | None]:
+def form_fields(
+    parts: Iterable[tuple[str, Part]], charset: str
+) -> tuple[dict[str, Any], Upload | None]:
     """The fields of a form, with `name[key]` gathered into objects, and its picture."""
     fields: dict[str, Any] = {}
     upload: Upload | None = None
-    for name, value in filled(form):
-        found = picture_in(name, value)
+    for name, part in parts:
+        if is_left_empty(name, part):
+            continue
+        found = picture_in(name, part)
         if found is not None and upload is not None:
-            raise unusable("is sent twice: this model starts from one picture, so send one")
+            raise unusable("is sent twice: a video starts from one picture, so send one")
         if found is not None:
             upload = found
-        elif isinstance(value, str):
-            add_field(fields, name, value)
+        elif isinstance(part, bytes):
+            add_field(fields, name, text_of(part, charset, shortened(name)))
     return fields, upload
 
 
-def filled(form: FormData) -> Iterator[tuple[str, str | UploadFile]]:
-    """The fields that hold something. A browser sends those that were left empty, too."""
-    for name, value in form.multi_items():
-        if isinstance(value, UploadFile):
-            if value.filename or value.size:
-                yield name, value
-        elif value or name not in VideoCreate.model_fields or name == "prompt":
-            yield name, value
+def is_left_empty(name: str, part: Part) -> bool:
+    """Whether nothing was filled in: a browser sends an optional field all the same."""
+    if isinstance(part, UploadFile):
+        return not part.filename and not part.size
+    return not part and name in VideoCreate.model_fields and name != "prompt"
 
 
-def picture_in(name: str, value: str | UploadFile) -> Upload | None:
+def picture_in(name: str, part: Part) -> Upload | None:
     """The picture that a part of a form is, if it is one.
 
     Raises:
         InvalidRequest: it is a file under another name.
     """
-    if isinstance(value, str):
-        return as_file(value) if name == "input_reference" else None
+    if isinstance(part, bytes):
+        is_one = name == "input_reference" and is_picture(part)
+        return read_picture(part) if is_one else None
     if name == "input_reference":
-        return value
+        return part
     param = shortened(name)
     message = f"{param} is a file: the only file this request takes is input_reference"
     raise InvalidRequest(problems=(Problem(param, message),))

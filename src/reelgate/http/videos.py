@@ -1,5 +1,6 @@
 """The job shape: OpenAI's Videos API, and what it lacks."""
 
+from contextlib import AsyncExitStack
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
@@ -172,8 +173,9 @@ async def remix_video(video_id: VideoId, visit: Visit) -> Response:
 
 async def order(visit: Visit, caller: Caller) -> tuple[Video, bool]:
     """Read the request's body and find or make its job; whether it existed before."""
-    try:
-        body, upload = await read_video_create(visit)
+    # A form may hold a picture, which lies in a temporary file as long as the stack is open.
+    async with AsyncExitStack() as stack:
+        body, upload = await read_video_create(visit, stack)
         check_webhook(body.webhook_url, visit.ctx)
         named = visit.ctx.settings.default_model if body.model is None else body.model
         model = visit.service.catalog.find(named)
@@ -187,9 +189,6 @@ async def order(visit: Visit, caller: Caller) -> tuple[Video, bool]:
         terms = terms_of(visit.headers, visit.service, adopts=caller is Caller.WAITING)
         video, origin = await visit.service.order(wanted, terms)
         return video, origin is not Origin.NEW
-    finally:
-        # A form may hold a picture, which lies in a temporary file until then.
-        await visit.close()
 
 
 def check_webhook(url: str | None, ctx: Context) -> None:
