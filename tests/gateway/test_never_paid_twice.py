@@ -204,6 +204,12 @@ def test_a_dead_token_is_named(outcomes: dict[Case, Outcome]) -> None:
     assert "IMAGINE_TOKEN" in reply.body["detail"]
 
 
+def test_a_video_out_of_our_time_is_not_told_to_be_free(outcomes: dict[Case, Outcome]) -> None:
+    [reply] = [outcome.reply for case, outcome in outcomes.items() if case.fault == "[[never]]"]
+    assert "may still finish it, and charge for it" in reply.body["detail"]
+    assert "Retry-After" not in reply.headers
+
+
 def test_the_table_has_every_fault_of_the_sandbox() -> None:
     """A fault that the sandbox learns must find its row here."""
 

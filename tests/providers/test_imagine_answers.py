@@ -13,11 +13,11 @@ from reelgate.providers.answer import Answer
 from reelgate.providers.base import Submission
 from reelgate.providers.imagine.answers import (
     Report,
-    Word,
     is_video_start,
     read_report,
     read_submission,
 )
+from reelgate.providers.imagine.words import Word, word_of
 
 ID = "3f2a8c1e-0000-4000-8000-000000000001"
 JOB = {"batchId": "b-1", "cost": 12, "id": ID, "status": "success"}
@@ -112,19 +112,69 @@ def a_report(word: object, /, **asset: object) -> Report:
     "word", ["queued", "generating", "running", "pending", "processing", "in_progress", " QUEUED "]
 )
 def test_words_of_work_mean_running(word: str) -> None:
-    assert read_report(answering({"status": word})) == Report(Word.RUNNING)
-    assert a_report("whatever", status=word) == Report(Word.RUNNING)
+    assert read_report(answering({"status": word})).word is Word.RUNNING
+    assert a_report("whatever", status=word).word is Word.RUNNING
 
 
 @pytest.mark.parametrize("word", ["error", "failed", "cancelled", "Canceled", "REJECTED"])
 def test_words_of_failure_mean_failed(word: str) -> None:
-    assert read_report(answering({"status": word, "assets": []})) == Report(Word.FAILED)
-    assert a_report("success", status=word) == Report(Word.FAILED)
+    assert read_report(answering({"status": word, "assets": []})) == Report(Word.FAILED, word)
+    assert a_report("success", status=word) == Report(Word.FAILED, word)
 
 
-@pytest.mark.parametrize("word", ["finished", "success", "archived", "", None, 7, ["failed"]])
-def test_any_other_word_says_nothing(word: object) -> None:
-    assert read_report(answering({"status": word})) == Report(Word.SILENT)
+@pytest.mark.parametrize("word", ["zombie", "frobnicated", "", None, 7, ["failed"]])
+def test_a_word_that_nobody_understands_says_nothing(word: object) -> None:
+    assert read_report(answering({"status": word})).word is Word.SILENT
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "upscaling", "warming_up", "in_queue", "inProgress", "post-processing", "submitted",
+        "created", "validated", "retrying", "failed_retrying", "not_ready", "unfinished",
+        "awaiting_moderation", "moderation_pending", "in_review", "Waiting for a worker",
+    ],
+)  # fmt: skip
+def test_an_unknown_word_that_is_no_end_is_work(word: str) -> None:
+    assert word_of(word) is Word.RUNNING
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "nsfw", "NSFW", "moderated", "ContentModerated", "moderation", "moderation_failed",
+        "blocked", "flagged", "content_policy_violation", "unsafe-content", "nsfw_detected",
+        "content_rejected", "safety_error",
+    ],
+)  # fmt: skip
+def test_words_of_moderation_are_known(word: str) -> None:
+    assert word_of(word) is Word.MODERATED
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "finished", "success", "completed", "done", "ready", "expired", "timeout", "timed_out",
+        "deleted", "aborted", "terminated", "not_found", "rendering_failed", "generation_failed",
+        "archived", "refunded", "insufficient_credits", "no_output", "moderation_completed",
+    ],
+)  # fmt: skip
+def test_an_unknown_word_that_says_it_is_over_is_an_end(word: str) -> None:
+    assert word_of(word) is Word.ENDED
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        {"errorMessage": "Out of memory."},
+        {"error": {"message": "Out of memory."}},
+        {"error": "failed", "message": "Out of memory."},
+        {"assets": [{"status": "failed", "reason": " Out of memory. "}]},
+        {"assets": [{"asset_metadata": {"failure_reason": "Out of memory."}}]},
+    ],
+)
+def test_a_reason_is_found_wherever_it_stands(job: dict[str, Any]) -> None:
+    assert read_report(answering({"status": "failed", **job})).reason == "Out of memory."
 
 
 @pytest.mark.parametrize("generation", [["https://x/v.mp4"], "https://x/v.mp4"])
@@ -150,12 +200,13 @@ def test_an_address_means_generated_whatever_the_words_say(generation: object) -
     ],
 )
 def test_without_an_address_nothing_is_generated(url: object) -> None:
-    assert a_report("finished", url=url) == Report(Word.SILENT)
+    assert a_report("finished", url=url) == Report(Word.ENDED, "finished")
 
 
 @pytest.mark.parametrize("assets", [None, "x", 7, [None], [[]], ["x"]])
 def test_odd_assets_are_passed_over(assets: object) -> None:
-    assert read_report(answering({"status": "queued", "assets": assets})) == Report(Word.RUNNING)
+    report = read_report(answering({"status": "queued", "assets": assets}))
+    assert report == Report(Word.RUNNING, "queued")
 
 
 def test_a_single_asset_need_not_be_in_an_array() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import pytest
 from aiohttp import web
@@ -12,7 +13,7 @@ from reelgate.errors import (
     UpstreamFault,
     UpstreamUnavailable,
 )
-from reelgate.providers.base import Failed, Look, Ready, Running, Watch
+from reelgate.providers.base import Ended, Failed, Look, Ready, Running, Watch
 from reelgate.providers.http import HttpClient
 from reelgate.providers.imagine.web import ImagineWeb
 from reelgate.sandbox import Sandbox
@@ -72,12 +73,79 @@ async def test_a_finished_job_is_ready_and_can_be_read(imagine: ImagineWeb) -> N
 
 
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404])
-async def test_a_status_endpoint_that_refuses_is_not_asked_again(
+async def test_a_status_endpoint_that_refuses_is_asked_ever_more_rarely(
     imagine: ImagineWeb, sandbox: Sandbox, status: int
 ) -> None:
     watch = await a_watch(imagine, f"a cat [[status-{status}]] [[never]]")
+    assert [await watch.look() for _ in range(16)] == [Running()] * 16
+    asked = [method for method in looks(sandbox) if method == "GET"]
+    assert len(asked) == 5
+    assert looks(sandbox)[:7] == ["GET", "HEAD", "GET", "HEAD", "HEAD", "GET", "HEAD"]
+
+
+@pytest.mark.parametrize("status", [401, 404, 500])
+async def test_a_failure_is_seen_although_the_status_endpoint_had_failed(
+    imagine: ImagineWeb, status: int
+) -> None:
+    watch = await a_watch(imagine, f"a cat [[status-{status} times=2]] [[fail after=0]]")
+    with suppress(UpstreamFault):
+        await watch.look()
+    assert isinstance(await until_over(watch), Failed)
+
+
+@pytest.mark.parametrize("directive", ["[[status-500]]", "[[status-reset-before]]"])
+async def test_a_video_is_found_although_the_status_endpoint_only_fails(
+    imagine: ImagineWeb, directive: str
+) -> None:
+    watch = await a_watch(imagine, f"a cat {directive} [[ready after=0.2]]")
+    with pytest.raises(UpstreamError):
+        await watch.look()
+    assert await until_over(watch) == Ready()
+
+
+def told(look: Look) -> Failed:
+    """What a look says of a job that is over."""
+    assert isinstance(look, Ended | Failed)
+    return look.failed if isinstance(look, Ended) else look
+
+
+@pytest.mark.parametrize(
+    ("ends", "code", "word"),
+    [
+        ("as=finished", "upstream_failed", "finished"),
+        ("as=expired", "upstream_failed", "expired"),
+        ("as=nsfw", "moderation_blocked", "nsfw"),
+        ('as=failed reason="It was flagged by moderation."', "moderation_blocked", "failed"),
+    ],
+)
+async def test_an_end_without_a_video_is_named_in_the_upstreams_word(
+    imagine: ImagineWeb, ends: str, code: str, word: str
+) -> None:
+    failed = told(await until_over(await a_watch(imagine, f"a cat [[ends {ends} after=0]]")))
+    assert failed.code == code
+    assert f'(status "{word}")' in failed.message
+
+
+@pytest.mark.parametrize(
+    ("reason", "sentence"),
+    [
+        ("The queue was full.", '(status "failed"): "The queue was full".'),
+        ("see https://internal/x", "its reason is in the gateway's log."),
+        ("", "and told no reason."),
+    ],
+)
+async def test_the_upstreams_reason_is_told_if_it_is_fit_to_be(
+    imagine: ImagineWeb, reason: str, sentence: str
+) -> None:
+    ends = f'[[ends as=failed after=0 reason="{reason}"]]'
+    failed = told(await until_over(await a_watch(imagine, f"a cat {ends}")))
+    assert failed.message.endswith(sentence)
+    assert reason in failed.upstream
+
+
+async def test_an_unknown_word_is_no_end(imagine: ImagineWeb) -> None:
+    watch = await a_watch(imagine, "a cat [[says as=upscaling]] [[never]]")
     assert [await watch.look() for _ in range(3)] == [Running()] * 3
-    assert looks(sandbox) == ["GET", "HEAD", "HEAD", "HEAD"]
 
 
 @pytest.mark.parametrize("directives", ["[[status-404]]", "[[status-403]] [[not-ready-403]]"])
@@ -101,7 +169,7 @@ async def test_a_token_that_died_meanwhile_leaves_the_asset_host(
 @pytest.mark.parametrize(
     ("directive", "kind"),
     [
-        ("[[status-429 retry-after=3]]", RateLimited),
+        ("[[status-429 retry-after=3 times=1]]", RateLimited),
         ("[[status-500]]", UpstreamFault),
         ("[[status-502]]", UpstreamFault),
         ("[[status-503]]", UpstreamUnavailable),
@@ -116,11 +184,10 @@ async def test_a_look_that_fails_says_nothing_about_the_job(
     imagine: ImagineWeb, directive: str, kind: type[UpstreamError]
 ) -> None:
     watch = await a_watch(imagine, f"a cat {directive} [[never]]")
-    for _ in range(2):
-        with pytest.raises(kind) as caught:
-            await watch.look()
-        assert type(caught.value) is kind
-        assert caught.value.temporary
+    with pytest.raises(kind) as caught:
+        await watch.look()
+    assert type(caught.value) is kind
+    assert caught.value.temporary
 
 
 async def test_one_reset_connection_does_not_spoil_a_look(imagine: ImagineWeb) -> None:
@@ -198,21 +265,26 @@ def a_moved_video(request: web.BaseRequest) -> web.StreamResponse:
         (an_untyped_video, Ready()),
         (a_video_without_ranges, Ready()),
         (a_moved_video, Ready()),
-        (a_page, Running()),
-        (missing, Running()),
+        (a_page, None),
+        (missing, None),
     ],
 )
 @pytest.mark.parametrize("status", [DONE, {"status": "success"}, {"status": "archived"}, {}, [], 7])
 async def test_only_a_served_video_is_ready(
-    http: HttpClient, asset: Reply, expected: Look, status: object
+    http: HttpClient, asset: Reply, expected: Look | None, status: object
 ) -> None:
-    assert await look_once(http, Upstream(status, asset)) == expected
+    look = await look_once(http, Upstream(status, asset))
+    if expected is None:
+        is_end = isinstance(status, dict) and status.get("status") and status is not DONE
+        assert isinstance(look, Ended if is_end else Running)
+    else:
+        assert look == expected
 
 
 async def test_an_address_with_a_failure_word_is_decided_by_the_file(http: HttpClient) -> None:
     status = {**DONE, "status": "failed"}
     assert await look_once(http, Upstream(status, a_video)) == Ready()
-    assert isinstance(await look_once(http, Upstream(status, missing)), Failed)
+    assert isinstance(await look_once(http, Upstream(status, missing)), Ended)
 
 
 async def test_the_bearer_goes_to_the_api_and_never_to_the_asset_host(http: HttpClient) -> None:

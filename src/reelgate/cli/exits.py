@@ -58,7 +58,7 @@ ADVICE: Mapping[str, str] = MappingProxyType(
     {
         "upstream_unauthorized": (
             "Put a new token in IMAGINE_TOKEN where the gateway runs, start it again, and ask "
-            "again: nothing was paid."
+            "again."
         ),
         "invalid_api_key": "Put the gateway's key in REELGATE_API_KEY, or give --api-key.",
         "insufficient_credits": "Add credits to the imagine.art account, then ask again.",
@@ -66,7 +66,10 @@ ADVICE: Mapping[str, str] = MappingProxyType(
         "overloaded": "Wait a little, then ask again.",
         "model_not_found": "Choose another --model.",
         "video_not_found": "`reelgate videos list` shows those there are.",
-        "upstream_timeout": "A longer REELGATE_JOB_TIMEOUT_S waits longer.",
+        "upstream_timeout": (
+            "The upstream may still finish the video and charge for it: look in its own gallery "
+            "before you ask again. A longer REELGATE_JOB_TIMEOUT_S waits longer."
+        ),
     }
 )
 """What a person can do about an error."""

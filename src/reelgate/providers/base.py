@@ -54,13 +54,24 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The upstream gave up: an error code of ours and a sentence."""
+    """The upstream gave up: an error code of ours and a sentence.
+
+    `upstream` is what the upstream said, redacted: for the log.
+    """
 
     code: str
     message: str
+    upstream: str = ""
 
 
-Look = Running | Ready | Failed
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The upstream calls the job over, but serves no video: it has failed if that stays so."""
+
+    failed: Failed
+
+
+Look = Running | Ready | Ended | Failed
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import structlog
 
 from reelgate.errors import RateLimited, UpstreamError, UpstreamTimeout
 from reelgate.pacing import Waiting, next_look_s
-from reelgate.providers.base import Failed, Ready, Running
+from reelgate.providers.base import Ended, Failed, Ready, Running
 from reelgate.retry import pause_s
 from reelgate.video import Failure, State, Video
 from reelgate.worker.ending import fail
@@ -18,6 +18,18 @@ from reelgate.worker.pause import Pause
 from reelgate.worker.tools import Tools
 
 log = structlog.get_logger()
+
+ENDED_GRACE_S = 45.0
+"""How long a job that its upstream calls over may lack its file: first the word may change, then
+the file appear."""
+ENDED_LOOKS = 3
+ENDED_GAP_S = 10.0
+"""Longest time between the looks at such a job."""
+LATE_GAP_S = 1.0
+"""Least time between looks at a job whose time is over while none of them was answered."""
+FOUND_GRACE_S = 600.0
+"""What a job found at a start has left at least: the wall clock, which alone knows its age then,
+may be wrong by hours."""
 
 
 class Vigil:
@@ -29,7 +41,14 @@ class Vigil:
         self._provider = tools.providers[video.provider]
         self._looks = tools.upstreams[video.provider].looks
         self._watch = self._provider.watch(video.provider_id or "")
-        self._submitted_s = submitted_s(video, tools)
+        age_s = age_by_wall_clock_s(video, tools)
+        timeout_s = tools.limits.job_timeout_s
+        self._submitted_s = tools.clock.monotonic() - max(0.0, age_s)
+        self._age_is_likely = 0 <= age_s < timeout_s
+        self._deadline_s = max(timeout_s, age_s + min(timeout_s, FOUND_GRACE_S))
+        self._was_not_ready = False
+        self._ended_at_s: float | None = None
+        self._ended_looks = 0
         # Zero for a job taken over as well: if its first look is overdue, it is due now.
         self._looked_at_s = 0.0
         self._not_before_s = 0.0
@@ -53,8 +72,9 @@ class Vigil:
             await pause.sleep(self._video, await self._next_look_s(waiting) - self._elapsed_s)
             await self._take_turn(pause)
             look = await self._look(waiting)
-            # Only after a look: a job that was taken over late may be ready all the same.
-            if look is not None or self._is_late:
+            # Only after a look that was answered: a job that was taken over late may be ready all
+            # the same.
+            if look is not None or (self._is_late and self._was_not_ready):
                 return look
 
     @property
@@ -63,16 +83,24 @@ class Vigil:
 
     @property
     def _is_late(self) -> bool:
-        return self._elapsed_s >= self._tools.limits.job_timeout_s
+        return self._elapsed_s >= self._deadline_s
 
     async def _next_look_s(self, waiting: Waiting) -> float:
+        if self._is_late and self._looked_at_s:
+            return max(self._looked_at_s + LATE_GAP_S, self._not_before_s)
+        next_s = await self._next_by_law_s(waiting)
+        if self._ended_at_s is None:
+            return next_s
+        return max(min(next_s, self._looked_at_s + ENDED_GAP_S), self._not_before_s)
+
+    async def _next_by_law_s(self, waiting: Waiting) -> float:
         law, pace = await self._tools.laws.pace(self._video, self._provider, waiting)
         phase, self._phase = self._phase, 1.0
         return next_look_s(
             law,
             self._looked_at_s,
             pace,
-            deadline_s=self._tools.limits.job_timeout_s,
+            deadline_s=self._deadline_s,
             not_before_s=self._not_before_s,
             phase=phase,
         )
@@ -99,10 +127,27 @@ class Vigil:
             return None
         self._failures = 0
         self._looks.answered()
-        if isinstance(look, Running):
-            waiting.not_ready_at_s = self._looked_at_s
-            return None
-        return look
+        match look:
+            case Running():
+                self._ended_at_s, self._ended_looks = None, 0
+            case Ended():
+                if self._has_really_ended():
+                    return look.failed
+            case Ready() | Failed():
+                return look
+            case _:
+                assert_never(look)
+        self._was_not_ready = True
+        waiting.not_ready_at_s = self._looked_at_s
+        return None
+
+    def _has_really_ended(self) -> bool:
+        """Whether the upstream has called the job over for long enough."""
+        if self._ended_at_s is None:
+            self._ended_at_s = self._looked_at_s
+        self._ended_looks += 1
+        ended_for_s = self._looked_at_s - self._ended_at_s
+        return self._ended_looks >= ENDED_LOOKS and ended_for_s >= ENDED_GRACE_S
 
     def _leave_alone(self, error: UpstreamError) -> None:
         """A look that failed says nothing about the job, only when to look again."""
@@ -115,27 +160,33 @@ class Vigil:
         match look:
             case Ready():
                 timeline = replace(self._video.timeline, ready_at=self._tools.clock.now())
+                move = self._tools.videos.move(self._video, State.FETCHING, timeline=timeline)
+                if not self._age_is_likely:
+                    return await move
                 # Side by side, so that one commit has both.
                 video, _ = await asyncio.gather(
-                    self._tools.videos.move(self._video, State.FETCHING, timeline=timeline),
-                    self._tools.laws.teach(waiting, self._looked_at_s),
+                    move, self._tools.laws.teach(waiting, self._looked_at_s)
                 )
                 return video
             case Failed():
-                return await fail(self._video, Failure(look.code, look.message), self._tools)
+                failure = Failure(look.code, look.message)
+                return await fail(self._video, failure, self._tools, upstream=look.upstream)
             case _:
                 assert_never(look)
 
     async def _give_up(self) -> Video:
         limit_s = self._tools.limits.job_timeout_s
-        message = f"{self._video.provider} did not finish the video within {limit_s:.0f} s."
+        message = (
+            f"{self._video.provider} did not finish the video within {limit_s:.0f} s. It may still"
+            " finish it, and charge for it."
+        )
         return await fail(self._video, Failure(UpstreamTimeout.code, message), self._tools)
 
 
-def submitted_s(video: Video, tools: Tools) -> float:
-    """When the submit was accepted, on this process's monotonic clock.
+def age_by_wall_clock_s(video: Video, tools: Tools) -> float:
+    """How long ago the submit was accepted: only the wall clock bridges a restart.
 
-    The wall clock bridges a restart; one that was set back must not make the job younger than new.
+    Negative, or more than can be, where that clock was set meanwhile.
     """
-    wall_s = max(0.0, tools.clock.now() - (video.timeline.submitted_at or tools.clock.now()))
-    return tools.clock.monotonic() - wall_s
+    now = tools.clock.now()
+    return now - (video.timeline.submitted_at or now)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from enum import Enum
 from typing import TypeGuard
 
 from reelgate.errors import ProxyAnswered, UpstreamBadResponse, UpstreamError
@@ -14,6 +13,7 @@ from reelgate.providers.answer import Answer
 from reelgate.providers.base import Submission
 from reelgate.providers.imagine.credentials import RENEW
 from reelgate.providers.imagine.refusals import error_sentence, is_sure
+from reelgate.providers.imagine.words import Word, word_of
 from reelgate.providers.redact import redacted
 
 UPSTREAM = "imagine.art"
@@ -22,30 +22,44 @@ SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:~-]{0,511}", re.ASCII)
 PARENT_STATUSES = frozenset({400, 403, 404, 422})
 PARENT_REJECTED = "does not have access to parent asset"
 
-RUNNING_WORDS = frozenset(
-    {"queued", "generating", "running", "pending", "processing", "in_progress"}
+REASON_KEYS = (
+    "errorMessage",
+    "error_message",
+    "failure_reason",
+    "failureReason",
+    "fail_reason",
+    "reason",
+    "error",
+    "message",
+    "detail",
+    "details",
+    "description",
 )
-FAILED_WORDS = frozenset({"error", "failed", "cancelled", "canceled", "rejected"})
+"""Where a job's answer might give a reason: none is documented [assumed]."""
+
+LOUDEST_FIRST = (Word.FAILED, Word.MODERATED, Word.RUNNING, Word.ENDED, Word.SILENT)
+"""Which word counts where a job and its assets have several."""
 
 FTYP = b"ftyp"
 FTYP_OFFSET = 4
 FTYP_END = FTYP_OFFSET + len(FTYP)
 
 
-class Word(Enum):
-    """What the status strings say."""
-
-    RUNNING = "running"  # at work
-    FAILED = "failed"  # given up
-    SILENT = "silent"  # done, an unknown word or none at all: the file itself must tell
-
-
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What the status endpoint knows of a job."""
+    """What the status endpoint knows of a job.
+
+    Attributes:
+        word: what its status says.
+        name: the status in the upstream's own spelling.
+        generated: whether a video's address is told.
+        reason: why it ended, in the upstream's own words.
+    """
 
     word: Word = Word.SILENT
+    name: str = ""
     generated: bool = False
+    reason: str = ""
 
 
 def refusal(answer: Answer, *, hide: Callable[[str], str] = str) -> UpstreamError:
@@ -122,8 +136,16 @@ def read_report(answer: Answer) -> Report:
     """
     job = first_object(answer.json())
     assets = list(_objects(job.get("assets")))
-    words = {_word(holder.get("status")) for holder in (job, *assets)}
-    return Report(_loudest(words), any(_has_generation(asset) for asset in assets))
+    holders = (job, *assets)
+    names = [_name(holder.get("status")) for holder in holders]
+    words = [word_of(name) for name in names]
+    loudest = next(word for word in LOUDEST_FIRST if word in words)
+    return Report(
+        loudest,
+        names[words.index(loudest)],
+        any(_has_generation(asset) for asset in assets),
+        next((reason for holder in holders for reason in _reasons(holder)), ""),
+    )
 
 
 def is_video_type(content_type: str) -> bool:
@@ -149,15 +171,20 @@ def _objects(payload: object) -> Iterator[dict[str, object]]:
             yield each
 
 
-def _word(status: object) -> Word:
-    word = status.strip().lower() if isinstance(status, str) else ""
-    if word in FAILED_WORDS:
-        return Word.FAILED
-    return Word.RUNNING if word in RUNNING_WORDS else Word.SILENT
+def _name(status: object) -> str:
+    return status.strip() if isinstance(status, str) else ""
 
 
-def _loudest(words: set[Word]) -> Word:
-    return next((word for word in (Word.FAILED, Word.RUNNING) if word in words), Word.SILENT)
+def _reasons(holder: dict[str, object]) -> Iterator[str]:
+    """The sentences in which a job or an asset gives a reason, what is only a status left out."""
+    status = _name(holder.get("status")).lower()
+    metadata, error = holder.get("asset_metadata"), holder.get("error")
+    for part in (holder, error, metadata):
+        told = part if isinstance(part, dict) else {}
+        for key in REASON_KEYS:
+            value = told.get(key)
+            if isinstance(value, str) and value.strip().lower() not in {"", status}:
+                yield value.strip()
 
 
 def _has_generation(asset: dict[str, object]) -> bool:
