@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -192,13 +193,17 @@ class Readiness:
             await self._tell_of_storage()
             if self._database.outage:
                 await self._try_database()
-            await asyncio.sleep(self._round_s)
+            await self._wait()
 
-    @property
-    def _round_s(self) -> float:
-        """Short enough for whatever is due next."""
-        longest_s = AWAY_ROUND_S if self._database.outage else ROUND_S
-        return min([longest_s, *(expiry.next_s + SOON_S for expiry in self._expiries)])
+    async def _wait(self) -> None:
+        """Until something is due, or the database goes away."""
+        if self._database.outage:
+            await asyncio.sleep(AWAY_ROUND_S)
+            return
+        due_s = min([ROUND_S, *(expiry.next_s + SOON_S for expiry in self._expiries)])
+        with suppress(TimeoutError):
+            async with asyncio.timeout(due_s):
+                await self._database.outage.began()
 
     async def _try_database(self) -> None:
         try:
@@ -210,7 +215,7 @@ class Readiness:
     async def _tell_of_storage(self) -> None:
         problem = await problem_of(self._storing)
         if problem is not None and not self._storage_was_away:
-            log.error("storage_away", error=problem)
+            log.error("storage_away", error=f"finished videos cannot be kept: {problem}")
         if problem is None and self._storage_was_away:
             log.warning("storage_back")
         self._storage_was_away = problem is not None

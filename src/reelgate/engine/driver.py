@@ -97,8 +97,8 @@ class PatientDriver(Driver):
                 is_broken = is_broken_line(error)
                 if not (is_broken or is_away(error)) or clock() >= self._ends_s:
                     raise
-                self._outage.failed(cause_of(error), writes_only=not is_broken)
+                self._outage.failed(cause_of(error), needs_proof=not is_broken)
             else:
-                self._outage.worked(wrote=False)
+                self._outage.worked()
                 return result
             await asyncio.sleep(RETRY_S)

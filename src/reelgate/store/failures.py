@@ -51,7 +51,7 @@ async def translated(
     errors: tuple[type[Exception], ...] = ENGINE_ERRORS,
     is_broken: Callable[[BaseException], bool] = is_broken_line,
     *,
-    wrote: bool = True,
+    is_proof: bool = False,
 ) -> T:
     """Tell a driver's error as ours, and what became of it to `outage`.
 
@@ -60,7 +60,7 @@ async def translated(
         outage: whether the database is away.
         errors: the driver's errors.
         is_broken: whether one of them means that the connection failed.
-        wrote: a success shows that the database takes changes.
+        is_proof: a success shows that the database takes changes again.
 
     Raises:
         DatabaseAway: instead of one of `errors`, where the database is to blame.
@@ -73,10 +73,10 @@ async def translated(
         is_broken_now = is_broken(error)
         if not is_broken_now and not is_away(error):
             raise StorageFailed(message) from error
-        outage.failed(cause_of(error), writes_only=wrote and not is_broken_now)
+        outage.failed(cause_of(error), needs_proof=not is_broken_now)
         raise DatabaseAway(message) from error
     except DatabaseAway as error:
-        outage.failed(error.message, writes_only=True)
+        outage.failed(error.message, needs_proof=True)
         raise
-    outage.worked(wrote=wrote)
+    outage.worked(is_proof=is_proof)
     return result

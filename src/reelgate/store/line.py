@@ -86,7 +86,7 @@ class Line:
         try:
             await self._connect()
         except DRIVER_ERRORS as error:
-            self._server.outage.failed(cause_of(error))
+            self._server.outage.failed(cause_of(error), needs_proof=False)
             await asyncio.sleep(RECONNECT_S)
         else:
             log.debug("database_line_up")
@@ -111,9 +111,9 @@ class Line:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 for duty in duties:
                     await duty(connection)
-            self._server.outage.worked(wrote=False)
+            self._server.outage.worked()
         except DRIVER_ERRORS as error:
-            self._server.outage.failed(cause_of(error), writes_only=not is_broken_line(error))
+            self._server.outage.failed(cause_of(error), needs_proof=not is_broken_line(error))
             self._lost.set()
 
     def _hang_up(self) -> None:

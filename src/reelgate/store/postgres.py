@@ -91,11 +91,13 @@ def is_broken_line(error: BaseException) -> bool:
     return failures.is_broken_line(error) or isinstance(error, BROKEN_LINE)
 
 
-async def translated(outcome: Awaitable[T], outage: Outage, *, wrote: bool = True) -> T:
+async def translated(outcome: Awaitable[T], outage: Outage, *, is_proof: bool = False) -> T:
     """Tell a driver's error as ours, and what became of it to `outage`.
 
     Raises:
         DatabaseAway: instead of it, where the database is to blame.
         StorageFailed: where only this statement is.
     """
-    return await failures.translated(outcome, outage, DRIVER_ERRORS, is_broken_line, wrote=wrote)
+    return await failures.translated(
+        outcome, outage, DRIVER_ERRORS, is_broken_line, is_proof=is_proof
+    )

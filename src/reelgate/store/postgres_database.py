@@ -30,6 +30,7 @@ RECONNECT_PAUSES_S = (0.05, 0.2, 0.5, 1.0, 2.0, 3.0)
 PATIENCE_S = 7.0
 """No try begins later: one that is not even refused takes as long as the connection may."""
 IN_PROGRESS_PAUSE_S = 0.1
+A_LOOK = text("SELECT 1 FROM videos LIMIT 1")
 A_CHANGE = text("UPDATE alembic_version SET version_num = version_num")
 READ_ONLY = text("SHOW transaction_read_only")
 TRANSACTION_NUMBER = text("SELECT pg_current_xact_id_if_assigned()::text")
@@ -68,7 +69,7 @@ class PostgresDatabase:
 
     async def read(self, query: Work[T]) -> T:
         """Run a query on a pooled connection."""
-        return await translated(patiently(lambda: self._transact(query)), self.outage, wrote=False)
+        return await translated(patiently(lambda: self._transact(query)), self.outage)
 
     async def look_up(self, query: Work[T]) -> T:
         """Run a query as any other: each is a way to the server and back."""
@@ -110,7 +111,12 @@ class PostgresDatabase:
 
     async def probe(self) -> None:
         """Make a change that changes nothing."""
-        await self.write(lambda connection: connection.execute(A_CHANGE))
+
+        def change(connection: Connection) -> None:
+            connection.execute(A_LOOK)
+            connection.execute(A_CHANGE)
+
+        await translated(self._commits.do(change), self.outage, is_proof=True)
 
     async def close(self) -> None:
         """Commit what waits, close every connection."""

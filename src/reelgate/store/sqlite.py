@@ -27,6 +27,7 @@ T = TypeVar("T")
 SQLITE_READERS = 2
 """Threads that read: a read takes tens of microseconds, so more would only switch."""
 SQLITE_BUSY_TIMEOUT_S = 30.0
+A_LOOK = "SELECT 1 FROM videos LIMIT 1"
 A_CHANGE = "PRAGMA user_version = 0"
 """Written although nothing differs, which an UPDATE of that kind is not."""
 
@@ -62,7 +63,7 @@ class SqliteDatabase:
     async def read(self, query: Work[T]) -> T:
         """Run a query in a reader thread."""
         outcome = self._in(self._readers, lambda: self._read(query))
-        return await translated(outcome, self.outage, wrote=False)
+        return await translated(outcome, self.outage)
 
     async def look_up(self, query: Work[T]) -> T:
         """Run a query here and now: it takes less time than handing it to a thread and back."""
@@ -70,7 +71,7 @@ class SqliteDatabase:
         async def looked_up() -> T:
             return query(self._looking.get())
 
-        return await translated(looked_up(), self.outage, wrote=False)
+        return await translated(looked_up(), self.outage)
 
     async def write(self, change: Work[T]) -> T:
         """Run a change in the writer thread, in the next group commit."""
@@ -88,7 +89,12 @@ class SqliteDatabase:
 
     async def probe(self) -> None:
         """Make a change that changes nothing."""
-        await self.write(lambda connection: connection.exec_driver_sql(A_CHANGE))
+
+        def change(connection: Connection) -> None:
+            connection.exec_driver_sql(A_LOOK)
+            connection.exec_driver_sql(A_CHANGE)
+
+        await translated(self._commits.do(change), self.outage, is_proof=True)
 
     async def close(self) -> None:
         """Commit what waits, close every connection."""
