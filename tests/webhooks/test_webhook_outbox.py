@@ -120,3 +120,18 @@ async def test_nobody_to_tell_means_no_event_and_both_may_be_told_at_once(
         found = [each.message for each in await told(database) if each.message.video_id == video.id]
         assert sorted(each.url for each in found) == sorted(urls)
         assert len({each.id for each in found}) == len(urls)
+
+
+@pytest.mark.parametrize("column", ["queued_at", "tried_at"])
+async def test_a_delivery_of_a_clock_that_was_ahead_does_not_wait_for_it(
+    either: Database, receiver: Receiver, column: str
+) -> None:
+    await Videos(either, Changes(), an_outbox(receiver.url)).move(
+        await a_video(either), State.FAILED, failure=WHY
+    )
+    ahead = f"due_at = due_at + 7200, {column} = created_at + 7200"
+    await either.write(
+        lambda connection: connection.exec_driver_sql(f"UPDATE webhook_deliveries SET {ahead}")
+    )
+    async with a_post(either):
+        await receiver.has(1)

@@ -16,9 +16,11 @@ from sqlalchemy import (
     Connection,
     RowMapping,
     bindparam,
+    case,
     exists,
     func,
     insert,
+    or_,
     select,
     text,
     update,
@@ -126,6 +128,27 @@ BURY = (
     update(deliveries)
     .where(deliveries.c.state == DeliveryState.PENDING.value, OFF)
     .values(state=DeliveryState.DEAD.value, error="the endpoint is switched off")
+)
+AHEAD_S = 60.0
+"""A time of the past that lies further in the future was taken from a clock that was wrong."""
+# A clock that was two hours ahead would otherwise hold its deliveries back for two hours.
+MEND = (
+    update(deliveries)
+    .where(
+        PENDING,
+        or_(
+            deliveries.c.queued_at > DatabaseNow() + AHEAD_S,
+            deliveries.c.tried_at > DatabaseNow() + AHEAD_S,
+        ),
+    )
+    .values(
+        queued_at=case(
+            (deliveries.c.queued_at > DatabaseNow(), DatabaseNow()), else_=deliveries.c.queued_at
+        ),
+        tried_at=None,
+        due_at=DatabaseNow(),
+        claimed_until=None,
+    )
 )
 SETTLE = (
     update(deliveries)
@@ -263,6 +286,7 @@ class Deliveries:
 def claim(connection: Connection, room: Room, lease_s: float) -> list[Claimed]:
     """One unit of work: bury what nobody wants, then take what is due."""
     connection.execute(BURY)
+    connection.execute(MEND)
     left = room.in_all
     found: list[int] = []
     values = {"the_full": room.full, "the_limit": left}
