@@ -33,6 +33,7 @@ from reelgate.settings import Settings
 from reelgate.store.account import AccountLimits
 from reelgate.store.admission import Admission
 from reelgate.store.api_keys import ApiKeys
+from reelgate.store.backup import sqlite_file
 from reelgate.store.durations import Durations
 from reelgate.store.videos import Videos
 from reelgate.upstreams import start_providers
@@ -58,8 +59,8 @@ async def open_gateway(settings: Settings, own_url: str = "") -> AsyncIterator[C
     """
     async with AsyncExitStack() as stack:
         make_folder(settings)
-        warn_if_exposed(settings.data_dir)
         deployment = await stack.enter_async_context(open_deployment(settings))
+        warn_of_readers(settings)
         providers = await start_providers(settings, stack)
         storage = storage_of(settings)
         keeper = start_keeper(settings, storage, stack)
@@ -118,6 +119,15 @@ def storage_of(settings: Settings) -> Storage:
     except ValueError as error:
         message = f"REELGATE_STORAGE_URL cannot be used: {error}"
         raise StorageFailed(message) from error
+
+
+def warn_of_readers(settings: Settings) -> None:
+    """Log which of the places that hold prompts other users of this machine may read."""
+    file = None if settings.shares_database else sqlite_file(settings.database)
+    if file is not None:
+        warn_if_exposed(file.parent, file)
+    if file is None or file.parent != settings.data_dir.absolute():
+        warn_if_exposed(settings.data_dir)
 
 
 async def start_gatekeeper(settings: Settings, deployment: Deployment) -> Gatekeeper:

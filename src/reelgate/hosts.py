@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from urllib.parse import urlsplit
 
@@ -13,11 +14,16 @@ HOST = re.compile(
 """`uri-host [":" port]` (RFC 9110, section 7.2): an IPv6 address stands in brackets."""
 DEFAULT_PORTS = {"http": 80, "https": 443}
 LOCALHOST = "localhost"
+MAX_HOST_CHARS = 260
+"""A name has 253 at most (RFC 1035), and a port five."""
+REMEMBERED = 64
+"""Names that are not taken apart again: a gateway has few, and is called by one every time."""
 
 
+@lru_cache(maxsize=REMEMBERED)
 def split_host(value: str) -> tuple[str, int | None] | None:
     """The name, in its normal form, and the port of a `Host` header; None if it is none."""
-    found = HOST.fullmatch(value)
+    found = HOST.fullmatch(value) if len(value) <= MAX_HOST_CHARS else None
     if found is None:
         return None
     port = int(found["port"]) if found["port"] else None
@@ -53,6 +59,7 @@ def is_loopback(host: str) -> bool:
     return ip_address(name).is_loopback if is_address(name) else name == LOCALHOST
 
 
+@lru_cache(maxsize=REMEMBERED)
 def names_loopback(name: str) -> bool:
     """Whether a normal name can lead to this machine only, whatever a name server says (RFC 6761).
 

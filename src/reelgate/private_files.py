@@ -62,16 +62,27 @@ def not_ours(called: str, folder: Path, found: os.stat_result) -> str:
     )
 
 
-def warn_if_exposed(path: Path) -> None:
-    """Log that other users of this machine may read what is kept, where somebody else made it."""
-    if not HAS_MODES or not path.exists():
+def warn_if_exposed(folder: Path, *files: Path) -> None:
+    """Log that other users of this machine may read what is kept, where somebody else made it.
+
+    A file is told only where its folder lets others pass.
+    """
+    if not HAS_MODES or not folder.is_dir():
         return
-    mode = path.stat().st_mode
+    mode = folder.stat().st_mode
     if mode & (stat.S_IRGRP | stat.S_IROTH):
-        private = FOLDER_MODE if path.is_dir() else FILE_MODE
-        log.warning(
-            "readable_by_others",
-            path=str(path),
-            mode=f"{mode & 0o777:o}",
-            remedy=f"chmod {private:o} {path}",
-        )
+        warn(folder, mode, FOLDER_MODE)
+    if mode & (stat.S_IXGRP | stat.S_IXOTH):
+        for file in files:
+            if file.is_file() and file.stat().st_mode & OTHERS:
+                warn(file, file.stat().st_mode, FILE_MODE)
+
+
+def warn(path: Path, mode: int, private: int) -> None:
+    """Say that others may read something, and what would change that."""
+    log.warning(
+        "readable_by_others",
+        path=str(path),
+        mode=f"{mode & 0o777:o}",
+        remedy=f"chmod {private:o} {path}",
+    )

@@ -56,18 +56,29 @@ async def test_a_backup_is_its_owner_s(tmp_path: Path) -> None:
     assert mode(copy) == 0o600
 
 
-@pytest.mark.parametrize(("made_as", "warns"), [(0o755, True), (0o700, False)])
-async def test_a_folder_of_the_operator_s_is_left_as_it_is_and_warned_about(
-    tmp_path: Path, made_as: int, warns: bool
-) -> None:
-    data = tmp_path / "data"
-    os.mkdir(data, made_as)  # noqa: PTH102 - asynchronous tests may not use the other
+async def remedies(data: Path, database: Path | None = None) -> list[str]:
+    """What a gateway that starts tells its operator to do."""
+    url = f"sqlite:///{database}" if database else ""
     with structlog.testing.capture_logs() as logged:
-        async with a_gateway(data):
-            assert mode(data) == made_as
-            assert mode(data / "reelgate.sqlite") == 0o600
-    warnings = [entry for entry in logged if entry["event"] == "readable_by_others"]
-    assert [entry["remedy"] for entry in warnings] == ([f"chmod 700 {data}"] if warns else [])
+        async with a_gateway(data, database_url=url):
+            pass
+    return [entry["remedy"] for entry in logged if entry["event"] == "readable_by_others"]
+
+
+async def test_what_the_operator_made_is_left_as_it_is_and_warned_about(tmp_path: Path) -> None:
+    """Such as a volume, or a database of an older version."""
+    shared, own = tmp_path / "shared", tmp_path / "own"
+    for folder, made_as in ((shared, 0o755), (own, 0o700)):
+        os.mkdir(folder, made_as)  # noqa: PTH102 - asynchronous tests may not use the other
+    assert await remedies(own) == []
+    assert await remedies(shared) == [f"chmod 700 {shared}"]
+    assert (mode(shared), mode(shared / "reelgate.sqlite")) == (0o755, 0o600)
+    for folder in (shared, own):
+        os.chmod(folder / "reelgate.sqlite", 0o644)  # noqa: PTH101
+    assert await remedies(own) == []
+    file = shared / "reelgate.sqlite"
+    assert await remedies(own, file) == [f"chmod 700 {shared}", f"chmod 600 {file}"]
+    assert mode(file) == 0o644
 
 
 def test_a_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 
 import aiohttp
 import pytest
 
+from tests.chromium import AS_ROOT, CHROMIUM, QUIET
+
 from .checkout import run
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-QUIET = (
-    "--headless",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 # Every name but this machine's own leads nowhere: nothing from elsewhere can be what is shown.
 OFFLINE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 
@@ -29,12 +19,10 @@ OFFLINE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 async def test_a_browser_shows_every_operation_without_the_internet(
     gateway: str, tmp_path: Path
 ) -> None:
-    # Chromium's own sandbox does not start for root.
-    as_root = ("--no-sandbox",) if os.geteuid() == 0 else ()
     shown = await run(
         CHROMIUM or "",
         *QUIET,
-        *as_root,
+        *AS_ROOT,
         OFFLINE,
         f"--user-data-dir={tmp_path / 'profile'}",
         "--virtual-time-budget=20000",

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from reelgate.errors import CameThroughProxy, ForeignOrigin, UnknownHost
@@ -31,22 +30,34 @@ NULL = "null"
 ANY = "*"
 FORWARDED = frozenset(
     {
-        "cf-connecting-ip",
-        "client-ip",
-        "fly-client-ip",
-        "forwarded",
-        "true-client-ip",
-        "via",
-        "x-client-ip",
-        "x-cluster-client-ip",
-        "x-original-forwarded-for",
-        "x-original-host",
-        "x-real-ip",
+        b"cf-connecting-ip",
+        b"client-ip",
+        b"fly-client-ip",
+        b"forwarded",
+        b"true-client-ip",
+        b"via",
+        b"x-client-ip",
+        b"x-cluster-client-ip",
+        b"x-original-forwarded-for",
+        b"x-original-host",
+        b"x-real-ip",
     }
 )
-FORWARDED_PREFIX = "x-forwarded-"
+FORWARDED_PREFIX = b"x-forwarded-"
 MAX_SHOWN_CHARS = 100
 OR_A_KEY = "or make an API key with `reelgate keys create NAME`"
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What a request's head tells of where it comes from."""
+
+    hosts: tuple[str, ...]
+    origins: tuple[str, ...]
+    site: str | None
+    """`Sec-Fetch-Site`."""
+    proxy: str | None
+    """A header that only proxies add."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +102,12 @@ class KeylessRules:
             UnknownHost: it was meant for another host.
             ForeignOrigin: it would change something, and a page of another origin sent it.
         """
-        headers = Headers(scope=scope)
-        if not self.open_to_all:
-            check_not_proxied(headers)
-        self._check_host(scope, headers)
+        signs = signs_of(scope)
+        if not self.open_to_all and signs.proxy is not None:
+            raise CameThroughProxy(proxied(signs.proxy))
+        self._check_host(scope, signs)
         if scope["method"] not in READING:
-            self._check_origin(scope, headers, "make or change videos")
+            self._check_origin(scope, signs, "make or change videos")
 
     def check_listing(self, scope: Scope) -> None:
         """Refuse to show a page of another origin every video and prompt.
@@ -106,15 +117,15 @@ class KeylessRules:
         Raises:
             ForeignOrigin: a script of such a page asks.
         """
-        headers = Headers(scope=scope)
-        # Without this header no script can read the answer, whatever else the browser says.
-        if "origin" in headers:
-            self._check_origin(scope, headers, "list videos")
+        signs = signs_of(scope)
+        # Without `Origin` no script can read the answer, whatever else the browser says.
+        if signs.origins:
+            self._check_origin(scope, signs, "list videos")
 
-    def _check_host(self, scope: Scope, headers: Headers) -> None:
+    def _check_host(self, scope: Scope, signs: Signs) -> None:
         if self.any_host:
             return
-        told = headers.getlist("host")
+        told = signs.hosts
         if not told and scope["http_version"] == "1.0":
             return  # Older than the header; no browser sends it.
         found = split_host(told[0]) if len(told) == 1 else None
@@ -132,8 +143,8 @@ class KeylessRules:
         server = scope.get("server")
         return server is not None and name == normal_name(server[0])
 
-    def _check_origin(self, scope: Scope, headers: Headers, what: str) -> None:
-        page = self._foreign_page(scope, headers)
+    def _check_origin(self, scope: Scope, signs: Signs, what: str) -> None:
+        page = self._foreign_page(scope, signs)
         if page is None:
             return
         if not page or page == NULL:
@@ -146,46 +157,57 @@ class KeylessRules:
         )
         raise ForeignOrigin(message)
 
-    def _foreign_page(self, scope: Scope, headers: Headers) -> str | None:
+    def _foreign_page(self, scope: Scope, signs: Signs) -> str | None:
         """The origin of a page that is neither ours nor named; empty where it is not told.
 
         None for programs, our own pages and those of named origins.
         """
-        origins = [shortened(normal_origin(each)) for each in headers.getlist("origin")]
-        site = headers.get("sec-fetch-site")
+        if not signs.origins and (signs.site is None or signs.site in AT_HOME):
+            return None
+        origins = [shortened(normal_origin(each)) for each in signs.origins]
         if origins and self.origins.issuperset(origins):
             return None
-        if site is not None and site not in AT_HOME:
+        if signs.site is not None and signs.site not in AT_HOME:
             return origins[0] if origins else ""
-        ours = self._own_origins(scope, headers)
+        ours = self._own_origins(scope, signs)
         foreign = [origin for origin in origins if origin not in ours]
         # A proxy that the operator allows may have changed the Host that Origin is compared with.
-        if not foreign or (self.open_to_all and site == "same-origin"):
+        if not foreign or (self.open_to_all and signs.site == "same-origin"):
             return None
         return foreign[0]
 
-    def _own_origins(self, scope: Scope, headers: Headers) -> set[str]:
+    def _own_origins(self, scope: Scope, signs: Signs) -> set[str]:
         """How our own pages call their origin: as the request calls this host."""
-        host = headers.get("host", "")
+        host = signs.hosts[0] if signs.hosts else ""
         # Where proxies are allowed, one of them may speak TLS for us.
         schemes = {"http", "https"} if self.open_to_all else {scope["scheme"]}
         return {normal_origin(f"{scheme}://{host}") for scheme in schemes} | {self.own_origin}
 
 
-def check_not_proxied(headers: Headers) -> None:
-    """Refuse a request that names whom it was forwarded for.
+def signs_of(scope: Scope) -> Signs:
+    """Read the head once: this is done for every request."""
+    hosts: list[str] = []
+    origins: list[str] = []
+    site = proxy = None
+    for name, value in scope["headers"]:
+        if name == b"host":
+            hosts.append(value.decode("latin-1"))
+        elif name == b"origin":
+            origins.append(value.decode("latin-1"))
+        elif name == b"sec-fetch-site":
+            site = value.decode("latin-1")
+        elif name in FORWARDED or name.startswith(FORWARDED_PREFIX):
+            proxy = name.decode("latin-1")
+    return Signs(tuple(hosts), tuple(origins), site, proxy)
 
-    Raises:
-        CameThroughProxy: names the header.
-    """
-    for name in headers:
-        if name in FORWARDED or name.startswith(FORWARDED_PREFIX):
-            message = (
-                f"the request came through a proxy ({shortened(name)}), so that it may come from "
-                f"anywhere: set REELGATE_ALLOW_OPEN=true if everybody who reaches the proxy may "
-                f"spend your credits, {OR_A_KEY}"
-            )
-            raise CameThroughProxy(message)
+
+def proxied(header: str) -> str:
+    """Why a request is refused that names whom it was forwarded for."""
+    return (
+        f"the request came through a proxy ({shortened(header)}), so that it may come from "
+        f"anywhere: set REELGATE_ALLOW_OPEN=true if everybody who reaches the proxy may spend your "
+        f"credits, {OR_A_KEY}"
+    )
 
 
 def shortened(text: str) -> str:
