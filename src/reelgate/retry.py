@@ -17,6 +17,7 @@ from reelgate.video import Failure
 BASE_S = 1.0
 CAP_S = 30.0
 FETCH_CAP_S = 60.0
+FETCH_GAP_S = 8.0
 LONGEST_RETRY_AFTER_S = 600.0
 """An upstream that asks for more patience than this is reported instead of waited for."""
 
@@ -84,14 +85,17 @@ def may_fetch_again(
 
 
 def before_next_fetch_s(
-    error: ReelgateError, failures: int, draw: float, *, left_s: float
+    error: ReelgateError, failures: int, draw: float, *, waited_s: float, left_s: float
 ) -> float:
     """How long to wait before a ready video's file is fetched again: growing gaps.
 
-    Never shorter than `Retry-After` asks for: a host that always asks for one second gets more.
-    Never longer than the time left (`left_s`), so that the last try comes at its very end.
+    They grow with the time waited as well, so that a caller whose video can be had again waits a
+    quarter longer for it, not twice as long. Never shorter than `Retry-After` asks for: a host that
+    always asks for one second gets more. Never longer than the time left (`left_s`), so that the
+    last try comes at its very end.
     """
-    wait_s = backoff_s(failures, draw, FETCH_CAP_S)
+    cap_s = min(FETCH_CAP_S, max(FETCH_GAP_S, waited_s / 4))
+    wait_s = backoff_s(failures, draw, cap_s)
     if error.retry_after_s is not None:
         wait_s = max(wait_s, with_jitter(error.retry_after_s, draw))
     return min(wait_s, max(0.0, left_s))

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 from io import BytesIO
 from pathlib import Path
 
+import av
 import pytest
 from av.video.reformatter import ColorRange, Colorspace
 from PIL import Image
@@ -112,6 +114,16 @@ def test_a_film_whose_thumbnail_cannot_be_drawn_is_a_film(
     monkeypatch.setattr(frames, "_webp", fails)
     found = probe(_saved(tmp_path, movie()))
     assert (found.codec, found.thumbnail) == ("h264", None)
+
+
+def test_a_film_that_needs_more_memory_than_there_is_is_kept_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> Probe:
+        raise av.MemoryError(errno.ENOMEM, "Cannot allocate memory")
+
+    monkeypatch.setattr(frames, "_look", fails)
+    assert probe(_saved(tmp_path, movie())) == Probe()
 
 
 def test_a_mistake_of_ours_says_nothing_against_a_film(

@@ -23,6 +23,7 @@ from reelgate.errors import (
 from reelgate.retry import (
     CAP_S,
     FETCH_CAP_S,
+    FETCH_GAP_S,
     LONGEST_RETRY_AFTER_S,
     SendAgain,
     after_failed_submit,
@@ -152,26 +153,27 @@ def test_a_ready_file_is_fetched_until_its_time_is_over_and_counted_only_if_it_d
     assert asked == again
 
 
-@given(st.integers(1, 10_000), DRAWS, st.floats(0, 7200))
+@given(st.integers(1, 10_000), DRAWS, st.floats(0, 7200), st.floats(0, 7200))
 def test_gaps_between_fetches_grow_and_end_with_the_time_that_is_left(
-    failures: int, draw: float, left_s: float
+    failures: int, draw: float, waited_s: float, left_s: float
 ) -> None:
-    gap_s = before_next_fetch_s(AnswerLost(), failures, draw, left_s=left_s)
+    gap_s = before_next_fetch_s(AnswerLost(), failures, draw, waited_s=waited_s, left_s=left_s)
     assert 0 <= gap_s <= min(FETCH_CAP_S, left_s)
-    more_s = before_next_fetch_s(AnswerLost(), failures + 1, draw, left_s=left_s)
+    more_s = before_next_fetch_s(AnswerLost(), failures + 1, draw, waited_s=waited_s, left_s=left_s)
     assert more_s >= gap_s
+    assert gap_s <= max(FETCH_GAP_S, waited_s / 4)
 
 
 def test_a_host_that_says_when_to_come_back_is_heeded_within_the_time_that_is_left() -> None:
     for error in (RateLimited(retry_after_s=8.0), VideoExpired(retry_after_s=8.0)):
-        assert before_next_fetch_s(error, 1, 0.0, left_s=100.0) == 8.0
-        assert before_next_fetch_s(error, 1, 0.0, left_s=5.0) == 5.0
-        assert 8.0 <= before_next_fetch_s(error, 1, 0.9, left_s=100.0) <= 9.0
+        assert before_next_fetch_s(error, 1, 0.0, waited_s=9.0, left_s=100.0) == 8.0
+        assert before_next_fetch_s(error, 1, 0.0, waited_s=9.0, left_s=5.0) == 5.0
+        assert 8.0 <= before_next_fetch_s(error, 1, 0.9, waited_s=9.0, left_s=100.0) <= 9.0
 
 
 def test_a_host_that_always_asks_for_no_time_at_all_is_not_asked_without_end() -> None:
     error = RateLimited(retry_after_s=0.0)
-    assert before_next_fetch_s(error, 7, 0.0, left_s=3600.0) >= 30.0
+    assert before_next_fetch_s(error, 7, 0.0, waited_s=60.0, left_s=3600.0) >= 7.0
 
 
 @pytest.mark.parametrize(

@@ -42,8 +42,12 @@ def look(path: Path, max_px: int) -> Probe:
         # What FFmpeg says to a picture beyond the bound, and to nothing that is wrong with a film.
         log.warning("film_not_decoded", reason="its pictures are too large", limit=max_px)
         return Probe()
+    except av.MemoryError:
+        # Another try would need as much: the film is kept as it is.
+        log.warning("film_not_decoded", reason="it needs more memory than there is")
+        return Probe()
     except av.FFmpegError as exc:
-        if ran_out(exc) or isinstance(exc, MemoryError):
+        if ran_out(exc):
             # That says nothing about the film.
             raise unreadable("the gateway has no room for it just now") from exc
         raise _broken() from exc

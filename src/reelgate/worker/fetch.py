@@ -85,7 +85,11 @@ async def fetch_patiently(video: Video, tools: Tools, pause: Pause, *, taken_ove
         ):
             return await fail(video, fetch_failure(outcome, waited_s), tools)
         again_in_s = before_next_fetch_s(
-            outcome, failures, tools.dice.random(), left_s=patience_s - waited_s
+            outcome,
+            failures,
+            tools.dice.random(),
+            waited_s=waited_s,
+            left_s=patience_s - waited_s,
         )
         log.warning(
             "fetch_failed",

@@ -22,8 +22,8 @@ class Limits:
     """How long and how often; seconds."""
 
     submit_attempts: int = 8
-    unplayable_files: int = 10
-    """So many times a whole file that does not play is fetched: for minutes, not for an hour."""
+    unplayable_files: int = 15
+    """So many times a whole file that does not play is fetched: for two minutes, not an hour."""
     job_timeout_s: float = 3600.0
     """For the rendering, and as long again for the fetching of what is ready."""
     retention_s: float | None = None
