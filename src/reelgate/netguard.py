@@ -25,7 +25,8 @@ from yarl import URL
 
 from reelgate.errors import InvalidRequest, Problem
 
-MAX_URL_CHARS = 2048
+MAX_URL_BYTES = 2048
+"""In UTF-8: Postgres indexes addresses, and no more than 2,700 bytes of each."""
 
 REFUSED_IPV4 = tuple(
     IPv4Network(network)
@@ -115,7 +116,7 @@ def check_url(url: str, *, param: str, allow_private: bool = False) -> URL:
 
 def parse(url: str) -> URL | None:
     """The URL as the HTTP client will understand it; None when it is none."""
-    if len(url) > MAX_URL_CHARS or not url.isprintable() or " " in url:
+    if len(url.encode(errors="replace")) > MAX_URL_BYTES or not url.isprintable() or " " in url:
         return None
     try:
         parsed = URL(url)

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from reelgate.clock import SystemClock
 from reelgate.keys import Allowance, ApiKey, digest_of, new_key_id, new_secret
 from reelgate.sandbox import Sandbox
@@ -113,6 +115,19 @@ async def test_an_operator_makes_lists_and_revokes_keys_and_no_secret_is_kept(
     async with a_gateway(tmp_path) as gateway:
         assert (await gateway.call("GET", "/v1/videos", headers=header)).status == 401
         assert (await gateway.call("GET", "/v1/videos", headers=other)).status == 200
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("a", "--rpm", "2147483648"), ("a", "--credits-per-day", str(2**63)), ("a\udcff",)],
+)
+def test_a_key_that_no_database_holds_is_refused_in_a_sentence(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        keys(tmp_path, "create", *arguments)
+    assert refused.value.returncode == 2
+    assert "Traceback" not in refused.value.stderr
 
 
 async def test_a_key_sees_its_own_videos_only(tmp_path: Path) -> None:

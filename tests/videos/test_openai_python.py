@@ -141,6 +141,16 @@ async def test_listing_pages_by_itself_in_both_orders(
     assert not page.has_next_page()
 
 
+async def test_a_loop_over_the_list_may_delete_what_it_meets(
+    client: AsyncOpenAI, gateway: JobsGateway
+) -> None:
+    for _ in range(5):
+        await gateway.created(a_prompt(NEVER))
+    async for video in client.videos.list(limit=2):
+        await client.videos.delete(video.id)
+    assert (await client.videos.list()).data == []
+
+
 async def test_each_error_is_its_own_class(client: AsyncOpenAI, gateway: JobsGateway) -> None:
     missing = f"video_{0:032x}"
     video = await gateway.created(a_prompt(NEVER))

@@ -11,7 +11,7 @@ import pytest
 from openai import OpenAI
 
 from reelgate.sandbox import Sandbox
-from tests.gateway.world import SHORT, TINY, Gateway, Reply, a_gateway, a_prompt
+from tests.gateway.world import SHORT, TINY, Gateway, Reply, a_gateway, a_prompt, until
 
 from .world import SECRET, Receiver, a_receiver, says, verified
 
@@ -149,6 +149,27 @@ async def test_an_endpoint_that_could_never_be_told_is_refused_at_once(
             assert (reply.status, reply.code) == (422, "invalid_request"), what
             assert reply.body["error"]["param"] == "webhook_url", what
         assert await gateway.requests() == []
+
+
+@pytest.mark.both_databases
+async def test_an_endpoint_that_no_index_can_hold_is_refused_before_anything_is_paid(
+    tmp_path: Path, sandbox: Sandbox
+) -> None:
+    """Postgres indexes no more than 2,700 bytes, which four-byte characters reach at once."""
+    varied = "".join(chr(0x10000 + number * 7919 % 60_000) for number in range(2000))
+    printable = "".join(char for char in varied if char.isprintable())[:1500]
+    async with a_telling_gateway(tmp_path, sandbox) as gateway:
+        prompt = a_prompt()
+        reply = await ask(gateway, prompt, webhook_url=f"http://127.0.0.1:9/{printable}")
+        assert (reply.status, reply.body["error"]["param"]) == (422, "webhook_url")
+        longest = "http://127.0.0.1:9/" + "".join(printable[:500])
+        video = await ask(gateway, prompt, webhook_url=longest)
+
+        async def is_over() -> bool:
+            shown = await gateway.call("GET", f"/v1/videos/{video.body['id']}")
+            return bool(shown.body["status"] == "completed")
+
+        await until(is_over)
 
 
 async def test_without_a_secret_an_endpoint_is_refused_in_words_that_help(

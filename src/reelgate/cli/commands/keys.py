@@ -23,6 +23,9 @@ WITHOUT_KEYS = {
     "`reelgate keys create NAME`, or set REELGATE_ALLOW_OPEN=true to let everybody in.",
 }
 
+MOST = 2**31 - 1
+"""What a column for an allowance holds."""
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -35,14 +38,19 @@ def keys() -> None:
 def create(
     name: Annotated[str, typer.Argument(help="Whose key it is, for your own eyes.")],
     *,
-    rpm: Annotated[int | None, typer.Option(min=1, help="Requests a minute.")] = None,
-    max_in_flight: Annotated[int | None, typer.Option(min=1, help="Videos under way.")] = None,
+    rpm: Annotated[int | None, typer.Option(min=1, max=MOST, help="Requests a minute.")] = None,
+    max_in_flight: Annotated[
+        int | None, typer.Option(min=1, max=MOST, help="Videos under way.")
+    ] = None,
     credits_per_day: Annotated[
-        int | None, typer.Option(min=1, help="The provider's credits a day (UTC).")
+        int | None, typer.Option(min=1, max=MOST, help="The provider's credits a day (UTC).")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a key and show its secret, once."""
+    if not name.isprintable():
+        message = "NAME holds something that cannot be printed: use letters, digits and blanks"
+        raise CliError(message, ExitCode.USAGE)
     secret = new_secret()
     allowance = Allowance(rpm, max_in_flight, credits_per_day)
     key = ApiKey(new_key_id(), name, allowance, SystemClock().now())
