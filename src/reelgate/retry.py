@@ -22,6 +22,9 @@ LONGEST_RETRY_AFTER_S = 600.0
 """An upstream that asks for more patience than this is reported instead of waited for."""
 
 
+MAY_BE_PAID = "The video may be made and paid for all the same."
+
+
 @dataclass(frozen=True, slots=True)
 class SendAgain:
     """The submit was surely refused and waiting helps: send it again after `delay_s`."""
@@ -120,7 +123,7 @@ def is_temporary(error: ReelgateError) -> bool:
 def unknown_outcome(error: UpstreamError) -> Failure:
     """The failure of a submit that may have been accepted."""
     if isinstance(error, UpstreamBadResponse):
-        return failure_of(error)
+        return Failure(error.code, f"{error.message} {MAY_BE_PAID}")
     return Failure(SubmissionUnknown.code, f"{error.message} {SubmissionUnknown()}")
 
 

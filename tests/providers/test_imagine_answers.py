@@ -154,13 +154,20 @@ def test_words_of_moderation_are_known(word: str) -> None:
 @pytest.mark.parametrize(
     "word",
     [
-        "finished", "success", "completed", "done", "ready", "expired", "timeout", "timed_out",
-        "deleted", "aborted", "terminated", "not_found", "rendering_failed", "generation_failed",
-        "archived", "refunded", "insufficient_credits", "no_output", "moderation_completed",
+        "expired", "timeout", "timed_out", "deleted", "aborted", "terminated", "not_found",
+        "rendering_failed", "generation_failed",
+        "archived", "refunded", "insufficient_credits", "no_output",
     ],
 )  # fmt: skip
 def test_an_unknown_word_that_says_it_is_over_is_an_end(word: str) -> None:
     assert word_of(word) is Word.ENDED
+
+
+@pytest.mark.parametrize(
+    "word", ["finished", "success", "completed", "done", "ready", "moderation_completed"]
+)
+def test_a_word_that_promises_a_video_is_told_apart(word: str) -> None:
+    assert word_of(word) is Word.DONE
 
 
 @pytest.mark.parametrize(
@@ -200,7 +207,7 @@ def test_an_address_means_generated_whatever_the_words_say(generation: object) -
     ],
 )
 def test_without_an_address_nothing_is_generated(url: object) -> None:
-    assert a_report("finished", url=url) == Report(Word.ENDED, "finished")
+    assert a_report("finished", url=url) == Report(Word.DONE, "finished")
 
 
 @pytest.mark.parametrize("assets", [None, "x", 7, [None], [[]], ["x"]])

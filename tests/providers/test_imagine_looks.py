@@ -143,6 +143,14 @@ async def test_the_upstreams_reason_is_told_if_it_is_fit_to_be(
     assert reason in failed.upstream
 
 
+@pytest.mark.parametrize("word", ["expired", "nsfw"])
+async def test_an_end_is_seen_although_the_asset_host_cannot_tell(
+    imagine: ImagineWeb, word: str
+) -> None:
+    watch = await a_watch(imagine, f"a cat [[ends as={word} after=0]] [[asset-503]]")
+    assert isinstance(await until_over(watch), Ended)
+
+
 async def test_an_unknown_word_is_no_end(imagine: ImagineWeb) -> None:
     watch = await a_watch(imagine, "a cat [[says as=upscaling]] [[never]]")
     assert [await watch.look() for _ in range(3)] == [Running()] * 3

@@ -14,7 +14,7 @@ from reelgate.providers.base import Submission
 from reelgate.providers.imagine.credentials import RENEW
 from reelgate.providers.imagine.refusals import error_sentence, is_sure
 from reelgate.providers.imagine.words import Word, word_of
-from reelgate.providers.redact import redacted
+from reelgate.providers.redact import fit_to_tell, redacted
 
 UPSTREAM = "imagine.art"
 # The id becomes a part of addresses and file names.
@@ -37,7 +37,14 @@ REASON_KEYS = (
 )
 """Where a job's answer might give a reason: none is documented [assumed]."""
 
-LOUDEST_FIRST = (Word.FAILED, Word.MODERATED, Word.RUNNING, Word.ENDED, Word.SILENT)
+LOUDEST_FIRST = (
+    Word.FAILED,
+    Word.MODERATED,
+    Word.RUNNING,
+    Word.ENDED,
+    Word.DONE,
+    Word.SILENT,
+)
 """Which word counts where a job and its assets have several."""
 
 FTYP = b"ftyp"
@@ -100,7 +107,9 @@ def read_submission(answer: Answer, *, hide: Callable[[str], str] = str) -> Subm
     if is_whole(provider_id):
         provider_id = str(provider_id)
     if not isinstance(provider_id, str) or not SAFE_ID.fullmatch(provider_id):
-        message = "Could not extract video ID from imagine.art's answer to the submit."
+        told = fit_to_tell(hide(error_sentence(answer) or ""))
+        says = f' It says: "{told}".' if told else ""
+        message = f"Could not extract video ID from imagine.art's answer to the submit.{says}"
         raise UpstreamBadResponse(message, upstream=redacted(hide(answer.text)))
     batch_id, cost = job.get("batchId"), job.get("cost")
     return Submission(

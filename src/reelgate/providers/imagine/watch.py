@@ -20,6 +20,7 @@ from reelgate.providers.imagine.words import Word
 from reelgate.providers.redact import fit_to_tell, redacted
 from reelgate.providers.refusal import MODERATION_WORDS
 
+OVER_WITHOUT = frozenset({Word.MODERATED, Word.ENDED})
 MOST_LEFT_OUT = 7
 """Looks in a row that leave the status endpoint out once it has failed again and again."""
 
@@ -60,9 +61,14 @@ class ImagineWatch:
         # A failure that comes with a video's address may be a stale word: the file decides.
         if report.word is Word.FAILED and not report.generated:
             return failed(report, self._credentials)
-        if await self._asset_host.serves_video(self._provider_id, told=report.generated):
-            return Ready()
-        return unserved(report, self._credentials)
+        try:
+            served = await self._asset_host.serves_video(self._provider_id, told=report.generated)
+        except UpstreamError:
+            # What is over without a video need not be asked of a host that cannot tell.
+            if report.generated or report.word not in OVER_WITHOUT:
+                raise
+            served = False
+        return Ready() if served else unserved(report, self._credentials)
 
     async def _report(self) -> Report:
         """What the status endpoint says; nothing where the asset host is to decide alone.
@@ -134,7 +140,7 @@ def unserved(report: Report, credentials: Credentials) -> Look:
     match report.word:
         case Word.FAILED | Word.MODERATED:
             return Ended(failed(report, credentials))
-        case Word.ENDED:
+        case Word.ENDED | Word.DONE:
             # With an address the video exists, and the asset host is late.
             return Running() if report.generated else Ended(failed(report, credentials))
         case Word.RUNNING | Word.SILENT:

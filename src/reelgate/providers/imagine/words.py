@@ -19,7 +19,8 @@ class Word(Enum):
     RUNNING = "running"  # at work
     FAILED = "failed"  # given up
     MODERATED = "moderated"  # stopped by moderation
-    ENDED = "ended"  # over, one way or another: the file itself must tell
+    ENDED = "ended"  # over without a video, it seems
+    DONE = "done"  # over with a video, it seems: the file itself must tell
     SILENT = "silent"  # nothing, or nothing that we understand: the file itself must tell
 
 
@@ -45,9 +46,11 @@ _ENDED = re.compile(
     r"|declined|denied|abort|aborted|terminated|stopped|killed|crashed|dead|died|interrupted"
     r"|expired|timeout|timedout|deleted|removed|purged|discarded|dropped|skipped|revoked|voided"
     r"|archived|refunded|invalid|unsupported|unavailable|lost|missing|gone|found|exceeded"
-    r"|exhausted|insufficient|unprocessable|abandoned|withdrawn|out|done|finish|finished|complete"
-    r"|completed|success|successful|succeeded|ready|generated|rendered|ended|closed|ok|published"
-    r"|delivered|available|empty"
+    r"|exhausted|insufficient|unprocessable|abandoned|withdrawn|out|empty|ended|closed"
+)
+_DONE = re.compile(
+    r"done|finish|finished|complete|completed|success|successful|succeeded|ready|generated|rendered"
+    r"|ok|published|delivered|available"
 )
 _REFUSED = re.compile(r"fail\w*|reject\w*|refused|denied|declined|error")
 _MODERATION_NOUNS = re.compile(r"moderation|safety|content")
@@ -80,11 +83,13 @@ def _guess(tokens: list[str]) -> Word:
         return Word.RUNNING
     if _is_moderation(tokens):
         return Word.MODERATED
-    return Word.ENDED if ends or any(_is_end(token) for token in tokens) else Word.SILENT
+    if tokens[0] == "no" or any(_ENDED.fullmatch(token) for token in tokens):
+        return Word.ENDED
+    return Word.DONE if any(_DONE.fullmatch(token) for token in tokens) else Word.SILENT
 
 
 def _is_end(token: str) -> bool:
-    return bool(_ENDED.fullmatch(token) or _MODERATED.fullmatch(token))
+    return any(each.fullmatch(token) for each in (_ENDED, _MODERATED, _DONE))
 
 
 def _is_moderation(tokens: list[str]) -> bool:
