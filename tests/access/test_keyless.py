@@ -41,11 +41,13 @@ FOREIGN: tuple[dict[str, str], ...] = (
     {"Origin": "http://localhost:3000"},
     {"Origin": "http://127.0.0.1.page.example"},
     {"Origin": "not an origin"},
+    {"Origin": ""},
     {"Origin": PAGE, "Sec-Fetch-Site": "cross-site"},
     {"Origin": PAGE, "Sec-Fetch-Site": "same-origin"},
     {"Sec-Fetch-Site": "cross-site"},
     {"Sec-Fetch-Site": "same-site"},
     {"Sec-Fetch-Site": "of a later browser"},
+    {"Sec-Fetch-Site": ""},
 )
 
 

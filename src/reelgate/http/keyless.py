@@ -181,7 +181,8 @@ class KeylessRules:
         host = signs.hosts[0] if signs.hosts else ""
         # Where proxies are allowed, one of them may speak TLS for us.
         schemes = {"http", "https"} if self.open_to_all else {scope["scheme"]}
-        return {normal_origin(f"{scheme}://{host}") for scheme in schemes} | {self.own_origin}
+        public = {self.own_origin} if self.own_origin else set()
+        return public | {normal_origin(f"{scheme}://{host}") for scheme in schemes}
 
 
 def signs_of(scope: Scope) -> Signs:
