@@ -12,6 +12,7 @@ RUN uv sync --frozen --no-dev --no-editable
 FROM python:3.11-slim
 RUN useradd --create-home --uid 10001 reelgate && install -d -m 700 -o reelgate /data /data/videos
 COPY --from=build /opt/reelgate /opt/reelgate
+COPY scripts/docker-entrypoint /usr/local/bin/docker-entrypoint
 ENV PATH=/opt/reelgate/bin:$PATH REELGATE_DATA_DIR=/data REELGATE_HOST=0.0.0.0 REELGATE_LOG_FORMAT=json
 USER reelgate
 WORKDIR /home/reelgate
@@ -21,4 +22,5 @@ EXPOSE 8000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s CMD \
     ["python", "-c", "import os, urllib.request; urllib.request.urlopen(f\"http://127.0.0.1:{os.environ.get('REELGATE_PORT') or os.environ.get('PORT') or 8000}/health\")"]
+ENTRYPOINT ["sh", "/usr/local/bin/docker-entrypoint"]
 CMD ["reelgate", "serve"]

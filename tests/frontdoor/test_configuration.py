@@ -64,8 +64,3 @@ def test_the_lines_commented_out_show_the_defaults(
     defaults = load_settings()
     tmp_path.joinpath(".env").write_text(same, encoding="utf-8")
     assert load_settings() == defaults
-
-
-def test_the_image_has_no_volume() -> None:
-    """Railway's builder refuses one."""
-    assert not re.search(r"^\s*VOLUME", read("Dockerfile"), re.MULTILINE | re.IGNORECASE)
