@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +11,13 @@ import aiohttp
 import openai
 import pytest
 import requests
+import structlog
 from moto.server import ThreadedMotoServer
 
-from tests.gateway.world import Gateway
+from reelgate.media import bucket as buckets
+from tests.gateway.world import Gateway, a_prompt, soon
 
-from .jobs import VIDEOS, JobsGateway, a_jobs_gateway
+from .jobs import READY_AT_ONCE, VIDEOS, JobsGateway, a_jobs_gateway
 
 
 @dataclass(frozen=True)
@@ -112,3 +115,28 @@ async def test_a_folder_has_no_address_so_it_is_streamed_all_the_same(
         video = await gateway.finished()
         answer, content = await read(gateway, content_url(gateway, video["id"]))
         assert (answer.status, answer.history, content[4:8]) == (200, (), b"ftyp")
+
+
+@pytest.mark.usefixtures("bucket")
+async def test_a_video_waits_for_a_bucket_that_is_away(
+    tmp_path: Path,
+    sandbox_url: str,
+    unused_tcp_port: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(buckets._RETRY, "max_retries", 0)
+    away = Bucket(f"http://127.0.0.1:{unused_tcp_port}")
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=unused_tcp_port, verbose=False)
+    with structlog.testing.capture_logs() as log:
+        async with a_jobs_gateway(tmp_path, sandbox_url, storage_url=away.storage_url) as gateway:
+            video = await gateway.created(a_prompt(READY_AT_ONCE))
+            await soon(lambda: any(line["event"] == "fetch_failed" for line in log))
+            assert (await gateway.show(video["id"]))["status"] == "in_progress"
+            server.start()
+            try:
+                await asyncio.to_thread(requests.put, f"{away.server}/films", timeout=10)
+                await gateway.reached(video["id"], "completed")
+                response, _ = await read(gateway, content_url(gateway, video["id"]))
+                assert response.status == 200
+            finally:
+                server.stop()
