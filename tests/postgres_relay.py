@@ -20,6 +20,8 @@ class Relay:
         self._server: asyncio.Server | None = None
         self._port = 0
         self._ends: set[asyncio.StreamWriter] = set()
+        self._passing: set[asyncio.Task[None]] = set()
+        self._is_open = False
         self._flowing = asyncio.Event()
 
     @property
@@ -30,27 +32,45 @@ class Relay:
 
     async def open(self) -> None:
         """Let everybody through, at the same port as before."""
+        self._is_open = True
         self._flowing.set()
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", self._port)
         self._port = self._server.sockets[0].getsockname()[1]
 
     def cut(self) -> None:
         """Refuse every connection, and break those there are."""
+        self._is_open = False
         if self._server is not None:
             self._server.close()
         self._flowing.set()
         for end in self._ends:
             end.transport.abort()
 
+    async def close(self) -> None:
+        """Leave nothing open."""
+        self.cut()
+        if self._passing:
+            await asyncio.wait(self._passing)
+
     def freeze(self) -> None:
         """Take connections and say nothing, as a machine that has vanished."""
         self._flowing.clear()
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._connect(reader, writer))
+        self._passing.add(task)
+        task.add_done_callback(self._passing.discard)
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_unix_connection(self._socket)
         ends = {writer, back}
         self._ends |= ends
+        if not self._is_open:
+            self.cut()
         await asyncio.gather(self._pass(reader, back), self._pass(there, writer))
+        for end in ends:
+            with suppress(ConnectionError):
+                await end.wait_closed()
         self._ends -= ends
 
     async def _pass(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
@@ -70,4 +90,4 @@ async def relayed(database_url: str) -> AsyncIterator[Relay]:
     try:
         yield relay
     finally:
-        relay.cut()
+        await relay.close()

@@ -42,6 +42,7 @@ from reelgate.webhooks.build import open_webhooks
 from reelgate.worker import Limits, Tools, Upstream, Worker
 from reelgate.worker.laws import Laws
 from reelgate.worker.looks import Looks
+from reelgate.worker.receipts import Receipts, redeem
 from reelgate.worker.turnstile import Turnstile
 
 HandOver = Callable[[], Awaitable[None]]
@@ -188,6 +189,8 @@ async def start_work(base: Foundation, gatekeeper: Gatekeeper, stack: AsyncExitS
     dispatch = await base.deployment.open_dispatch(worker.carry, base.providers, stack)
     load = Load(base.videos, base.deployment.clock, base.settings.max_waiting)
     service = service_of(base, dispatch, gatekeeper, load)
+    if tools.receipts is not None:
+        await redeem(tools.receipts, base.videos)
     await base.deployment.begin(dispatch, base.videos, base.providers)
     stack.push_async_callback(dispatch.stop)
     stack.push_async_callback(worker.stop)
@@ -255,6 +258,7 @@ def tools_of(base: Foundation) -> Tools:
         clock=deployment.clock,
         limits=limits,
         upstreams=upstreams,
+        receipts=Receipts(settings.data_dir / "receipts"),
     )
 
 

@@ -58,6 +58,40 @@ async def test_an_outage_is_told_once_with_its_end_and_a_stop_in_the_next_one_is
     assert "Traceback" not in (tmp_path / "log").read_text()
 
 
+async def test_an_accepted_submit_that_could_not_be_written_down_outlives_its_process(
+    tmp_path: Path, sandbox_url: str, postgres_server: PostgresServer
+) -> None:
+    prompt = a_prompt("[[late after=1]] [[ready after=2]]")
+    with postgres_server.database() as url:
+        async with (
+            relayed(url) as relay,
+            a_household(tmp_path, sandbox_url, database_url=relay.url) as household,
+        ):
+            async with visiting(household, sandbox_url) as before:
+                assert (await before.generate(prompt, headers=ASYNC)).status == 202
+                await until(lambda: before.was_accepted(prompt))
+                relay.cut()
+                await soon(lambda: bool(receipts(tmp_path)))
+                household.terminate()
+                assert await household.ended() == 0
+            await relay.open()
+            await household.start()
+            async with visiting(household, sandbox_url) as after:
+                await until(lambda: is_completed(after))
+                assert len(await after.submits(prompt)) == 1
+    assert receipts(tmp_path) == []
+
+
+def receipts(folder: Path) -> list[Path]:
+    return list(folder.glob("receipts/*.json"))
+
+
+async def is_completed(gateway: Gateway) -> bool:
+    [video] = (await gateway.call("GET", "/v1/videos")).body["data"]
+    assert video["error"] is None
+    return bool(video["status"] == "completed")
+
+
 async def are_rendering(gateway: Gateway) -> bool:
     reply = await gateway.call("GET", "/v1/videos?status=in_progress")
     return len(reply.body["data"]) == JOBS

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 from functools import partial
-from typing import assert_never
+from typing import Any, assert_never
 
 import structlog
 
@@ -39,6 +39,8 @@ REMEMBER_S = 300.0
 """How long the database is tried for the outcome of a submit, which nobody can ask for again."""
 REMEMBER_PAUSE_S = 1.0
 """No longer, or a process that dies soon after the database is back takes the answer with it."""
+RECEIPT_AFTER_S = 1.0
+"""How long a change may take before its submit is kept in a file as well."""
 BARE_EVERY = 5
 """Every so many tries to write an accepted job down leave out all that it could do without."""
 
@@ -157,7 +159,31 @@ async def started(video: Video, submission: Submission, forecast: Forecast, tool
             log.exception("submission_not_storable", video=video.id)
             return await bare()
 
-    return await written_down(outcome, video, tools)
+    return await with_receipt(written_down(outcome, video, tools), video, submission, tools)
+
+
+async def with_receipt(
+    writing: Coroutine[Any, Any, Video], video: Video, submission: Submission, tools: Tools
+) -> Video:
+    """See an accepted submit written down; one that takes long is kept beside the database.
+
+    Raises:
+        LostRace: somebody else has ended the job.
+        Exception: it could not be written down; the receipt stays for the next process.
+    """
+    receipts, submitted_at = tools.receipts, tools.clock.now()
+    task = asyncio.ensure_future(writing)
+    await asyncio.wait([task], timeout=RECEIPT_AFTER_S)
+    if receipts is None or (task.done() and task.exception() is None):
+        return await task
+    receipts.keep(video, submission, submitted_at)
+    try:
+        written = await task
+    except LostRace:
+        receipts.drop(video.id)
+        raise
+    receipts.drop(video.id)
+    return written
 
 
 async def rendering(
@@ -190,7 +216,13 @@ async def back_in_line(video: Video, tools: Tools) -> Video:
 
 
 async def abandon(video: Video, submission: Submission, tools: Tools) -> None:
-    """The job ended while its submit was under way: stop the upstream's work where it can be."""
+    """The job ended while its submit was under way: stop the upstream's work where it can be.
+
+    Not if it is known already: by a commit whose answer was lost, or by its receipt.
+    """
+    latest = await tools.videos.find(video.id)
+    if latest is not None and latest.provider_id == submission.provider_id:
+        return
     log.warning("accepted_too_late", video=video.id, provider_id=submission.provider_id)
     try:
         await tools.providers[video.provider].cancel(submission.provider_id)

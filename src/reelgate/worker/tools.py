@@ -14,6 +14,7 @@ from reelgate.store.account import Account
 from reelgate.store.videos import Videos
 from reelgate.worker.laws import Laws
 from reelgate.worker.looks import Looks
+from reelgate.worker.receipts import Receipts
 from reelgate.worker.turnstile import Turnstile
 
 
@@ -59,5 +60,7 @@ class Tools:
     dice: random.Random = field(default_factory=random.Random)
     sending: set[str] = field(default_factory=set)
     """The videos whose submit waits for the upstream's answer."""
+    receipts: Receipts | None = None
+    """Where an accepted submit is kept while the database does not take it."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the process is about to end: what cannot be written down then is given up."""
