@@ -18,6 +18,7 @@ from reelgate.errors import (
     RequestTimeout,
     RequestTooLarge,
 )
+from reelgate.http.connections import connection_of
 from reelgate.http.decoding import plain
 from reelgate.http.parsing import MULTIPART, media_type_of
 
@@ -96,30 +97,48 @@ class Body:
             RequestTooLarge, UnsupportedMedia, RequestTimeout, Overloaded: it is refused.
         """
         headers = request.headers
-        is_form = media_type_of(headers) == MULTIPART and request.url.path.startswith(TAKES_FORMS)
+        is_form = media_type_of(headers) == MULTIPART and request.scope["path"].startswith(
+            TAKES_FORMS
+        )
         limit = self._bodies.max_form_bytes if is_form else self._bodies.max_json_bytes
         check_length(headers, limit)
         # Of a form's file no more is in memory; the rest of it lies in a temporary file.
         in_memory = MultiPartParser.spool_max_size if is_form else limit
-        unpacked = plain(request.receive, headers, limit)
-        receive = self._limited(unpacked, limit, in_memory)
+        in_time = plain(self._in_time(request), headers, limit)
+        receive = self._limited(in_time, limit, in_memory)
         if is_form:
             return receive
         return replay(await read(receive), request.receive)
 
+    def _in_time(self, request: Request) -> Receive:
+        """The request's `receive`, which waits no longer than its body's time."""
+        connection = connection_of(request.scope)
+        began_s = asyncio.get_running_loop().time()
+        size = 0
+
+        async def timely() -> Message:
+            nonlocal size
+            if connection is not None and connection.is_whole:
+                # As nearly always: nothing is left to wait for.
+                return await request.receive()
+            ends_at_s = began_s + self._bodies.timeout_s + size / LEAST_BYTES_PER_S
+            try:
+                async with asyncio.timeout_at(ends_at_s):
+                    message = await request.receive()
+            except TimeoutError as error:
+                raise RequestTimeout from error
+            size += len(message.get("body", b""))
+            return message
+
+        return timely
+
     def _limited(self, receive: Receive, limit: int, in_memory: int) -> Receive:
         """A `receive` that stops at the limits, whatever length was announced."""
-        began_s = asyncio.get_running_loop().time()
         size = 0
 
         async def counted() -> Message:
             nonlocal size
-            ends_at_s = began_s + self._bodies.timeout_s + size / LEAST_BYTES_PER_S
-            try:
-                async with asyncio.timeout_at(ends_at_s):
-                    message = await receive()
-            except TimeoutError as error:
-                raise RequestTimeout from error
+            message = await receive()
             if message["type"] == "http.disconnect":
                 raise MalformedRequest(BROKEN_OFF)
             size += len(message.get("body", b""))

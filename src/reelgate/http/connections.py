@@ -240,14 +240,20 @@ def counted_as(address: str | None) -> str | None:
     return str(ip)
 
 
+def connection_of(scope: Scope) -> Connection | None:
+    """The connection by which a request came; None under another server than ours."""
+    connection: Connection | None = scope.get("state", {}).get(CONNECTION)
+    return connection
+
+
 def room_for_file(scope: Scope) -> AbstractContextManager[None]:
     """Room for a file that answers a request."""
-    connection: Connection | None = scope.get("state", {}).get(CONNECTION)
+    connection = connection_of(scope)
     return nullcontext() if connection is None else connection.room_for_file()
 
 
 def authenticated(scope: Scope) -> None:
     """Say of a request that it comes from somebody who may ask."""
-    connection: Connection | None = scope.get("state", {}).get(CONNECTION)
+    connection = connection_of(scope)
     if connection is not None:
         connection.authenticated()

@@ -118,7 +118,8 @@ class LimitedProtocol(HttpToolsProtocol):
             return
         self._pending_bytes += len(data)
         super().data_received(data)
-        self._check_progress(len(data))
+        if self._pending_bytes or self._deadline is not None or self._stage is not Stage.BETWEEN:
+            self._check_progress(len(data))
 
     def _check_progress(self, size_bytes: int) -> None:
         """After so many bytes: give what is unfinished its time and its room, but no more."""
