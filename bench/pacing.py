@@ -82,7 +82,7 @@ def rows_of(name: str, law: Quantiles) -> Iterator[Row]:
         for jobs, times in HISTORIES.items():
             laws = learned(law, jobs, prior, times=times)
             way = f"{jobs} jobs seen, {title}" if jobs else f"cold, {title}"
-            usual = partial(default_pace, earlier=jobs, published=title == "published")
+            usual = partial(default_pace, earlier=jobs)
             yield paced_row(name, way, laws, durations, plain.looks, usual)
 
 

@@ -83,7 +83,8 @@ def paced_looks(law: Law, pace: Pace, until_s: float) -> list[float]:
     """The looks of one job that is not ready before `until_s`."""
     looks = [next_look_s(law, 0.0, pace, deadline_s=math.inf)]
     while looks[-1] < until_s:
-        looks.append(next_look_s(law, looks[-1], pace, deadline_s=math.inf))
+        made = len(looks)
+        looks.append(next_look_s(law, looks[-1], pace, deadline_s=math.inf, polls=made))
     return looks
 
 

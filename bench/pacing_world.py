@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from random import Random
@@ -67,12 +67,13 @@ class Memory:
         """Those kept."""
         return [record for _, _, record in self.kept[kind]]
 
-    async def add(self, kind: str, record: Record) -> None:
-        """One more, and the lowest ticket goes."""
-        heap = self.kept[kind]
-        heapq.heappush(heap, (record.ticket, next(self.order), record))
-        if len(heap) > KEPT:
-            heapq.heappop(heap)
+    async def add(self, records: Mapping[str, Record]) -> None:
+        """One more of each, and the lowest ticket goes."""
+        for kind, record in records.items():
+            heap = self.kept[kind]
+            heapq.heappush(heap, (record.ticket, next(self.order), record))
+            if len(heap) > KEPT:
+                heapq.heappop(heap)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +139,13 @@ class World:
         looks_per_s: float = 1000.0,
         seed: int = 1,
         memory: Memory | None = None,
+        unit_s: float = 1.0,
     ) -> None:
         """`published_s`: the range the provider names; `looks_per_s`: the account's budget."""
         self.clock = Clock()
         account = cast("Account", Alone())
         self.looks = Looks(account, self.clock, looks_per_s)
-        self.laws = Laws(memory or Memory(), self.clock, {"any": self.looks})
+        self.laws = Laws(memory or Memory(), self.clock, {"any": self.looks}, unit_s=unit_s)
         self.provider = cast("Provider", Published(published_s))
         self._dice = Random(seed)
         self._names = count()
@@ -192,13 +194,20 @@ class World:
 
     async def _next_s(self, job: Job) -> float:
         law, pace = await self.laws.pace(job.video, self.provider, job.waiting)
-        phase, job.phase = job.phase, 1.0
-        look_s = next_look_s(law, job.looked_at_s, pace, deadline_s=DEADLINE_S, phase=phase)
+        look_s = next_look_s(
+            law,
+            job.looked_at_s,
+            pace,
+            deadline_s=DEADLINE_S,
+            phase=job.phase,
+            polls=job.waiting.polls,
+        )
         return max(self.clock.at_s, job.start_s + look_s)
 
     async def _look(self, job: Job) -> bool:
         now_s = self.clock.at_s
         job.looks, job.called, job.looked_at_s = job.looks + 1, False, now_s - job.start_s
+        job.waiting.polls += 1
         if now_s < job.ready_s:
             job.waiting.not_ready_at_s = job.looked_at_s
             return False

@@ -77,7 +77,8 @@ def looks_until(law: Law, pace: Pace, deadline_s: float) -> list[float]:
     """All looks at a job that is never ready."""
     looks = [next_look_s(law, 0.0, pace, deadline_s=deadline_s)]
     while looks[-1] < deadline_s:
-        looks.append(next_look_s(law, looks[-1], pace, deadline_s=deadline_s))
+        made = len(looks)
+        looks.append(next_look_s(law, looks[-1], pace, deadline_s=deadline_s, polls=made))
     return looks
 
 

@@ -92,22 +92,13 @@ def test_warm_with_half_as_many_looks_it_is_twice_as_soon(ends: tuple[int, int])
 
 @pytest.mark.parametrize("ends", PUBLISHED)
 @pytest.mark.parametrize("prior", [UNPUBLISHED, None])
-def test_by_default_it_waits_about_half_a_second_for_at_most_twice_the_looks(
+def test_by_default_it_waits_less_than_a_second_for_a_quarter_more_looks_and_two(
     ends: tuple[int, int], prior: Prior | None
 ) -> None:
     ready = uniform(*ends)
     cost = paced_cost(learned(ready, 200, prior or Prior(*ends), times=8), default_pace, ready)
-    assert 0.4 < cost.delay_s < 0.7
-    assert cost.looks <= 2 * plain_cost(quantiles(ready)).looks
-
-
-@pytest.mark.parametrize("ends", PUBLISHED)
-@pytest.mark.parametrize("prior", [UNPUBLISHED, None])
-def test_cold_it_is_sooner_with_as_many_looks(ends: tuple[int, int], prior: Prior | None) -> None:
-    ready = uniform(*ends)
-    law = Law.learn([], prior or Prior(*ends))
-    plain = plain_cost(quantiles(ready))
-    assert at_looks([law], ready, plain.looks).delay_s < plain.delay_s
+    assert 0.4 < cost.delay_s < 1.0
+    assert cost.looks <= 1.25 * plain_cost(quantiles(ready)).looks + 2
 
 
 @pytest.mark.parametrize("jobs", [0, 1, 2, 5, 20, 200])
@@ -117,10 +108,10 @@ def test_by_default_no_shape_of_durations_makes_it_worse_than_polling_in_both(
 ) -> None:
     ready = SHAPES[shape]
     laws = learned(ready, jobs, UNPUBLISHED, times=4 if jobs else 1)
-    pace = partial(default_pace, earlier=jobs, published=False)
+    pace = partial(default_pace, earlier=jobs)
     cost, plain = paced_cost(laws, pace, ready), plain_cost(quantiles(ready))
     assert not cost.worse_than(plain)
-    assert cost.delay_s < plain.delay_s
+    assert cost.delay_s <= plain.delay_s
 
 
 def drifts() -> dict[str, Callable[[float], tuple[float, float]]]:
@@ -146,8 +137,8 @@ def test_learning_from_its_own_looks_alone_it_follows_a_drift(kind: str) -> None
         ours.append(cost)
         ready.append(duration)
     plain = plain_cost(ready)
-    assert fmean(cost.delay_s for cost in ours) < plain.delay_s / 3
-    assert fmean(cost.looks for cost in ours) < 3 * plain.looks
+    assert fmean(cost.delay_s for cost in ours) < plain.delay_s / 2
+    assert fmean(cost.looks for cost in ours) < 2 * plain.looks
 
 
 def run_job(law: Law, duration: float) -> tuple[Cost, Seen]:

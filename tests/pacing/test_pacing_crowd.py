@@ -87,7 +87,8 @@ def test_a_budget_of_nothing_is_refused() -> None:
 @pytest.mark.parametrize("unit_s", [0.05, 0.25, 4.0])
 def test_a_pace_in_a_scaled_time_is_the_same_pace_scaled(unit_s: float) -> None:
     jobs = [60.0 + 0.15 * n for n in range(200)]
-    scaled = default_pace(Law.learn([job * unit_s for job in jobs], UNPUBLISHED), unit_s=unit_s)
+    prior = UNPUBLISHED.scaled(unit_s)
+    scaled = default_pace(Law.learn([job * unit_s for job in jobs], prior), unit_s=unit_s)
     plain = default_pace(LAW)
     # What is assumed where nothing is published is not scaled, and still has its small weight.
     assert scaled.price_s == pytest.approx(plain.price_s * unit_s, rel=0.25)

@@ -19,7 +19,7 @@ class Slow(Memory):
     asked = 0
 
     async def recent(self, kind: str) -> Sequence[Record]:
-        self.asked += 1
+        self.asked += not kind.endswith("*")
         await asyncio.sleep(0)
         return await super().recent(kind)
 

@@ -115,7 +115,7 @@ async def test_a_later_attempt_is_not_failed_for_an_earlier_one(database: Databa
 
 async def test_a_process_paused_before_the_sending_does_not_send(database: Database) -> None:
     tools = tools_on(database, NeverAsked(), Changes(), clock=Paused())
-    await Durations(database).add("any", Record(Seen(1.0, 2.0), NOW, 0.0))
+    await Durations(database).add({"any": Record(Seen(1.0, 2.0), NOW, 0.0)})
     video, _ = await Admission(database).admit(a_video(), Terms(now=NOW))
     place = Place(tools.upstreams["imagine"].turnstile, video.owner)
     assert place.try_take()

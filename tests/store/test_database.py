@@ -98,8 +98,8 @@ async def test_of_each_kind_the_200_durations_with_the_highest_tickets_are_read_
 ) -> None:
     durations = Durations(database)
     records = [Record(Seen(n, n + 1), 0.0, ticket=n) for n in range(KEPT + 30)]
-    await asyncio.gather(*(durations.add("a", record) for record in records))
-    await durations.add("b", records[0])
+    await asyncio.gather(*(durations.add({"a": record}) for record in records))
+    await durations.add({"b": records[0]})
     assert await durations.recent("a") == records[:29:-1]
     assert await durations.recent("b") == [records[0]]
     assert await durations.recent("c") == []

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from reelgate.pacing.gate import BURST_S
+
 if TYPE_CHECKING:
     from reelgate.pacing.law import Law
     from reelgate.pacing.pace import Pace
@@ -60,8 +62,14 @@ class Crowd:
         finding_per_s = 0.5 * self.endings_per_s
         left_per_s = max(budget_per_s - finding_per_s, LEAST_SHARE * budget_per_s)
         planned_per_s = BUDGET_SHARE * left_per_s
-        root = self.attention / planned_per_s
-        if root * root <= pace.price_s:
+        price_s = (self.attention / planned_per_s) ** 2
+        # Of a new kind all that began together are polled together.
+        most_jobs = budget_per_s * BURST_S if pace.is_new else math.inf
+        if price_s <= pace.price_s and self.jobs <= most_jobs:
             return pace
-        ceiling_s = max(pace.ceiling_s, SLOWEST_ROUNDS * self.jobs / planned_per_s)
-        return replace(pace, price_s=max(root * root, math.ulp(0.0)), ceiling_s=ceiling_s)
+        return replace(
+            pace,
+            price_s=max(pace.price_s, price_s, math.ulp(0.0)),
+            ceiling_s=max(pace.ceiling_s, SLOWEST_ROUNDS * self.jobs / planned_per_s),
+            is_new=False,
+        )

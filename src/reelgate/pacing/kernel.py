@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from reelgate.pacing.boxes import Box
 from reelgate.pacing.censored import Share, growth
 from reelgate.pacing.coarse import settled
+from reelgate.pacing.evidence import BROAD_FROM_S, BROAD_UP_TO
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,10 +30,12 @@ NEIGHBOURS = 0.7
 """How many neighbours a box reaches, in units of the square root of the number of jobs."""
 RELATIVE_WIDTH = 0.005
 """Smallest half-width of a box as a share of its duration: identical durations are no spike."""
+SHORTEST = 0.001
+"""A job shorter than this share of the prior's middle is given a box as wide as one of it."""
 COARSE = 1.4
 """A job is known coarsely if its looks lie further apart than so many half-widths of its box."""
-ROOM_BEFORE = 0.001
-"""A range that starts within this share of its end leaves no room before it for early jobs."""
+BROAD_STEP = 1.5
+"""The log-uniform part of a prior is drawn in stretches that end at so many times their start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +50,19 @@ def smooth(jobs: Sequence[Seen], prior: Prior) -> Density:
     """Turn jobs, oldest first, and a prior that counts as one of them into a density."""
     weighed = list(weights(jobs))
     ended = [(job, weight) for job, weight in weighed if job.finished]
-    believed, beyond = prior_boxes(prior), prior.outside / 2
+    broad, ranges, beyond = broad_boxes(prior), range_boxes(prior), prior.outside / 2
     grown = growth(
         (Share(job.after_s, weight) for job, weight in weighed if not job.finished),
         (Share(job.middle_s, weight) for job, weight in ended),
-        believed,
+        [*broad, *ranges],
         beyond,
     )
     fine, coarse = job_boxes(
         [(job, weight * grown.at(job.middle_s)) for job, weight in ended], prior
     )
-    firm = [part for box in believed for part in grown.of(box)] + fine
-    boxes = firm + settled(coarse, firm)
+    firm = [part for box in ranges for part in grown.of(box)] + fine
+    # The broad part is dense at short times, and would draw there what is known coarsely.
+    boxes = [part for box in broad for part in grown.of(box)] + firm + settled(coarse, firm)
     beyond *= grown.last
     whole = beyond + sum(box.weight for box in boxes)
     return Density(
@@ -82,11 +87,28 @@ def weights(jobs: Sequence[Seen]) -> Iterator[tuple[Seen, float]]:
     return ((job, weight * unit * job.alike) for job, weight in recent)
 
 
-def prior_boxes(prior: Prior) -> list[Box]:
-    """The published range, and the little that may come before it; with the tail they make 1."""
-    early = prior.outside / 2 if prior.low_s > ROOM_BEFORE * prior.high_s else 0.0
-    inside = Box(prior.low_s, prior.high_s, 1 - prior.outside / 2 - early)
-    return [Box(0.0, prior.low_s, early), inside] if early else [inside]
+def range_boxes(prior: Prior) -> list[Box]:
+    """The published range, and where the provider's other kinds say that it lies.
+
+    With the broad part and the tail their weights make 1.
+    """
+    inside = 1 - prior.outside / 2 - prior.broad
+    if (moved := prior.moved) is None:
+        return [Box(prior.low_s, prior.high_s, inside)]
+    return [
+        Box(prior.low_s, prior.high_s, inside * (1 - moved.share)),
+        Box(moved.low * prior.middle_s, moved.high * prior.middle_s, inside * moved.share),
+    ]
+
+
+def broad_boxes(prior: Prior) -> list[Box]:
+    """Log-uniform: the same weight on each of the stretches, whose ends grow by one factor."""
+    last_s = BROAD_UP_TO * prior.high_s
+    first_s = min(BROAD_FROM_S * prior.unit_s, last_s / BROAD_STEP)
+    count = math.ceil(math.log(last_s / first_s, BROAD_STEP))
+    step = (last_s / first_s) ** (1 / count)
+    ends_s = [*(first_s * step**nth for nth in range(count)), last_s]
+    return [Box(left, right, prior.broad / count) for left, right in pairwise(ends_s)]
 
 
 def job_boxes(ended: Sequence[tuple[Seen, float]], prior: Prior) -> tuple[list[Box], list[Box]]:
@@ -116,9 +138,10 @@ def half_widths_s(middles: Sequence[float], prior: Prior) -> list[float]:
     """
     count = len(middles)
     k = min(neighbours(count), count - 1)
-    borrowed = prior.width_s / (4 * max(count, 1))
+    borrowed = max(prior.relative_width / (4 * max(count, 1)), RELATIVE_WIDTH)
+    least_s = SHORTEST * prior.middle_s
     return [
-        max(reach_s(middles, at, k), borrowed, RELATIVE_WIDTH * middle)
+        max(reach_s(middles, at, k), borrowed * max(middle, least_s))
         for at, middle in enumerate(middles)
     ]
 

@@ -86,24 +86,6 @@ class Law:
             spread=spread_of(attended, alive) + density.beyond * math.sqrt(overdue) * 2 / 3,
         )
 
-    @classmethod
-    def told(cls, elapsed_s: float, share_done: float) -> Self:
-        """Build the law of a job whose provider reports its progress, from that report alone.
-
-        Reports are rarely linear in time, so the rest may take half or twice what they promise.
-
-        Args:
-            elapsed_s: when the report was read, above 0.
-            share_done: the reported progress, above 0 and below 1.
-
-        Raises:
-            ValueError: an argument is out of range.
-        """
-        if not (elapsed_s > 0 and 0 < share_done < 1):
-            raise ValueError("a report needs elapsed_s > 0 and 0 < share_done < 1")
-        rest_s = elapsed_s * (1 - share_done) / share_done
-        return cls.learn([], Prior(elapsed_s + rest_s / 2, elapsed_s + rest_s * 2, outside=0.1))
-
     @property
     def mean_s(self) -> float:
         """The mean duration, in seconds."""

@@ -32,6 +32,7 @@ class Waiting:
         pace: how eagerly to look at it alone, settled when it began: a law that is learned anew
             says where looks are worth most, not that a job is owed more of them.
         not_ready_at_s: the last look that found it not ready, in seconds since its submit.
+        polls: how often it was polled.
     """
 
     kind: str
@@ -41,6 +42,7 @@ class Waiting:
     law: Law
     pace: Pace
     not_ready_at_s: float = 0.0
+    polls: int = 0
 
     def so_far(self, alike: float = 1.0) -> Record:
         """What is known of it now; it stands for `alike` jobs."""

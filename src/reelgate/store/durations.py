@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from reelgate.pacing import KEPT, Record, Seen
@@ -42,18 +44,21 @@ class Durations:
 
         return await self._database.read(read)
 
-    async def add(self, kind: str, record: Record) -> None:
-        """Note one more job."""
-        row = {
-            "kind": kind,
-            "after_s": record.seen.after_s,
-            "by_s": record.seen.by_s,
-            "submitted_at": record.submitted_at,
-            "ticket": record.ticket,
-        }
+    async def add(self, records: Mapping[str, Record]) -> None:
+        """Note one more job, under each of these kinds."""
+        rows = [
+            {
+                "kind": kind,
+                "after_s": record.seen.after_s,
+                "by_s": record.seen.by_s,
+                "submitted_at": record.submitted_at,
+                "ticket": record.ticket,
+            }
+            for kind, record in records.items()
+        ]
 
         def change(connection: Connection) -> None:
-            connection.execute(ADD, row)
+            connection.execute(ADD, rows)
 
         await self._database.write(change)
 

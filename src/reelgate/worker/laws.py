@@ -10,15 +10,21 @@ from typing import Protocol
 
 from reelgate.clock import Clock
 from reelgate.pacing import (
+    KNOWN,
+    OTHERS,
+    PLAIN_S,
     UNPUBLISHED,
     Crowd,
     Law,
+    Moved,
     Pace,
     Prior,
     Record,
     Waiting,
+    begun,
     default_pace,
     drawn,
+    moved_by,
     ticket_of,
 )
 from reelgate.providers.base import Provider
@@ -27,6 +33,8 @@ from reelgate.worker.looks import Looks
 
 FRESH_S = 10.0
 """How long a law is used before it is learned anew."""
+ALL_KINDS = "*"
+"""Under this the jobs of all kinds of an account are kept, in multiples of the published times."""
 APART = 2.0
 """Jobs submitted this many mean durations before another have taught what it is paced by.
 
@@ -41,8 +49,8 @@ class History(Protocol):
         """A fair draw among those of late."""
         ...
 
-    async def add(self, kind: str, record: Record) -> None:
-        """Note one more."""
+    async def add(self, records: Mapping[str, Record]) -> None:
+        """Note one more, under each of these kinds."""
         ...
 
 
@@ -54,20 +62,20 @@ class Learned:
         kind: of which jobs.
         law: what is known now.
         taught_at: when the jobs that taught it were submitted, ascending Unix times.
-        published: whether the provider tells how long this kind takes.
+        published_s: the middle of the times that the provider publishes; None without any.
         at_s: when it was learned, in monotonic seconds.
     """
 
     kind: str
     law: Law
     taught_at: tuple[float, ...]
-    published: bool
+    published_s: float | None
     at_s: float
 
     def pace(self, submitted_at: float, unit_s: float) -> Pace:
         """How eagerly to look at a job that begins now, were it alone on its account."""
         earlier = bisect_right(self.taught_at, submitted_at - APART * self.law.mean_s)
-        return default_pace(self.law, unit_s=unit_s, earlier=earlier, published=self.published)
+        return default_pace(self.law, unit_s=unit_s, earlier=earlier)
 
 
 class Laws:
@@ -111,7 +119,13 @@ class Laws:
 
     async def teach(self, waiting: Waiting, looked_at_s: float) -> None:
         """Remember how long a video took: a look this long after its submit found it ready."""
-        await self._history.add(waiting.kind, waiting.ready(looked_at_s))
+        record = waiting.ready(looked_at_s)
+        records = {waiting.kind: record}
+        published_s = self._known[waiting.kind].published_s
+        if published_s is not None:
+            multiple = replace(record, seen=record.seen.scaled(1 / published_s))
+            records[self._key(waiting.account, ALL_KINDS)] = multiple
+        await self._history.add(records)
 
     def _waiting_of(self, video: Video, learned: Learned) -> Waiting:
         submitted_at = video.timeline.submitted_at or self._clock.now()
@@ -122,6 +136,8 @@ class Laws:
             ticket=ticket_of(video.id, submitted_at, unit_s=self._unit_s),
             law=learned.law,
             pace=learned.pace(submitted_at, self._unit_s),
+            # One that was taken over has been polled: as often as the plain loop would have.
+            polls=int((self._clock.now() - submitted_at) / (PLAIN_S * self._unit_s)),
         )
 
     def _fresh(self, kind: str) -> Learned | None:
@@ -131,7 +147,7 @@ class Laws:
         return known
 
     async def _learned(self, video: Video, provider: Provider) -> Learned:
-        kind = kind_of(video)
+        kind = self._key(video.provider, video.request.kind)
         if (fresh := self._fresh(kind)) is not None:
             return fresh
         if (stale := self._known.get(kind)) is not None:
@@ -143,19 +159,28 @@ class Laws:
 
     async def _learn(self, kind: str, video: Video, provider: Provider) -> Learned:
         published_s = provider.typical_s(video.request)
-        prior = Prior(*published_s) if published_s else UNPUBLISHED.scaled(self._unit_s)
         ended = await self._history.recent(kind)
+        prior = UNPUBLISHED.scaled(self._unit_s)
+        if published_s is not None:
+            moved = await self._moved(video.provider) if len(ended) < KNOWN else None
+            prior = Prior(*published_s, unit_s=self._unit_s, moved=moved)
         waiting = self._waiting.get(kind, ())
         learned = self._known[kind] = Learned(
             kind=kind,
             law=Law.learn(drawn(ended, waiting, alike=self._looks[video.provider].alike), prior),
             taught_at=tuple(sorted(record.submitted_at for record in ended)),
-            published=published_s is not None,
+            published_s=prior.middle_s if published_s is not None else None,
             at_s=self._clock.monotonic(),
         )
         return learned
 
+    async def _moved(self, account: str) -> Moved | None:
+        """What the jobs of all kinds of an account tell of its published times."""
+        records = await self._history.recent(self._key(account, ALL_KINDS))
+        youngest = sorted(records, key=begun)[-OTHERS:]
+        return moved_by([record.seen.middle_s for record in youngest])
 
-def kind_of(video: Video) -> str:
-    """What a video's rendering time depends on."""
-    return f"{video.provider}/{video.request.kind}"
+    def _key(self, account: str, kind: str) -> str:
+        """What durations are kept under: those of a sandbox apart, for each speed of it."""
+        scale = "" if self._unit_s == 1 else f"@{self._unit_s:g}"
+        return f"{account}/{kind}{scale}"

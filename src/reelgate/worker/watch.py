@@ -95,14 +95,14 @@ class Vigil:
 
     async def _next_by_law_s(self, waiting: Waiting) -> float:
         law, pace = await self._tools.laws.pace(self._video, self._provider, waiting)
-        phase, self._phase = self._phase, 1.0
         return next_look_s(
             law,
             self._looked_at_s,
             pace,
             deadline_s=self._deadline_s,
             not_before_s=self._not_before_s,
-            phase=phase,
+            phase=self._phase,
+            polls=waiting.polls,
         )
 
     async def _take_turn(self, pause: Pause) -> None:
@@ -116,6 +116,7 @@ class Vigil:
     async def _look(self, waiting: Waiting) -> Ready | Failed | None:
         """The end of the rendering, if this look shows it."""
         self._looked_at_s = self._elapsed_s
+        waiting.polls += 1
         try:
             look = await self._watch.look()
         except RateLimited as error:
