@@ -15,6 +15,7 @@ ACCEPTED = {"IMAGINE_TOKEN": "eyJhbGciOi.never-shown.x"}
     [
         ("PORT", "eighty", "integer"),
         ("REELGATE_PORT", "70000", "65535"),
+        ("REELGATE_PORT", "tcp://10.0.0.7:8000", "enableServiceLinks: false"),
         ("REELGATE_LOG_LEVEL", "loud", "'warning'"),
         ("REELGATE_ALLOW_OPEN", "perhaps", "boolean"),
         ("IMAGINE_API_URL", "ftp://example.org", "https://"),

@@ -16,6 +16,11 @@ from reelgate.settings import Settings
 
 SECRET_WORDS = ("token", "secret", "key", "password")
 MAX_SHOWN_CHARS = 80
+SERVICE_LINK = "tcp://"
+OF_KUBERNETES = (
+    "  Kubernetes sets it for a service called reelgate: give the pod `enableServiceLinks: false`, "
+    "or the service another name."
+)
 
 _warned: set[str] = set()
 """What was said already: a command may read the settings more than once."""
@@ -58,6 +63,8 @@ def explain(problem: ErrorDetails, given: dict[str, Any]) -> str:
     value = "" if is_secret(name) else f"={shortened(problem.get('input'))}"
     allowed = problem["msg"].removeprefix("Value error, ")
     lines = [f"{name}{value}: {allowed[:1].lower()}{allowed[1:]}."]
+    if name == "REELGATE_PORT" and str(problem.get("input")).startswith(SERVICE_LINK):
+        lines.append(OF_KUBERNETES)
     description = Settings.model_fields[field].description if field else None
     return "\n".join([*lines, f"  {description}"] if description else lines)
 
