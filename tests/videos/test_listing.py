@@ -138,6 +138,8 @@ async def test_a_cursor_of_a_deleted_video_goes_on_where_it_stood(
 async def test_a_parameter_that_is_sent_twice_is_refused(gateway: JobsGateway) -> None:
     reply = await gateway.call("GET", f"{VIDEOS}?limit=1&order=asc&limit=2")
     assert is_refused(reply, 422, "invalid_request", "limit")
+    path = f"{VIDEOS}/video_0/content?variant=video&variant=thumbnail"
+    assert is_refused(await gateway.call("GET", path), 422, "invalid_request", "variant")
 
 
 async def test_the_list_is_filtered_by_status_and_model(gateway: JobsGateway) -> None:

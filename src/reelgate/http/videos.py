@@ -118,6 +118,7 @@ async def get_content(
     variant: Annotated[Variant, Query(description="`thumbnail`: the first frame.")] = "video",
 ) -> Response:
     """`Range`, `ETag`, `If-None-Match` and `HEAD` work."""
+    check_once(name for name, _ in visit.query_params.multi_items())
     return await content_of(
         await visit.service.find(video_id, visit.owner), variant, visit, visit.ctx
     )
