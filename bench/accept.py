@@ -22,7 +22,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from crowd import BLOCKING_PATH, Line, call, get, hammer, post
+from crowd import BLOCKING_PATH, ListenConnection, call, get, hammer, post
 from figures import table
 from programs import (
     HERE,
@@ -151,7 +151,7 @@ async def litellm_rates(proxy: Program, jobs: int) -> dict[str, Any]:
     """Creates and retrieves a second."""
     key = f"Authorization: Bearer {LITELLM_KEY}\r\n"
     create = post(proxy.url, "/v1/videos", {"model": "sora-2", "prompt": "x"}, key)
-    line = await Line.open(proxy.url)
+    line = await ListenConnection.open(proxy.url)
     status, body = await line.ask(create)
     line.close()
     if status != 200:

@@ -53,7 +53,7 @@ async def call(url: str, request: bytes, nth: int = 0) -> Reply:
     asked_at = time.time()
     status, body = 0, b""
     try:
-        line = await Line.open(url, nth)
+        line = await ListenConnection.open(url, nth)
         try:
             status, body = await line.ask(request)
         finally:
@@ -64,14 +64,14 @@ async def call(url: str, request: bytes, nth: int = 0) -> Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ListenConnection:
     """A connection that stays."""
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
 
     @classmethod
-    async def open(cls, url: str, nth: int = 0) -> Line:
+    async def open(cls, url: str, nth: int = 0) -> ListenConnection:
         """Connect, from one of several loopback addresses."""
         parts = urlsplit(url)
         source = (LOOPBACKS[nth % len(LOOPBACKS)], 0)
@@ -121,7 +121,7 @@ async def hammer(url: str, requests: Sequence[bytes], lines: int) -> tuple[float
 
     async def work(nth: int) -> None:
         nonlocal well
-        line = await Line.open(url, nth)
+        line = await ListenConnection.open(url, nth)
         try:
             for request in pending:
                 status, _ = await line.ask(request)

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import uvloop
 
-from reelgate.engine.in_process import InProcess
-from reelgate.video import Video
+from reelgate.domain.video import Video
+from reelgate.jobs.engine import LocalEngine
 
 PAGE_KB = 4
 
@@ -35,7 +35,7 @@ async def throughput(count: int) -> float:
         if left == 0:
             done.set()
 
-    dispatch = InProcess(carry)
+    dispatch = LocalEngine(carry)
     began = time.perf_counter()
     await dispatch.start(str(number) for number in range(count))
     await done.wait()
@@ -57,7 +57,7 @@ async def waiting(count: int) -> float:
             all_wait.set()
         await release.wait()
 
-    dispatch = InProcess(carry)
+    dispatch = LocalEngine(carry)
     before_kb = resident_kb()
     await dispatch.start(str(number) for number in range(count))
     await all_wait.wait()

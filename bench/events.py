@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from crowd import Line, get, post
+from crowd import ListenConnection, get, post
 from figures import Spread, table
 from programs import Program, gateway, prepare_process, sandbox
 
@@ -39,11 +39,11 @@ def run(streams: int = 1000, quiet_s: float = 5.0) -> dict[str, Any]:
 
 async def observe(program: Program, streams: int, quiet_s: float) -> dict[str, Any]:
     """Open them all, wait in silence, cancel, and listen."""
-    line = await Line.open(program.url)
+    line = await ListenConnection.open(program.url)
     _, created = await line.ask(post(program.url, "/v1/videos", VIDEO))
     video_id = created.split(b'"id":"')[1].split(b'"')[0].decode()
     idle_bytes = program.rss_bytes()
-    readers: list[Line] = []
+    readers: list[ListenConnection] = []
     for first in range(0, streams, OPENING_AT_ONCE):
         batch = range(first, min(first + OPENING_AT_ONCE, streams))
         readers += await asyncio.gather(*(follow(program, video_id, nth) for nth in batch))
@@ -65,15 +65,15 @@ async def observe(program: Program, streams: int, quiet_s: float) -> dict[str, A
     }
 
 
-async def follow(program: Program, video_id: str, nth: int) -> Line:
+async def follow(program: Program, video_id: str, nth: int) -> ListenConnection:
     """Open a stream and read its first event."""
-    line = await Line.open(program.url, nth)
+    line = await ListenConnection.open(program.url, nth)
     line.writer.write(get(program.url, f"/v1/videos/{video_id}/events"))
     await line.reader.readuntil(b"event: video")
     return line
 
 
-async def heard_end(line: Line) -> float | None:
+async def heard_end(line: ListenConnection) -> float | None:
     """When this reader heard of the end (monotonic seconds); None if the stream broke."""
     try:
         await line.reader.readuntil(b'"status": "failed"')

@@ -19,9 +19,9 @@ import aiohttp
 import uvloop
 from aiohttp import web
 
-from reelgate.log import configure_log
+from reelgate.logs import configure_log
+from reelgate.runtime.server import running
 from reelgate.sandbox import Sandbox, SandboxOptions
-from reelgate.server import running
 from reelgate.settings import Settings
 
 SPAWN = multiprocessing.get_context("spawn")

@@ -21,10 +21,10 @@ from pathlib import Path
 from sqlalchemy import Connection, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from reelgate.store.admission import Admission, Origin, Terms, admit
-from reelgate.store.database import open_database
-from reelgate.store.migrate import migrate
-from reelgate.video import Timeline, Video, VideoRequest, new_video_id
+from reelgate.db.admission import Admission, AdmissionOptions, AdmissionResult, admit
+from reelgate.db.database import open_database
+from reelgate.db.migrate import migrate
+from reelgate.domain.video import Timeline, Video, VideoRequest, new_video_id
 
 AT_ONCE = 256
 """Callers that wait for their commit at the same time."""
@@ -73,7 +73,7 @@ async def ours(path: Path, count: int, *, grouped: bool) -> float:
         admission = Admission(database)
 
         async def take(video: Video) -> object:
-            terms = Terms(now=time.time())
+            terms = AdmissionOptions(now=time.time())
             if grouped:
                 return await admission.admit(video, terms)
             return await database.exclusive(lambda connection: admit(connection, video, terms))
@@ -92,8 +92,8 @@ async def with_aiosqlite(path: Path, count: int) -> float:
     prepare(engine)
 
     async def take(video: Video) -> object:
-        def change(connection: Connection) -> tuple[Video, Origin]:
-            return admit(connection, video, Terms(now=time.time()))
+        def change(connection: Connection) -> tuple[Video, AdmissionResult]:
+            return admit(connection, video, AdmissionOptions(now=time.time()))
 
         async with engine.begin() as connection:
             return await connection.run_sync(change)

@@ -21,7 +21,7 @@ import aiohttp
 import httpx2
 import uvloop
 
-from reelgate.providers.http import HttpClient
+from reelgate.net.client import HttpClient
 
 ANSWER = b"HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\nContent-Length: 9\r\n\r\n"
 """What an asset host says until a video is ready; an answer to HEAD has no body."""

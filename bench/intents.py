@@ -21,15 +21,15 @@ from accept import postgres
 from figures import table
 from group_commit import a_video
 
-from reelgate.deployment import prepare
-from reelgate.store.account import AccountLimits
-from reelgate.store.admission import Admission, Terms
-from reelgate.store.changes import Changes
-from reelgate.store.database import open_database
-from reelgate.store.postgres_database import PostgresDatabase
-from reelgate.store.shared_account import COUNT, SharedAccount
-from reelgate.store.videos import Videos, Write
-from reelgate.video import State, Video
+from reelgate.db.admission import Admission, AdmissionOptions
+from reelgate.db.changes import Changes
+from reelgate.db.database import open_database
+from reelgate.db.postgres.database import PostgresDatabase
+from reelgate.db.videos import Videos, Write
+from reelgate.domain.video import State, Video
+from reelgate.limits.account import AccountLimits
+from reelgate.limits.postgres import COUNT, PostgresAccount
+from reelgate.runtime.deployment import prepare
 
 JOBS = 320
 SUBMITS = 32
@@ -54,7 +54,7 @@ class Bench:
         self._database = database
         self._videos = Videos(database, Changes())
         self._admission = Admission(database)
-        self._account = SharedAccount(database, "bench", LIMITS)
+        self._account = PostgresAccount(database, "bench", LIMITS)
         self._statements = 0
         event.listen(Engine, "before_cursor_execute", self._count)
 
@@ -68,7 +68,7 @@ class Bench:
 
     async def queue(self, count: int) -> list[Video]:
         """New videos."""
-        terms = Terms(now=time.time())
+        terms = AdmissionOptions(now=time.time())
         admit = (self._admission.admit(a_video(number), terms) for number in range(count))
         return [video for video, _ in await asyncio.gather(*admit)]
 

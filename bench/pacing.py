@@ -39,14 +39,16 @@ from pacing_model import (
 from pacing_plot import draw
 from pacing_world import Outcome, World, at_once, evenly, plain_of, poisson
 
-from reelgate.pacing import UNPUBLISHED, Law, Pace, Prior, Seen, default_pace, next_look_s
+from reelgate.polling.distribution import Distribution
+from reelgate.polling.observations import UNPUBLISHED, Prior, Seen
+from reelgate.polling.schedule import Pace, default_pace, next_poll_s
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pacing_model import Quantiles
 
-    PaceOf = Callable[[Law], Pace]
+    PaceOf = Callable[[Distribution], Pace]
 
 POINTS = 1000
 HISTORIES = {0: 1, 20: 40, 200: 20}
@@ -87,7 +89,12 @@ def rows_of(name: str, law: Quantiles) -> Iterator[Row]:
 
 
 def paced_row(
-    name: str, way: str, laws: list[Law], durations: list[float], looks: float, usual: PaceOf
+    name: str,
+    way: str,
+    laws: list[Distribution],
+    durations: list[float],
+    looks: float,
+    usual: PaceOf,
 ) -> Row:
     """Measure ours with laws learned from several histories."""
 
@@ -120,9 +127,9 @@ def drift_rows() -> list[dict[str, object]]:
     """Measure ours while the durations drift: a job every 200 s, nothing published."""
     rows: list[dict[str, object]] = []
     for kind in DRIFTS:
-        dice = Random(3)
+        rng = Random(3)
         ranges = [drifting(kind, at / DRIFTING) for at in range(DRIFTING)]
-        durations = iter([dice.uniform(*ends) for ends in ranges])
+        durations = iter([rng.uniform(*ends) for ends in ranges])
         starts = evenly(DRIFTING, 200.0 * DRIFTING)
         outcome = asyncio.run(World(None).wave(starts, partial(next, durations)))
         ours, plain = mean_of(outcome), mean_of(plain_of(outcome.durations_s))
@@ -166,8 +173,8 @@ def budget_rows() -> list[dict[str, object]]:
 
 async def crowded(starts: list[float], budget_per_s: float) -> Outcome:
     """Jobs of 60-90 s under a budget, after 200 such jobs one after the other."""
-    world, dice = World(None, looks_per_s=budget_per_s), Random(5)
-    duration_s = partial(dice.uniform, 60.0, 90.0)
+    world, rng = World(None, looks_per_s=budget_per_s), Random(5)
+    duration_s = partial(rng.uniform, 60.0, 90.0)
     await world.wave(evenly(200, 20_000.0), duration_s)
     return await world.wave(starts, duration_s)
 
@@ -177,14 +184,15 @@ def speed() -> dict[str, float]:
     durations = quantiles(LAWS["60-90 s"], 200)
     coarse = [Seen(duration - duration % 5, duration - duration % 5 + 5) for duration in durations]
     waits = [Seen(at / 10, math.inf) for at in range(500)]
-    law = Law.learn(durations, UNPUBLISHED)
+    law = Distribution.learn(durations, UNPUBLISHED)
     pace = default_pace(law)
     times = iter(range(20_000))
     return {
-        "learn_ms": 1e3 * timed(lambda: Law.learn(durations, UNPUBLISHED), 50),
-        "learn_wave_ms": 1e3 * timed(lambda: Law.learn([*coarse, *waits], UNPUBLISHED), 50),
+        "learn_ms": 1e3 * timed(lambda: Distribution.learn(durations, UNPUBLISHED), 50),
+        "learn_wave_ms": 1e3
+        * timed(lambda: Distribution.learn([*coarse, *waits], UNPUBLISHED), 50),
         "next_look_us": 1e6
-        * timed(lambda: next_look_s(law, next(times) / 200, pace, deadline_s=1800), 20_000),
+        * timed(lambda: next_poll_s(law, next(times) / 200, pace, deadline_s=1800), 20_000),
     }
 
 

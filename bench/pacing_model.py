@@ -14,7 +14,9 @@ from random import Random
 from statistics import NormalDist, fmean
 from typing import TYPE_CHECKING
 
-from reelgate.pacing import Law, Pace, Prior, next_look_s
+from reelgate.polling.distribution import Distribution
+from reelgate.polling.observations import Prior
+from reelgate.polling.schedule import Pace, next_poll_s
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -79,12 +81,12 @@ def plain_looks(until_s: float, every_s: float = PLAIN_S) -> list[float]:
     return [every_s * n for n in range(1, int(until_s / every_s) + 2)]
 
 
-def paced_looks(law: Law, pace: Pace, until_s: float) -> list[float]:
+def paced_looks(law: Distribution, pace: Pace, until_s: float) -> list[float]:
     """The looks of one job that is not ready before `until_s`."""
-    looks = [next_look_s(law, 0.0, pace, deadline_s=math.inf)]
+    looks = [next_poll_s(law, 0.0, pace, deadline_s=math.inf)]
     while looks[-1] < until_s:
         made = len(looks)
-        looks.append(next_look_s(law, looks[-1], pace, deadline_s=math.inf, polls=made))
+        looks.append(next_poll_s(law, looks[-1], pace, deadline_s=math.inf, polls=made))
     return looks
 
 
@@ -133,17 +135,21 @@ def mean_cost(costs: Sequence[Cost]) -> Cost:
     return Cost(fmean(c.delay_s for c in costs), fmean(c.looks for c in costs))
 
 
-def learned(law: Quantiles, jobs: int, prior: Prior, *, times: int, seed: int = 1) -> list[Law]:
+def learned(
+    law: Quantiles, jobs: int, prior: Prior, *, times: int, seed: int = 1
+) -> list[Distribution]:
     """Laws learned from that many drawn durations, several times over."""
     chance = Random(seed)
     return [
-        Law.learn([law(chance.random()) for _ in range(jobs)], prior)
+        Distribution.learn([law(chance.random()) for _ in range(jobs)], prior)
         for _ in range(times if jobs else 1)
     ]
 
 
 def paced_cost(
-    laws: Sequence[Law], durations: Sequence[float], pace_of: Callable[[Law], Pace]
+    laws: Sequence[Distribution],
+    durations: Sequence[float],
+    pace_of: Callable[[Distribution], Pace],
 ) -> Cost:
     """The mean cost over learned laws, each at its own pace."""
     until_s = max(durations)

@@ -17,12 +17,13 @@ from pacing_model import (
     quantiles,
 )
 
-from reelgate.pacing import UNPUBLISHED, Pace, default_pace
+from reelgate.polling.observations import UNPUBLISHED
+from reelgate.polling.schedule import Pace, default_pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from reelgate.pacing import Law
+    from reelgate.polling.distribution import Distribution
 
 WIDTH, HEIGHT = 860, 640
 INK, GREY = "#1f2933", "#9aa5b1"
@@ -79,7 +80,7 @@ def label(x: float, y: float, words: str, anchor: str = "start", colour: str = I
     return f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}" fill="{colour}">{words}</text>'
 
 
-def timeline(law: Law) -> list[str]:
+def timeline(law: Distribution) -> list[str]:
     """The attention of a bimodal kind over time, with the looks of both ways under it."""
     panel = Panel(150, 50, 680, 130, 200, 0.5)
     heights = [(t / 2, min(law.attention(t / 2), panel.y_most)) for t in range(400)]
@@ -127,7 +128,7 @@ def curves() -> dict[str, list[tuple[float, float]]]:
     return {name: sorted((c.looks, c.delay_s) for c in costs) for name, costs in ways.items()}
 
 
-def at_price(price_s: float) -> Callable[[Law], Pace]:
+def at_price(price_s: float) -> Callable[[Distribution], Pace]:
     """The same price for every law."""
     return lambda _: Pace(price_s)
 

@@ -59,9 +59,9 @@ class Cost:
 
 async def both_waves(kind: str, factor: float, submitted: str, seed: int) -> list[Outcome]:
     """A wave on an empty database, and one when it has taught."""
-    (jobs, over_s), dice = SUBMITTED[submitted], Random(seed)
+    (jobs, over_s), rng = SUBMITTED[submitted], Random(seed)
     low_s, high_s = PUBLISHED[kind]
-    duration_s = partial(dice.uniform, factor * low_s, factor * high_s)
+    duration_s = partial(rng.uniform, factor * low_s, factor * high_s)
     starts = evenly(jobs, over_s) if over_s else at_once(jobs)
     world = World(PUBLISHED[kind], seed=seed)
     cold = await world.wave(starts, duration_s)

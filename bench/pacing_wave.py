@@ -55,8 +55,8 @@ def starts_of(submitted: str, jobs: int) -> list[float]:
 
 async def waves(kind: str, jobs: int, submitted: str, seed: int) -> dict[str, Outcome]:
     """A cold wave, a warm one, and the plain loop on the jobs of both."""
-    dice, starts = Random(seed), starts_of(submitted, jobs)
-    duration_s = partial(dice.uniform, *PUBLISHED[kind])
+    rng, starts = Random(seed), starts_of(submitted, jobs)
+    duration_s = partial(rng.uniform, *PUBLISHED[kind])
     world = World(PUBLISHED[kind], seed=seed)
     cold = await world.wave(starts, duration_s)
     if jobs < TAUGHT:

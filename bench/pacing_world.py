@@ -1,7 +1,7 @@
 """A world without sockets: jobs, a clock that jumps, and the gateway's own decisions when to look.
 
-What decides is `reelgate.worker.laws.Laws`, as in the gateway; what is left out is everything that
-takes time (requests, the database, the machine).
+What decides is `reelgate.jobs.distributions.Distributions`, as in the gateway; what is left out is
+everything that takes time (requests, the database, the machine).
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from itertools import count
 from random import Random
 from typing import cast
 
-from reelgate.pacing import KEPT, Record, Waiting, next_look_s
+from reelgate.domain.video import Timeline, Video, VideoRequest
+from reelgate.jobs.distributions import Distributions
+from reelgate.limits.account import Account, PollState
+from reelgate.limits.polls import PollLimiter
+from reelgate.polling.schedule import next_poll_s
+from reelgate.polling.waiting import KEPT, Record, Waiting
 from reelgate.providers.base import Provider
-from reelgate.store.account import Account, Watched
-from reelgate.video import Timeline, Video, VideoRequest
-from reelgate.worker.laws import Laws
-from reelgate.worker.looks import Looks
 
 DEADLINE_S = 1e9
 EPOCH_S = 1.8e9
@@ -87,12 +88,12 @@ class Published:
         return self.range_s
 
 
-class Alone:
+class SqliteDeployment:
     """All that is asked of an account here."""
 
-    async def watched(self) -> Watched:
+    async def watched(self) -> PollState:
         """Nobody else looks."""
-        return Watched()
+        return PollState()
 
 
 @dataclass(slots=True, eq=False)
@@ -104,7 +105,7 @@ class Job:
     ready_s: float
     waiting: Waiting
     phase: float
-    looked_at_s: float = 0.0
+    polled_at_s: float = 0.0
     looks: int = 0
     delay_s: float = 0.0
     called: bool = False
@@ -143,9 +144,11 @@ class World:
     ) -> None:
         """`published_s`: the range the provider names; `looks_per_s`: the account's budget."""
         self.clock = Clock()
-        account = cast("Account", Alone())
-        self.looks = Looks(account, self.clock, looks_per_s)
-        self.laws = Laws(memory or Memory(), self.clock, {"any": self.looks}, unit_s=unit_s)
+        account = cast("Account", SqliteDeployment())
+        self.looks = PollLimiter(account, self.clock, looks_per_s)
+        self.laws = Distributions(
+            memory or Memory(), self.clock, {"any": self.looks}, unit_s=unit_s
+        )
         self.provider = cast("Provider", Published(published_s))
         self._dice = Random(seed)
         self._names = count()
@@ -194,9 +197,9 @@ class World:
 
     async def _next_s(self, job: Job) -> float:
         law, pace = await self.laws.pace(job.video, self.provider, job.waiting)
-        look_s = next_look_s(
+        look_s = next_poll_s(
             law,
-            job.looked_at_s,
+            job.polled_at_s,
             pace,
             deadline_s=DEADLINE_S,
             phase=job.phase,
@@ -206,14 +209,14 @@ class World:
 
     async def _look(self, job: Job) -> bool:
         now_s = self.clock.at_s
-        job.looks, job.called, job.looked_at_s = job.looks + 1, False, now_s - job.start_s
+        job.looks, job.called, job.polled_at_s = job.looks + 1, False, now_s - job.start_s
         job.waiting.polls += 1
         if now_s < job.ready_s:
-            job.waiting.not_ready_at_s = job.looked_at_s
+            job.waiting.not_ready_at_s = job.polled_at_s
             return False
         job.delay_s = now_s - job.ready_s
         self.laws.leave(job.waiting)
-        await self.laws.teach(job.waiting, job.looked_at_s)
+        await self.laws.teach(job.waiting, job.polled_at_s)
         return True
 
 
@@ -229,9 +232,9 @@ def evenly(jobs: int, over_s: float) -> list[float]:
 
 def poisson(jobs: int, per_s: float, *, seed: int = 6) -> list[float]:
     """The times of a Poisson stream."""
-    dice, now_s, starts = Random(seed), 0.0, []
+    rng, now_s, starts = Random(seed), 0.0, []
     for _ in range(jobs):
-        now_s += dice.expovariate(per_s)
+        now_s += rng.expovariate(per_s)
         starts.append(now_s)
     return starts
 

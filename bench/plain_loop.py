@@ -19,7 +19,7 @@ from pydantic import BaseModel
 
 POLLS = 30
 SUBMIT_TIMEOUT_S = 60.0
-LOOK_TIMEOUT_S = 10.0
+POLL_TIMEOUT_S = 10.0
 
 
 class Generation(BaseModel):
@@ -85,7 +85,7 @@ async def wait(video_url: str, sleep_s: float) -> bool:
     for _ in range(POLLS):
         await asyncio.sleep(sleep_s)
         try:
-            async with httpx.AsyncClient(timeout=LOOK_TIMEOUT_S) as client:
+            async with httpx.AsyncClient(timeout=POLL_TIMEOUT_S) as client:
                 answer = await client.head(video_url)
         except httpx.HTTPError:
             continue

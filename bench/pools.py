@@ -21,13 +21,13 @@ from figures import table
 from group_commit import a_video
 from sqlalchemy.engine import make_url
 
-from reelgate.store.admission import Admission, Terms
-from reelgate.store.changes import Changes
-from reelgate.store.database import Database
-from reelgate.store.migrate import migrate
-from reelgate.store.postgres_database import PostgresDatabase
-from reelgate.store.sqlite import SqliteDatabase
-from reelgate.store.videos import Page, Videos
+from reelgate.db.admission import Admission, AdmissionOptions
+from reelgate.db.changes import Changes
+from reelgate.db.database import Database
+from reelgate.db.migrate import migrate
+from reelgate.db.postgres.database import PostgresDatabase
+from reelgate.db.sqlite import SqliteDatabase
+from reelgate.db.videos import Page, Videos
 
 CALLERS = 32
 LOOK_UPS = 4
@@ -47,7 +47,7 @@ async def rounds_per_s(database: Database, seconds: float) -> float:
         nonlocal done
         while time.perf_counter() - began < seconds:
             video = a_video(next(numbers))
-            await admission.admit(video, Terms(now=time.time()))
+            await admission.admit(video, AdmissionOptions(now=time.time()))
             for _ in range(LOOK_UPS):
                 await videos.find(video.id)
             await videos.page(Page("", 20, "desc"))

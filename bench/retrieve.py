@@ -28,7 +28,7 @@ import uvicorn
 from fastapi import FastAPI
 from gateway_process import finished_video, gateway_process, run, started
 
-from reelgate.video import new_video_id
+from reelgate.domain.video import new_video_id
 
 LIST_LIMIT = 20
 VIDEOS = "/v1/videos"

@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from accept import LINES, VIDEO, postgres
-from crowd import BLOCKING_PATH, Line, post
+from crowd import BLOCKING_PATH, ListenConnection, post
 from figures import table
 from programs import Program, gateway, prepare_process, sandbox
 
@@ -82,7 +82,7 @@ async def spread(
         nonlocal well
         url = programs[nth % len(programs)].url
         request = post(url, path, body)
-        line = await Line.open(url, nth)
+        line = await ListenConnection.open(url, nth)
         try:
             for _ in pending:
                 status, _ = await line.ask(request)

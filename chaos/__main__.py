@@ -19,7 +19,7 @@ from pathlib import Path
 from chaos import report
 from chaos.audit import Findings, audit
 from chaos.blows import Blow, plan
-from chaos.callers import Caller, Order, orders
+from chaos.callers import Caller, NewVideo, orders
 from chaos.cluster import Cluster, Site, running_cluster
 from chaos.disk import small_disk
 from chaos.evidence import collected, settled
@@ -63,14 +63,14 @@ def arguments() -> argparse.ArgumentParser:
 
 async def run(asked: argparse.Namespace, where: Site) -> int:
     """The whole run."""
-    dice = random.Random(asked.seed)
-    wishes = orders(asked.jobs, dice)
+    rng = random.Random(asked.seed)
+    wishes = orders(asked.jobs, rng)
     gateways = 1 if where.database_url.startswith("sqlite") else asked.gateways
     print(f"seed {asked.seed}: {asked.jobs} jobs, {asked.kills} kills, {gateways} gateways")
     async with running_cluster(where, gateways, asked.speed, asked.seed) as cluster:
         began_s = time.monotonic()
         possible = possible_in(cluster)
-        havoc = Havoc(cluster, plan(asked.kills, possible, dice), asked.every_s, dice)
+        havoc = Havoc(cluster, plan(asked.kills, possible, rng), asked.every_s, rng)
         async with asyncio.TaskGroup() as both:
             both.create_task(havoc.run())
             both.create_task(all_served(wishes, cluster, havoc, asked.seed))
@@ -95,12 +95,12 @@ def verdict(findings: Findings, possible: set[Blow], *, require_all: bool) -> in
     return 2 if require_all and possible != set(Blow) else 0
 
 
-async def all_served(wishes: Sequence[Order], cluster: Cluster, havoc: Havoc, seed: int) -> None:
+async def all_served(wishes: Sequence[NewVideo], cluster: Cluster, havoc: Havoc, seed: int) -> None:
     """Let every caller get its outcome, spread over the blows: the last one finds work too."""
     gate = asyncio.Semaphore(CALLERS_AT_ONCE)
     urls = [gateway.url for gateway in cluster.gateways]
 
-    async def serve(number: int, wish: Order) -> None:
+    async def serve(number: int, wish: NewVideo) -> None:
         dice_seed = seed * 1_000_003 + number
         await Caller(wish, urls, cluster.receiver.url, cluster.session, dice_seed).run()
         gate.release()

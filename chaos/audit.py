@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from chaos import told
-from chaos.callers import Manner, Order
+from chaos.callers import Manner, NewVideo
 from chaos.receiver import Arrival
 from chaos.rows import Row
 
@@ -31,7 +31,7 @@ class Evidence:
         arrivals: the webhooks that arrived, in their order.
     """
 
-    orders: Sequence[Order]
+    orders: Sequence[NewVideo]
     rows: Sequence[Row]
     accepted: Sequence[Mapping[str, str]]
     upstream_sha256: Mapping[str, str]
@@ -103,7 +103,7 @@ def audit(evidence: Evidence) -> Findings:
     return findings
 
 
-def check_order(order: Order, by_id: Mapping[str, Row], findings: Findings) -> None:
+def check_order(order: NewVideo, by_id: Mapping[str, Row], findings: Findings) -> None:
     """All answers can be read, and the job they tell of exists and has the end they tell."""
     findings.unreadable += order.unreadable
     findings.lost += [video for video in order.told_ids if video not in by_id]
@@ -116,7 +116,7 @@ def check_order(order: Order, by_id: Mapping[str, Row], findings: Findings) -> N
 
 
 def check_paid_once(
-    order: Order, rows: Sequence[Row], jobs: Sequence[Mapping[str, str]], findings: Findings
+    order: NewVideo, rows: Sequence[Row], jobs: Sequence[Mapping[str, str]], findings: Findings
 ) -> None:
     """A keyed request is one request; a bare one may be as many as it was sent."""
     allowed = order.asks if order.manner is Manner.BARE else 1

@@ -38,14 +38,14 @@ WEIGHTS = {
 }
 
 
-def plan(kills: int, possible: Collection[Blow], dice: random.Random) -> list[Blow]:
+def plan(kills: int, possible: Collection[Blow], rng: random.Random) -> list[Blow]:
     """The blows of a run, with at least so many kills of gateways among them.
 
     First every possible kind once, in a random order, so that the shortest run meets them all;
     then by weight until the last kill.
     """
     kinds = [blow for blow in Blow if blow in possible]
-    blows = dice.sample(kinds, len(kinds))
+    blows = rng.sample(kinds, len(kinds))
     while blows.count(Blow.KILL_GATEWAY) < kills:
-        blows += dice.choices(kinds, [WEIGHTS[kind] for kind in kinds])
+        blows += rng.choices(kinds, [WEIGHTS[kind] for kind in kinds])
     return blows

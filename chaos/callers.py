@@ -52,7 +52,7 @@ class Manner(Enum):
 
 
 @dataclass(slots=True)
-class Order:
+class NewVideo:
     """One video that a caller wants, and what became of the wish.
 
     `tell_at` is the path of the caller's own webhook, `unreadable` what was no JSON.
@@ -68,7 +68,7 @@ class Order:
     final_id: str | None = None
 
 
-def orders(count: int, dice: random.Random) -> list[Order]:
+def orders(count: int, rng: random.Random) -> list[NewVideo]:
     """This many wishes, one in five of them for trouble at the upstream.
 
     Every second job brings a webhook of its own.
@@ -76,11 +76,11 @@ def orders(count: int, dice: random.Random) -> list[Order]:
     manners = (Manner.KEYED, Manner.KEYED, Manner.JOB, Manner.JOB, Manner.BARE)
     made = []
     for number in range(count):
-        trouble = dice.choice(MISCHIEF) if dice.random() < 0.2 else ""
-        manner = dice.choice(manners)
-        wants_webhook = manner is Manner.JOB and dice.random() < 0.5
+        trouble = rng.choice(MISCHIEF) if rng.random() < 0.2 else ""
+        manner = rng.choice(manners)
+        wants_webhook = manner is Manner.JOB and rng.random() < 0.5
         tell_at = f"/own/{number}" if wants_webhook else None
-        made.append(Order(f"chaos {number} {trouble}".strip(), manner, tell_at=tell_at))
+        made.append(NewVideo(f"chaos {number} {trouble}".strip(), manner, tell_at=tell_at))
     return made
 
 
@@ -89,7 +89,7 @@ class Caller:
 
     def __init__(
         self,
-        order: Order,
+        order: NewVideo,
         urls: Sequence[str],
         receiver_url: str,
         session: aiohttp.ClientSession,

@@ -12,9 +12,9 @@ from sqlalchemy.engine import make_url
 
 from chaos.postgres import Postgres
 from chaos.rows import Row
+from reelgate.db.database import open_database
+from reelgate.db.postgres.server import DRIVER_ERRORS, Server
 from reelgate.errors import StorageFailed
-from reelgate.store.database import open_database
-from reelgate.store.postgres import DRIVER_ERRORS, Server
 
 END_CONNECTIONS = text(
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "

@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 
 from chaos.audit import Evidence
-from chaos.callers import Order
+from chaos.callers import NewVideo
 from chaos.cluster import Cluster
 from chaos.rows import Row
 
@@ -31,7 +31,7 @@ async def settled(cluster: Cluster) -> None:
         await asyncio.sleep(POLL_S)
 
 
-async def collected(cluster: Cluster, orders: Sequence[Order]) -> Evidence:
+async def collected(cluster: Cluster, orders: Sequence[NewVideo]) -> Evidence:
     """What everybody says."""
     rows = await cluster.database.rows()
     return Evidence(

@@ -57,13 +57,13 @@ class Havoc:
     """Strikes one blow after the other; some go on beside the next."""
 
     def __init__(
-        self, cluster: Cluster, blows: Sequence[Blow], every_s: float, dice: random.Random
+        self, cluster: Cluster, blows: Sequence[Blow], every_s: float, rng: random.Random
     ) -> None:
         """`every_s`: the mean time between two blows."""
         self._cluster = cluster
         self._blows = blows
         self._every_s = every_s
-        self._dice = dice
+        self._dice = rng
         self._paused: set[str] = set()
         self._lasting: set[asyncio.Task[None]] = set()
         self._begun = 0

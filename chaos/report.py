@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from chaos.audit import Findings
 from chaos.blows import Blow
-from chaos.callers import Order
+from chaos.callers import NewVideo
 from chaos.receiver import Arrival, Mood
 
 EXAMPLES = 5
@@ -24,7 +24,7 @@ def print_blows(
         print(f"  {did.get(blow, 0):5d}  {blow.value}{reason}")
 
 
-def print_outcomes(orders: Sequence[Order]) -> None:
+def print_outcomes(orders: Sequence[NewVideo]) -> None:
     """What the callers were told."""
     print("\nwhat the callers were told:")
     for outcome, count in Counter(order.outcome for order in orders).most_common():

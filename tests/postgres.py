@@ -16,8 +16,8 @@ from typing import TypeVar
 import asyncpg
 from sqlalchemy.engine import URL
 
-from reelgate.deployment import prepare
-from reelgate.store.database import open_database
+from reelgate.db.database import open_database
+from reelgate.runtime.deployment import prepare
 
 CONFIGURATION = """
 max_connections = 300

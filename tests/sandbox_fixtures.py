@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.gateway.processes import start_sandbox
-from tests.gateway.world import TINY
+from tests.e2e.gateway.processes import start_sandbox
+from tests.e2e.gateway.world import TINY
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from chaos.audit import Evidence, audit
-from chaos.callers import Manner, Order
+from chaos.callers import Manner, NewVideo
 from chaos.receiver import Arrival
 from chaos.rows import Row
 from chaos.takeover import Claim, Death, takeovers_s
@@ -21,8 +21,10 @@ UPSTREAM = {"up-1": "aa", "up-2": "bb"}
 KEPT = {"video_1.mp4": "aa", "video_2.mp4": "bb"}
 
 
-def an_order(manner: Manner = Manner.KEYED, asks: int = 1, outcome: str = "completed") -> Order:
-    return Order("a cat", manner, asks, told_ids={"video_1"}, outcome=outcome, final_id="video_1")
+def an_order(manner: Manner = Manner.KEYED, asks: int = 1, outcome: str = "completed") -> NewVideo:
+    return NewVideo(
+        "a cat", manner, asks, told_ids={"video_1"}, outcome=outcome, final_id="video_1"
+    )
 
 
 def told_of(rows: Sequence[Row]) -> list[Arrival]:
@@ -34,7 +36,7 @@ def told_of(rows: Sequence[Row]) -> list[Arrival]:
 
 
 def found(
-    order: Order,
+    order: NewVideo,
     rows: Sequence[Row],
     accepted: Sequence[Mapping[str, str]] = (JOB,),
     *,

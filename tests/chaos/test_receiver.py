@@ -12,8 +12,8 @@ import pytest
 
 from chaos import receiver as receivers
 from chaos.receiver import FAILURES_EACH, Arrival, Mood, Receiver
-from reelgate.webhooks.sign import Signer
-from reelgate.whsec import decode_secrets
+from reelgate.settings import decode_secrets
+from reelgate.webhooks.sender import Signer
 
 BODY = json.dumps({"type": "video.completed", "data": {"id": "video_1"}}).encode()
 MESSAGES = [f"msg_{number}" for number in range(60)]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reelgate.media.boxes import is_cut_off, is_mp4
+from reelgate.media.mp4 import is_cut_off, is_mp4
 
 from .movies import movie, padded
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from reelgate.errors import StorageFailed
-from reelgate.media.keep import Keeper
+from reelgate.media.keeper import Keeper
 from reelgate.media.storage import Storage, open_storage
 from tests import tiny_disk as tiny_disks
 
@@ -97,7 +97,7 @@ def remount(disk: Path, how: str) -> None:
 LIMITED = """
 import asyncio, pathlib, sys
 from reelgate.errors import StorageFailed
-from reelgate.media.keep import Keeper
+from reelgate.media.keeper import Keeper
 from reelgate.media.storage import open_storage
 from reelgate.providers.base import Asset
 

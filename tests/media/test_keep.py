@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from reelgate.errors import AnswerLost, StorageFailed, UpstreamBadResponse
-from reelgate.media.keep import Keeper
+from reelgate.media.keeper import Keeper
 from reelgate.media.storage import Storage, open_storage
 
 from .movies import asset, free_box_header, movie, padded
@@ -322,7 +322,7 @@ async def test_a_large_film_is_kept_in_constant_memory(tmp_path: Path) -> None:
 
 LISTENED_TO = """
 import asyncio, pathlib, sys, threading
-from reelgate.media.keep import Keeper
+from reelgate.media.keeper import Keeper
 from reelgate.media.storage import open_storage
 from reelgate.providers.base import Asset
 

@@ -13,9 +13,8 @@ from PIL import Image
 
 from reelgate.errors import UpstreamBadResponse
 from reelgate.media import frames
-from reelgate.media import probe as probes
-from reelgate.media.boxes import largest_picture_px
-from reelgate.media.probe import Probe, probe
+from reelgate.media import mp4 as probes
+from reelgate.media.mp4 import Probe, largest_picture_px, probe
 
 from .movies import RED, Colours, described_as, movie, with_latin1_title
 
@@ -83,7 +82,9 @@ async def test_a_file_without_a_picture_is_refused(tmp_path: Path, content: byte
 
 
 def test_a_gateway_that_finished_no_video_yet_has_not_loaded_the_decoder() -> None:
-    code = "import sys, reelgate.media.keep; sys.exit('av' in sys.modules or 'PIL' in sys.modules)"
+    code = (
+        "import sys, reelgate.media.keeper; sys.exit('av' in sys.modules or 'PIL' in sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -11,8 +11,8 @@ import requests
 from moto.server import ThreadedMotoServer
 
 from reelgate.errors import StorageFailed, VideoExpired
+from reelgate.media.disk import Upload
 from reelgate.media.storage import Storage, open_storage
-from reelgate.media.stored import Upload
 
 TYPE = "video/mp4"
 MIB = 1024 * 1024

@@ -5,7 +5,7 @@ from threading import Event
 
 import pytest
 
-from reelgate.media.threads import seen_through, to_its_end
+from reelgate.media.disk import seen_through, to_its_end
 
 
 async def test_a_caller_gets_what_the_thread_returns_or_raises() -> None:

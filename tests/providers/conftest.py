@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from reelgate.providers.http import HttpClient
-from reelgate.providers.imagine.web import ImagineWeb
+from reelgate.net.client import HttpClient
+from reelgate.providers.imagine.adapter import ImagineWeb
 from reelgate.sandbox import Sandbox, SandboxOptions
 
 from .world import an_imagine

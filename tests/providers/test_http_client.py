@@ -9,8 +9,8 @@ from aiohttp import web
 from aiohttp.client_reqrep import ConnectionKey
 
 from reelgate.errors import AnswerLost, UpstreamBadResponse, UpstreamError, UpstreamUnavailable
-from reelgate.providers.http import MAX_ANSWER_BYTES, USER_AGENT, HttpClient
-from reelgate.providers.transport import transport_error
+from reelgate.net.client import MAX_ANSWER_BYTES, USER_AGENT, HttpClient
+from reelgate.net.transport import transport_error
 
 from .world import StillClock, forever, replying, serving, serving_bytes
 

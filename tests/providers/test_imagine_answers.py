@@ -9,14 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reelgate.errors import UpstreamBadResponse
-from reelgate.providers.answer import Answer
+from reelgate.net.client import Answer
 from reelgate.providers.base import Submission
-from reelgate.providers.imagine.answers import (
-    Report,
-    is_video_start,
-    read_report,
-    read_submission,
-)
+from reelgate.providers.imagine.wire import Report, is_video_start, read_report, read_submission
 from reelgate.providers.imagine.words import Word, word_of
 
 ID = "3f2a8c1e-0000-4000-8000-000000000001"

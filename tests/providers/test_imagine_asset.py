@@ -16,9 +16,9 @@ from reelgate.errors import (
     UpstreamUnavailable,
     VideoExpired,
 )
-from reelgate.providers.http import HttpClient
+from reelgate.net.client import HttpClient
+from reelgate.providers.imagine.adapter import ImagineHosts, ImagineWeb
 from reelgate.providers.imagine.asset_host import AssetHost
-from reelgate.providers.imagine.web import ImagineHosts, ImagineWeb
 
 from .world import an_account, an_imagine, replying, serving, serving_bytes
 

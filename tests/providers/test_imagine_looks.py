@@ -13,9 +13,9 @@ from reelgate.errors import (
     UpstreamFault,
     UpstreamUnavailable,
 )
-from reelgate.providers.base import Ended, Failed, Look, Ready, Running, Watch
-from reelgate.providers.http import HttpClient
-from reelgate.providers.imagine.web import ImagineWeb
+from reelgate.net.client import HttpClient
+from reelgate.providers.base import Ended, Failed, Poller, PollResult, Ready, Running
+from reelgate.providers.imagine.adapter import ImagineWeb
 from reelgate.sandbox import Sandbox
 
 from .world import TOKEN, a_request, a_token, an_imagine, serving
@@ -29,12 +29,12 @@ def looks(sandbox: Sandbox) -> list[str]:
     return [seen.method for seen in sandbox.recorder if seen.operation != "submit"]
 
 
-async def a_watch(imagine: ImagineWeb, prompt: str) -> Watch:
+async def a_watch(imagine: ImagineWeb, prompt: str) -> Poller:
     request = a_request(prompt, duration=5, resolution="720p")
     return imagine.watch((await imagine.submit(request)).provider_id)
 
 
-async def until_over(watch: Watch) -> Look:
+async def until_over(watch: Poller) -> PollResult:
     """Look until the job is no longer running; the test's own time limit ends it otherwise."""
     while isinstance(look := await watch.look(), Running):
         pass
@@ -103,7 +103,7 @@ async def test_a_video_is_found_although_the_status_endpoint_only_fails(
     assert await until_over(watch) == Ready()
 
 
-def told(look: Look) -> Failed:
+def told(look: PollResult) -> Failed:
     """What a look says of a job that is over."""
     assert isinstance(look, Ended | Failed)
     return look.failed if isinstance(look, Ended) else look
@@ -232,7 +232,7 @@ DONE = {"status": "finished", "assets": [{"url": {"generation": ["https://x/v.mp
 
 async def look_once(
     http: HttpClient, upstream: Callable[..., Awaitable[web.StreamResponse]]
-) -> Look:
+) -> PollResult:
     async with serving(upstream) as url:
         return await an_imagine(http, url).watch("id-1").look()
 
@@ -279,7 +279,7 @@ def a_moved_video(request: web.BaseRequest) -> web.StreamResponse:
 )
 @pytest.mark.parametrize("status", [DONE, {"status": "success"}, {"status": "archived"}, {}, [], 7])
 async def test_only_a_served_video_is_ready(
-    http: HttpClient, asset: Reply, expected: Look | None, status: object
+    http: HttpClient, asset: Reply, expected: PollResult | None, status: object
 ) -> None:
     look = await look_once(http, Upstream(status, asset))
     if expected is None:

@@ -2,9 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from reelgate.catalog import Catalog, Model
-from reelgate.providers.imagine.models import imagine_models, usual_duration
-from reelgate.providers.imagine.times import typical_s
+from reelgate.domain.catalog import Catalog, Model
+from reelgate.providers.imagine.models import imagine_models, typical_s, usual_duration
 
 from .world import MODELS, a_request
 

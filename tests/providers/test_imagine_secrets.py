@@ -10,8 +10,8 @@ import pytest
 from aiohttp import web
 
 from reelgate.errors import UpstreamError
-from reelgate.providers.http import HttpClient
-from reelgate.providers.imagine.web import ImagineWeb
+from reelgate.net.client import HttpClient
+from reelgate.providers.imagine.adapter import ImagineWeb
 
 from .world import TOKEN, a_request, a_token, an_imagine, serving, serving_bytes
 

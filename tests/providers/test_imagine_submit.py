@@ -5,7 +5,7 @@ import json
 import pytest
 
 from reelgate.errors import UpstreamError
-from reelgate.providers.imagine.submit import submit_parts
+from reelgate.providers.imagine.wire import submit_parts
 
 from .world import MODELS, a_request, an_account
 

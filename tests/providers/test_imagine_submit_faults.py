@@ -13,9 +13,9 @@ from reelgate.errors import (
     UpstreamUnauthorized,
     UpstreamUnavailable,
 )
-from reelgate.providers.http import USER_AGENT, HttpClient
-from reelgate.providers.imagine import web as imagine_web
-from reelgate.providers.imagine.web import ImagineWeb
+from reelgate.net.client import USER_AGENT, HttpClient
+from reelgate.providers.imagine import adapter as imagine_web
+from reelgate.providers.imagine.adapter import ImagineWeb
 from reelgate.sandbox import Sandbox
 from reelgate.sandbox.faults import FRONTS
 

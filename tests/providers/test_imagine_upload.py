@@ -6,12 +6,11 @@ import json
 
 import pytest
 
+from reelgate.domain.picture import Picture
 from reelgate.errors import UpstreamBadResponse, UpstreamError, UpstreamUnauthorized
-from reelgate.picture import Picture
-from reelgate.providers.answer import Answer
-from reelgate.providers.http import HttpClient
-from reelgate.providers.imagine.answers import read_upload
-from reelgate.providers.imagine.web import ImagineWeb
+from reelgate.net.client import Answer, HttpClient
+from reelgate.providers.imagine.adapter import ImagineWeb
+from reelgate.providers.imagine.wire import read_upload
 from reelgate.sandbox import Sandbox
 
 from .world import TOKEN, an_imagine, replying, serving

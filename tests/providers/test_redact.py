@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reelgate.providers.redact import MAX_EXCERPT_CHARS, redacted
+from reelgate.net.redact import MAX_EXCERPT_CHARS, redacted
 
 from .world import TOKEN
 

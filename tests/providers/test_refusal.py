@@ -17,9 +17,9 @@ from reelgate.errors import (
     UpstreamUnauthorized,
     UpstreamUnavailable,
 )
-from reelgate.providers.answer import Answer
-from reelgate.providers.imagine.answers import refusal
-from reelgate.providers.refusal import MAX_RETRY_AFTER_S, retry_after_s
+from reelgate.net.client import Answer
+from reelgate.providers.errors import MAX_RETRY_AFTER_S, retry_after_s
+from reelgate.providers.imagine.wire import refusal
 
 from .world import NOW_S
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from reelgate.clock import SystemClock
+from reelgate.net.client import HttpClient
 from reelgate.providers.base import Provider
-from reelgate.providers.http import HttpClient
 from reelgate.providers.imagine.build import SANDBOX_NAME, build_sandboxed
 from reelgate.providers.registry import build_providers
 from reelgate.sandbox import Sandbox

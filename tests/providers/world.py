@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from reelgate.clock import SystemClock
-from reelgate.providers.http import HttpClient
+from reelgate.domain.video import VideoRequest
+from reelgate.net.client import HttpClient
+from reelgate.providers.imagine.adapter import ImagineWeb
 from reelgate.providers.imagine.build import sandbox_hosts
 from reelgate.providers.imagine.credentials import ImagineAccount, TokenCredentials
 from reelgate.providers.imagine.models import imagine_models
-from reelgate.providers.imagine.web import ImagineWeb
-from reelgate.video import VideoRequest
 
 NOW_S = 1_800_000_000.0
 MODELS = {model.id: model for model in imagine_models("imagine")}

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from reelgate.store.database import Database, open_database
-from reelgate.store.migrate import migrate
+from reelgate.db.database import Database, open_database
+from reelgate.db.migrate import migrate
 
 from .world import Post, Receiver, a_post, a_receiver
 

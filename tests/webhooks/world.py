@@ -15,17 +15,15 @@ from aiohttp import web
 from standardwebhooks import Webhook
 
 from reelgate.clock import SystemClock
-from reelgate.outbound import open_session
-from reelgate.store.database import Database
-from reelgate.store.webhook_log import Delivery, WebhookLog
-from reelgate.store.webhooks import Deliveries, Message, add
-from reelgate.webhooks.deliver import Deliverer, Limits
-from reelgate.webhooks.endpoint import origin_of
-from reelgate.webhooks.events import new_message_id
-from reelgate.webhooks.schedule import Schedule
-from reelgate.webhooks.send import Sender
-from reelgate.webhooks.sign import Signer
-from reelgate.whsec import decode_secrets
+from reelgate.db.database import Database
+from reelgate.db.webhook_log import Delivery, WebhookLog
+from reelgate.db.webhooks import Deliveries, Message, add
+from reelgate.net.ssrf import open_session
+from reelgate.settings import decode_secrets
+from reelgate.webhooks.delivery import Deliverer, Limits
+from reelgate.webhooks.events import new_message_id, origin_of
+from reelgate.webhooks.policy import Schedule
+from reelgate.webhooks.sender import Sender, Signer
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="
 OTHER_SECRET = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
@@ -161,7 +159,7 @@ async def a_post(
             Sender(session, Signer(decode_secrets(SECRET)), SystemClock()),
             schedule=schedule,
             limits=limits or Limits(stop_grace_s=0.1),
-            dice=random.Random(1),
+            rng=random.Random(1),
         )
         deliverer.start()
         try:

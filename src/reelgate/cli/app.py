@@ -1,16 +1,83 @@
-"""The program `reelgate`."""
+"""The program `reelgate`: its commands, each read only when it is run."""
+
+from __future__ import annotations
 
 import io
 import sys
-from typing import Annotated
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
 
 from reelgate.cli.console import put, say
 from reelgate.cli.exits import EPILOG, CliError, ExitCode
-from reelgate.cli.registry import LazyGroup
-from reelgate.collector import collect_seldom
+from reelgate.gc_tuning import configure_gc
 from reelgate.version import VERSION
+
+if TYPE_CHECKING:
+    from typer._click import Command, Context
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One command: its module, which holds a `typer.Typer` called `app`, and what it does."""
+
+    module: str
+    summary: str
+
+
+COMMANDS = {
+    "generate": Entry("reelgate.cli.commands.generate", "Make a video and save it."),
+    "serve": Entry("reelgate.cli.commands.serve", "Run the gateway."),
+    "worker": Entry("reelgate.cli.commands.worker", "Carry jobs without serving HTTP."),
+    "migrate": Entry("reelgate.cli.commands.migrate", "Bring the database up to date."),
+    "videos": Entry("reelgate.cli.commands.videos", "List, follow, fetch, cancel, delete videos."),
+    "backup": Entry("reelgate.cli.commands.backup", "Copy the database while the gateway runs."),
+    "keys": Entry("reelgate.cli.commands.keys", "Make, list and revoke API keys."),
+    "webhooks": Entry("reelgate.cli.commands.webhooks", "Show and repeat what was told to others."),
+    "sandbox": Entry("reelgate.cli.commands.sandbox", "Run a stand-in for imagine.art, alone."),
+}
+
+
+def command_app() -> typer.Typer:
+    """An empty `app` for a command's module."""
+    return typer.Typer(
+        add_completion=False,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="markdown",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+
+class LazyGroup(TyperGroup):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: Context) -> list[str]:  # noqa: ARG002 - the signature is Click's
+        """The names, in the table's order."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:  # noqa: ARG002 - likewise
+        """A stand-in that has a name and a summary: enough for help and completion."""
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        return TyperCommand(cmd_name, help=entry.summary, short_help=entry.summary)
+
+    def resolve_command(
+        self, ctx: Context, args: list[str]
+    ) -> tuple[str | None, Command | None, list[str]]:
+        """The command itself, imported now."""
+        # The parent looks here for names that resemble a mistyped one.
+        self.commands = {name: TyperCommand(name) for name in COMMANDS}
+        name, stand_in, rest = super().resolve_command(ctx, args)
+        if name is None or stand_in is None:
+            return name, stand_in, rest
+        return name, get_command(import_module(COMMANDS[name].module).app), rest
+
 
 NO_WINDOWS = (
     "Reelgate does not run on Windows itself: run it in WSL, "
@@ -53,7 +120,7 @@ def main() -> None:
         say(NO_WINDOWS, "red")
         sys.exit(ExitCode.GATEWAY)
     # Before a command's module is read: reading it makes much that stays.
-    collect_seldom()
+    configure_gc()
     try:
         app()
     except CliError as error:

@@ -8,10 +8,10 @@ from typing import TypeVar
 
 from reelgate.cli.config import load_settings
 from reelgate.cli.exits import in_one_line
-from reelgate.deployment import make_folder
+from reelgate.db.database import Database, open_database
+from reelgate.db.migrate import migrate
+from reelgate.runtime.deployment import make_folder
 from reelgate.settings import Settings
-from reelgate.store.database import Database, open_database
-from reelgate.store.migrate import migrate
 
 T = TypeVar("T")
 

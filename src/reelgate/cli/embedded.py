@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
 
-from reelgate import server
-from reelgate.log import configure_log
+from reelgate.logs import configure_log
+from reelgate.runtime import server
 from reelgate.settings import Settings
 
 

@@ -1,13 +1,15 @@
-"""How a command ends: the exit codes, and the errors that lead to them."""
+"""How a command runs and ends: exit codes and the errors that lead to them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import asyncio
+from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from enum import IntEnum
 from types import MappingProxyType
 from typing import Any
 
+from reelgate.cli.console import put_json
 from reelgate.errors import ReelgateError
 
 
@@ -138,3 +140,85 @@ def in_one_line() -> Iterator[None]:
         said = " ".join(str(error).split())
         message = f"the gateway cannot work: {type(error).__name__}: {said}"
         raise CliError(message, ExitCode.GATEWAY, code="internal_error") from error
+
+
+OPTIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "prompt": "PROMPT",
+        "duration": "--duration",
+        "seconds": "--duration",
+        "aspect_ratio": "--aspect-ratio",
+        "resolution": "--resolution",
+        "model": "--model",
+        "style_id": "--style-id",
+        "is_enhance": "--enhance/--no-enhance",
+        "limit": "--limit",
+        "after": "--after",
+        "status": "--status",
+    }
+)
+"""How the command line calls the fields of a request."""
+
+
+class Unreachable(CliError):
+    """The gateway did not answer; asking again may help."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, ExitCode.GATEWAY, code="unreachable")
+
+
+class Refused(CliError):
+    """The gateway answered with an error."""
+
+    def __init__(self, status: int, body: object, retry_after: str | None = None) -> None:
+        """`body` is the decoded problem document, or anything else a server may send."""
+        problem: dict[str, Any] = body if isinstance(body, dict) else {}
+        error = problem.get("error")
+        detail: dict[str, Any] = error if isinstance(error, dict) else {}
+        code = str(detail.get("code") or "internal_error")
+        message = "\n".join(sentences(problem)) or f"the gateway answered HTTP {status}"
+        if retry_after:
+            message += f"\nTry again in {retry_after} s."
+        super().__init__(with_advice(message, code), exit_code_of(code), code=code)
+        self.status = status
+
+
+def sentences(problem: Mapping[str, Any]) -> Iterator[str]:
+    """What a problem document says, field by field, in the command line's own names."""
+    listed = problem.get("errors")
+    entries = [entry for entry in listed if isinstance(entry, dict)] if listed else []
+    for entry in entries:
+        param = str(entry.get("param", ""))
+        yield f"{OPTIONS.get(param, param)}: {entry.get('message', '')}"
+    if not entries and (detail := problem.get("detail")):
+        yield str(detail)
+
+
+BEFORE_THE_JOB = "Interrupted. If a job was made by then, `reelgate videos list` shows it."
+
+
+def run(main: Coroutine[Any, Any, None], *, as_json: bool) -> None:
+    """Run to the end.
+
+    Raises:
+        CliError: with `as_json` it has been printed as an object as well.
+    """
+    try:
+        asyncio.run(translated(main))
+    except CliError as error:
+        if as_json:
+            put_json(error.as_json())
+        raise
+    except KeyboardInterrupt:
+        interrupted = CliError(BEFORE_THE_JOB, ExitCode.INTERRUPTED)
+        if as_json:
+            put_json(interrupted.as_json())
+        raise interrupted from None
+
+
+async def translated(main: Coroutine[Any, Any, None]) -> None:
+    """The same, with the gateway's own errors as those of the command line."""
+    try:
+        await main
+    except ReelgateError as error:
+        raise CliError(error.message, ExitCode.GATEWAY, code=error.code) from error

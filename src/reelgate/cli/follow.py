@@ -1,4 +1,4 @@
-"""Sees one video through to its end, whichever gateway carries it and however often that goes."""
+"""Sees one video through to its end, and tells where it is."""
 
 from __future__ import annotations
 
@@ -9,16 +9,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from reelgate.cli.client import Client
-from reelgate.cli.console import say
+from reelgate.cli.client import Client, RemoteVideo
+from reelgate.cli.console import put, put_json, say
 from reelgate.cli.download import Saved, download
-from reelgate.cli.exits import CliError, ExitCode, exit_code_of, with_advice
+from reelgate.cli.exits import CliError, ExitCode, Refused, Unreachable, exit_code_of, with_advice
 from reelgate.cli.progress import Show, showing, step_of
-from reelgate.cli.reach import Place
-from reelgate.cli.refused import Refused, Unreachable
-from reelgate.cli.remote import RemoteVideo
+from reelgate.cli.reach import GatewayTarget
 
 PATIENCE_S = 30.0
 """How long a gateway may be away, as during a restart, before we give up on it."""
@@ -44,14 +42,14 @@ class Ending:
 class Wish:
     """What the person wants of a video: the file, if any, and how long to wait for it."""
 
-    place: Place
+    place: GatewayTarget
     target: Path | None
     force: bool = False
     timeout_s: float | None = None
 
 
 @dataclass(slots=True)
-class Vigil:
+class Follower:
     """One video on its way, and what is known of it so far."""
 
     wish: Wish
@@ -113,7 +111,7 @@ async def follow(wish: Wish, begin: Callable[[Client], Awaitable[RemoteVideo]]) 
         CliError: it failed, took too long, or was interrupted; the message says how to go on.
     """
     async with wish.place.reach() as client:
-        vigil = Vigil(wish, await begin(client))
+        vigil = Follower(wish, await begin(client))
         announce(vigil, client)
         if wish.timeout_s is not None:
             vigil.ends_at = asyncio.get_running_loop().time() + wish.timeout_s
@@ -123,7 +121,7 @@ async def follow(wish: Wish, begin: Callable[[Client], Awaitable[RemoteVideo]]) 
     return await go_on(vigil)
 
 
-async def go_on(vigil: Vigil) -> Ending:
+async def go_on(vigil: Follower) -> Ending:
     """See it through with whichever gateway is at this place now."""
     async with explained(vigil), asyncio.timeout_at(vigil.ends_at):
         while True:
@@ -141,7 +139,7 @@ async def go_on(vigil: Vigil) -> Ending:
 
 
 @asynccontextmanager
-async def explained(vigil: Vigil) -> AsyncIterator[None]:
+async def explained(vigil: Follower) -> AsyncIterator[None]:
     """Tell whoever stops waiting how to go on."""
     try:
         yield
@@ -157,7 +155,7 @@ async def explained(vigil: Vigil) -> AsyncIterator[None]:
         raise CliError(message, ExitCode.TIMEOUT, video=vigil.video.raw) from error
 
 
-def announce(vigil: Vigil, client: Client) -> None:
+def announce(vigil: Follower, client: Client) -> None:
     """Say which video it is, and that it is none of imagine.art's where that is so."""
     if client.is_sandbox:
         say(
@@ -175,7 +173,7 @@ def job_failed(video: RemoteVideo) -> CliError:
     return CliError(message, exit_code_of(code), code=code, video=video.raw)
 
 
-def how_to_go_on(vigil: Vigil) -> str:
+def how_to_go_on(vigil: Follower) -> str:
     """That nothing is lost, and the command that goes on with it."""
     place = vigil.wish.place
     words = ["reelgate", "videos", "wait", vigil.video.id]
@@ -189,3 +187,36 @@ def how_to_go_on(vigil: Vigil) -> str:
         else "The job goes on at the gateway."
     )
     return f"{goes_on} Resume with:\n  {shlex.join(words)}"
+
+
+MEGABYTE = 1_000_000
+
+
+def report(ending: Ending, *, as_json: bool) -> None:
+    """The file's path, or one JSON object, on standard output; the rest for the person."""
+    say(" ".join(["Completed:", *facts(ending)]), "green")
+    if ending.is_sandbox:
+        say("This is a SANDBOX video, not imagine.art's.", "yellow")
+    elif url := ending.video.ours.get("video_url"):
+        say(f"It plays at {url}")
+    if as_json:
+        file = None if ending.saved is None else file_json(ending.saved)
+        put_json({**ending.video.raw, "sandbox": ending.is_sandbox, "file": file})
+    else:
+        put(str(ending.saved.path) if ending.saved else ending.video.id)
+
+
+def facts(ending: Ending) -> list[str]:
+    """What there is to know of the video, in words."""
+    if ending.saved is None:
+        return [ending.video.frame]
+    size = f"({ending.saved.size_bytes / MEGABYTE:.1f} MB)"
+    words = [ending.video.frame, size, f"saved as {ending.saved.path}"]
+    if ending.saved.path != ending.target:
+        words.append("(the name had been taken meanwhile)")
+    return words
+
+
+def file_json(saved: Saved) -> dict[str, Any]:
+    """The file, for programs."""
+    return {"path": str(saved.path.absolute()), "size_bytes": saved.size_bytes}

@@ -8,9 +8,9 @@ from typing import Any
 
 from rich.cells import cell_len, set_cell_size
 
+from reelgate.cli.client import RemoteVideo, read_video
 from reelgate.cli.console import printable
 from reelgate.cli.exits import CliError, ExitCode
-from reelgate.cli.remote import RemoteVideo, read_video
 
 HEADINGS = ("id", "status", "age", "%", "model", "picture", "prompt")
 ALWAYS = ("id", "status", "age")

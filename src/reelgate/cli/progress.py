@@ -12,8 +12,8 @@ from typing import Protocol
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from reelgate.cli.client import RemoteVideo
 from reelgate.cli.console import people, say
-from reelgate.cli.remote import RemoteVideo
 
 LINE_EVERY_S = 3.0
 """Plain lines come no closer together than this, whatever changes."""

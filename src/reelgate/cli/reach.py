@@ -1,4 +1,4 @@
-"""Finds the gateway a command talks to: the one named, the one at work here, or one of its own."""
+"""Finds the gateway a command talks to, by the options that commands share."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import Annotated
 
 import aiohttp
+import typer
 
-from reelgate.address import find_address
 from reelgate.cli.client import Client, connect
 from reelgate.cli.config import load_settings
 from reelgate.cli.console import say
 from reelgate.cli.exits import CliError, ExitCode
 from reelgate.errors import StorageFailed
+from reelgate.net.address import find_address
 from reelgate.settings import Settings
 
 HEALTH_TIMEOUT = aiohttp.ClientTimeout(total=5.0)
@@ -28,7 +30,7 @@ Start = Callable[[Settings], AbstractAsyncContextManager[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class GatewayTarget:
     """Where the person wants the work done; without a server, in the data folder."""
 
     server: str | None
@@ -110,3 +112,39 @@ def check_account(settings: Settings) -> None:
             "token in IMAGINE_TOKEN"
         )
         raise CliError(message, ExitCode.CREDENTIALS, code="upstream_unauthorized")
+
+
+Server = Annotated[
+    str | None,
+    typer.Option(
+        envvar="REELGATE_SERVER",
+        metavar="URL",
+        help="The gateway to talk to. Without it: the one at work in the data folder, or one of "
+        "this command's own.",
+    ),
+]
+ApiKey = Annotated[
+    str | None,
+    typer.Option(
+        envvar="REELGATE_API_KEY", show_envvar=True, metavar="KEY", help="The gateway's API key."
+    ),
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object on standard output at the end.")
+]
+Output = Annotated[
+    Path | None, typer.Option("-o", "--output", metavar="FILE", help="The file to save.")
+]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite the file if it exists.")]
+Timeout = Annotated[
+    float | None,
+    typer.Option(
+        "--timeout", min=0, metavar="SECONDS", help="Stop waiting after so long; the job goes on."
+    ),
+]
+VideoId = Annotated[str, typer.Argument(metavar="VIDEO_ID", help="`video_...`")]
+
+
+def place_of(server: str | None, api_key: str | None) -> GatewayTarget:
+    """Where the work is done; empty variables count as none."""
+    return GatewayTarget(server or None, api_key or None)

@@ -14,11 +14,13 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from reelgate.errors import ReelgateError
-from reelgate.http import document, generations, health, models, problems, sandbox, videos
-from reelgate.http.addresses import PlainPaths, head_twins
-from reelgate.http.context import Context
-from reelgate.http.lasting import AfterFramework
+from reelgate.http import errors as problems
+from reelgate.http import generations, health, models, sandbox, videos
+from reelgate.http import openapi as document
+from reelgate.http.auth import Context
 from reelgate.http.middleware import RequestContext
+from reelgate.http.paths import PlainPaths, head_twins
+from reelgate.http.streaming import DeferredResponses
 from reelgate.version import VERSION
 
 EXPOSED = (
@@ -42,7 +44,7 @@ DESCRIPTION = "One request in, one finished video out: a gateway for slow video 
 
 def create_app(context: Context) -> ASGIApp:
     """The ASGI application."""
-    return AfterFramework(framework(context))
+    return DeferredResponses(framework(context))
 
 
 def framework(context: Context) -> FastAPI:

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from reelgate.domain.video import KeptFile, State, Video
 from reelgate.errors import (
     RangeNotSatisfiable,
     ReelgateError,
@@ -18,15 +19,69 @@ from reelgate.errors import (
     VideoNotFound,
     VideoNotReady,
 )
+from reelgate.http.auth import Context
 from reelgate.http.connections import room_for_file
-from reelgate.http.context import Context
-from reelgate.http.passthrough import RANGED, PassThrough
-from reelgate.http.problems import answer
-from reelgate.http.streamed import StreamedAnswer
-from reelgate.media.keep import THUMBNAIL_TYPE
+from reelgate.http.errors import answer
+from reelgate.http.streaming import StreamedResponse
+from reelgate.media.keeper import THUMBNAIL_TYPE
 from reelgate.media.ranges import ByteRange, entity_tag, not_modified, unsatisfied, wanted
+from reelgate.media.receive import video_type
 from reelgate.media.storage import Storage
-from reelgate.video import KeptFile, State, Video
+from reelgate.providers.base import Asset, Provider
+
+RANGED = frozenset({"GET", "HEAD"})
+"""The methods for which a range means anything (RFC 9110, section 14.2)."""
+
+
+class PassThrough(StreamedResponse):
+    """Reads from the upstream as fast as the caller takes it; nothing is held in memory."""
+
+    def __init__(self, request: Request, provider: Provider, provider_id: str) -> None:
+        super().__init__()
+        # No entity tag is given out here, so an `If-Range` can only be about something else: then
+        # the whole file is the answer (RFC 9110, section 13.1.5).
+        whole = request.method not in RANGED or "if-range" in request.headers
+        self._range = None if whole else request.headers.get("range")
+        self._provider = provider
+        self._provider_id = provider_id
+
+    async def stream(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Open the upstream's file and send it on."""
+        started = False
+        try:
+            async with self._provider.open_asset(
+                self._provider_id, range_header=self._range
+            ) as asset:
+                started = True
+                await send(head_of(asset))
+                await send_body(asset, send, skip=scope["method"] == "HEAD")
+        except ReelgateError as error:
+            if started:
+                raise
+            await answer(error)(scope, receive, send)
+
+
+def head_of(asset: Asset) -> dict[str, object]:
+    """The head of the answer: as the upstream's own was, but for a type that names no video."""
+    headers = {"content-type": video_type(asset.content_type), "accept-ranges": "bytes"}
+    if asset.length_bytes is not None:
+        headers["content-length"] = str(asset.length_bytes)
+    if asset.content_range is not None:
+        headers["content-range"] = asset.content_range
+    return {
+        "type": "http.response.start",
+        "status": 200 if asset.content_range is None else 206,
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+    }
+
+
+async def send_body(asset: Asset, send: Send, *, skip: bool) -> None:
+    """The bytes, unless only the head was asked for."""
+    if not skip:
+        async for chunk in asset.chunks:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
 
 Variant = Literal["video", "thumbnail"]
 
@@ -64,7 +119,7 @@ async def content_of(video: Video, variant: Variant, request: Request, ctx: Cont
             return RedirectResponse(url)
     # A POST that is answered with a file asks for the whole of it, whatever it says.
     asked = request.headers if request.method in RANGED else Headers()
-    return FileAnswer(piece, ctx.storage, asked)
+    return StoredFileResponse(piece, ctx.storage, asked)
 
 
 def check_finished(video: Video) -> None:
@@ -101,7 +156,7 @@ async def piece_of(video: Video, file: KeptFile, variant: Variant, storage: Stor
     return Piece(stored.key, stored.size_bytes, etag, THUMBNAIL_TYPE, f"{video.id}.webp")
 
 
-class FileAnswer(StreamedAnswer):
+class StoredFileResponse(StreamedResponse):
     """Sends a stored file, or the range of it that was asked for (RFC 9110, sections 13 and 14)."""
 
     def __init__(self, piece: Piece, storage: Storage, asked: Headers) -> None:

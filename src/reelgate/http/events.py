@@ -10,12 +10,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from reelgate.http.context import Context
-from reelgate.http.lasting import LastingAnswer
-from reelgate.http.streamed import unless_gone
-from reelgate.http.video_object import video_object
-from reelgate.store.changes import Subscription
-from reelgate.video import State, Video, VideoStatus
+from reelgate.db.changes import Subscription
+from reelgate.domain.video import State, Video, VideoStatus
+from reelgate.http.auth import Context
+from reelgate.http.schemas import video_object
+from reelgate.http.streaming import DeferredResponse, unless_gone
 
 HEARTBEAT_S = 15.0
 """How long the stream may be silent: proxies cut what is silent for a minute."""
@@ -31,7 +30,7 @@ TOLD = re.compile(r"[0-9]\.([0-9]{1,2})")
 """An event's id: the rank of its state, and its progress below 100."""
 
 
-class EventStream(LastingAnswer):
+class EventStream(DeferredResponse):
     """Tells the video's object on every change, and ends once the video is over."""
 
     def __init__(self, request: Request, ctx: Context, video: Video) -> None:

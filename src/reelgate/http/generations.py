@@ -1,23 +1,133 @@
-"""The blocking shape: one request, one finished video."""
+"""The blocking shape: one request, one finished video, as long as `Prefer` waits."""
+
+from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Response
 from fastapi.responses import JSONResponse
+from starlette.requests import Request
+from starlette.types import Receive, Scope, Send
 
-from reelgate.http.context import Guarded, Visit
-from reelgate.http.document import body_of
-from reelgate.http.generation_answer import GenerationAnswer
-from reelgate.http.ordering import terms_of
+from reelgate.db.admission import AdmissionResult
+from reelgate.domain.video import Caller, State, Video
+from reelgate.http.auth import AuthenticatedRequest, AuthenticatedRoute, Context
+from reelgate.http.errors import ProblemResponse, answer, body_of
+from reelgate.http.idempotency import admission_options
+from reelgate.http.openapi import body_schema_of
 from reelgate.http.parsing import read_json, validated
-from reelgate.http.prefer import parse_prefer
 from reelgate.http.schemas import ErrorAnswer, GenerationRequest, GenerationResult
-from reelgate.service import Order
-from reelgate.store.admission import Origin
-from reelgate.video import Caller
+from reelgate.http.streaming import BlockingResponse, error_of
+from reelgate.service.videos import NewVideo
 
-router = APIRouter(tags=["Blocking"], route_class=Guarded)
+LONGEST_WAIT_S = 86_400.0
+"""A number beyond all sense would become infinite, and be echoed as such."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preference:
+    """What a caller prefers: `wait_s` caps the wait, `respond_async` wants 202 in its place."""
+
+    wait_s: float | None = None
+    respond_async: bool = False
+
+    def applied(self) -> str | None:
+        """What `Preference-Applied` echoes; None where nothing was asked."""
+        parts = ["respond-async"] if self.respond_async else []
+        if self.wait_s is not None:
+            parts.append(f"wait={self.wait_s:.0f}")
+        return ", ".join(parts) or None
+
+
+def parse_prefer(header: str | None) -> Preference:
+    """Read a `Prefer` header; what is unknown or makes no sense is ignored, as the RFC asks."""
+    wait_s: float | None = None
+    respond_async = False
+    for part in (header or "").split(","):
+        name, _, value = part.partition(";")[0].partition("=")
+        value = value.strip().strip('"')
+        match name.strip().lower():
+            case "respond-async":
+                respond_async = True
+            case "wait" if wait_s is None and value.isascii() and value.isdigit():
+                wait_s = min(float(value), LONGEST_WAIT_S)
+            case _:
+                continue
+    return Preference(wait_s, respond_async)
+
+
+class GenerationResponse(BlockingResponse):
+    """`COMPLETED` or `PROCESSING` with a `video_url`, or why there is none."""
+
+    def __init__(
+        self,
+        ctx: Context,
+        video: Video,
+        preference: Preference,
+        *,
+        attached: bool,
+    ) -> None:
+        super().__init__(ctx, video, attached=attached)
+        self._preference = preference
+        self._started = False
+        if applied := preference.applied():
+            self.marks["Preference-Applied"] = applied
+
+    def limit_s(self) -> float:
+        """The caller may shorten the wait, not lengthen it."""
+        asked_s = self._preference.wait_s
+        limit_s = super().limit_s()
+        return limit_s if asked_s is None else min(limit_s, asked_s)
+
+    def heartbeat_every_s(self) -> float:
+        """As the settings say."""
+        return self.ctx.settings.heartbeat_s
+
+    async def beat(self, send: Send) -> None:
+        """Send a blank, which JSON may begin with, and before the first one the answer's head."""
+        if not self._started:
+            self._started = True
+            headers = {"Content-Type": "application/json"} | self.marks
+            raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+            await send({"type": "http.response.start", "status": 200, "headers": raw})
+        await send({"type": "http.response.body", "body": b" ", "more_body": True})
+
+    async def finish(self, video: Video, scope: Scope, receive: Receive, send: Send) -> bool:
+        """Send the answer, or the rest of it where heartbeats have sent its head."""
+        if self._started:
+            late = self._late_response(video, Request(scope))
+            await send({"type": "http.response.body", "body": late.body})
+        else:
+            await self._response(video, Request(scope))(scope, receive, send)
+        return True
+
+    def _response(self, video: Video, request: Request) -> Response:
+        if video.state is State.FAILED:
+            return answer(error_of(video), self.marks)
+        if not video.is_over and (self._preference.respond_async or self.is_closing):
+            location = {"Location": f"/v1/videos/{video.id}"}
+            return JSONResponse(self._body(video, request), 202, self.marks | location)
+        return JSONResponse(self._body(video, request), headers=self.marks)
+
+    def _body(self, video: Video, request: Request) -> dict[str, Any]:
+        return {
+            "id": video.provider_id or "",
+            "status": "COMPLETED" if video.state is State.COMPLETED else "PROCESSING",
+            "video_url": self.ctx.video_url(request, video),
+            "batch_id": video.batch_id or "",
+        }
+
+    def _late_response(self, video: Video, request: Request) -> Response:
+        """With heartbeats the status line has gone out as 200: a failure is told in the body."""
+        if video.state is State.FAILED:
+            error = body_of(error_of(video))["error"]
+            return ProblemResponse({"status": "FAILED", "error": error})
+        return JSONResponse(self._body(video, request))
+
+
+router = APIRouter(tags=["Blocking"], route_class=AuthenticatedRoute)
 
 SEED_MODEL = "imagine-text-to-video"
 
@@ -44,7 +154,7 @@ PreferHeader = Annotated[
     list[str] | None,
     Header(alias="Prefer", description="`wait=N` or `respond-async` (RFC 7240)."),
 ]
-BODY = body_of(GenerationRequest)
+BODY = body_schema_of(GenerationRequest)
 
 
 @router.post(
@@ -55,7 +165,7 @@ BODY = body_of(GenerationRequest)
     responses=RESPONSES,
     openapi_extra=BODY,
 )
-async def generate_imagine(visit: Visit, prefer: PreferHeader = None) -> Response:
+async def generate_imagine(visit: AuthenticatedRequest, prefer: PreferHeader = None) -> Response:
     """The user's specification to the letter."""
     return await generate(SEED_MODEL, visit, prefer)
 
@@ -70,27 +180,31 @@ async def generate_imagine(visit: Visit, prefer: PreferHeader = None) -> Respons
 )
 async def generate_any(
     model: Annotated[str, Path(description="A model's id or alias, from `GET /v1/models`.")],
-    visit: Visit,
+    visit: AuthenticatedRequest,
     prefer: PreferHeader = None,
 ) -> Response:
     """The same for every model."""
     return await generate(model, visit, prefer)
 
 
-async def generate(name: str, visit: Visit, prefer: Sequence[str] | None) -> Response:
+async def generate(
+    name: str, visit: AuthenticatedRequest, prefer: Sequence[str] | None
+) -> Response:
     """Validate, find or make the job, and wait for it as the caller prefers."""
     model = visit.service.catalog.find(name)
     wanted = model.request(**validated(GenerationRequest, await read_json(visit)).model_dump())
     preference = parse_prefer(", ".join(prefer or ()))
     at_once = preference.respond_async and not preference.wait_s
-    order = Order(
+    order = NewVideo(
         request=wanted, owner=visit.owner, caller=Caller.NONE if at_once else Caller.WAITING
     )
-    terms = terms_of(visit.headers, visit.service, adopts=not at_once)
+    terms = admission_options(visit.headers, visit.service, adopts=not at_once)
     video, origin = await visit.service.order(order, terms)
     if at_once:
         return accepted(video.id, preference.applied())
-    return GenerationAnswer(visit.ctx, video, preference, attached=origin is not Origin.NEW)
+    return GenerationResponse(
+        visit.ctx, video, preference, attached=origin is not AdmissionResult.NEW
+    )
 
 
 def accepted(video_id: str, applied: str | None) -> Response:

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
-from reelgate.http.context import context_of
+from reelgate.http.auth import context_of
 from reelgate.http.schemas import Health, Ready, ReadyReason
 from reelgate.version import VERSION
 

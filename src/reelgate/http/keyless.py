@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from starlette.types import Scope
 
 from reelgate.errors import CameThroughProxy, ForeignOrigin, UnknownHost
-from reelgate.hosts import names_loopback, normal_name, normal_origin, origin_of, split_host
+from reelgate.net.hosts import names_loopback, normal_name, normal_origin, origin_of, split_host
 from reelgate.settings import Settings, split
 
 READING = frozenset({"GET", "HEAD", "OPTIONS"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from reelgate.http.honest import REQUEST_ID, honestly
+from reelgate.http.errors import REQUEST_ID, error_boundary
 
 
 class RequestContext:
@@ -27,4 +27,4 @@ class RequestContext:
                 message["headers"] = [*message["headers"], *marks]
             await send(message)
 
-        await honestly(self._app, scope, receive, send_marked)
+        await error_boundary(self._app, scope, receive, send_marked)

@@ -2,15 +2,15 @@
 
 from fastapi import APIRouter
 
-from reelgate.catalog import Model
-from reelgate.http.context import Guarded, Visit
+from reelgate.domain.catalog import Model
+from reelgate.http.auth import AuthenticatedRequest, AuthenticatedRoute
 from reelgate.http.schemas import ErrorAnswer, ModelList, ModelObject
 
-router = APIRouter(tags=["Models"], route_class=Guarded)
+router = APIRouter(tags=["Models"], route_class=AuthenticatedRoute)
 
 
 @router.get("/v1/models", summary="List the models and what each takes")
-async def list_models(visit: Visit) -> ModelList:
+async def list_models(visit: AuthenticatedRequest) -> ModelList:
     """Every model and every alias."""
     catalog = visit.service.catalog
     named = [(model.id, model) for model in catalog.models()]
@@ -23,7 +23,7 @@ async def list_models(visit: Visit) -> ModelList:
     summary="One model and what it takes",
     responses={404: {"model": ErrorAnswer, "description": "There is no such model."}},
 )
-async def get_model(model: str, visit: Visit) -> ModelObject:
+async def get_model(model: str, visit: AuthenticatedRequest) -> ModelObject:
     """One model, by its id or an alias."""
     return model_object(model, visit.service.catalog.find(model))
 

@@ -14,14 +14,8 @@ from python_multipart.multipart import parse_options_header
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from reelgate.errors import (
-    InvalidRequest,
-    MalformedRequest,
-    Problem,
-    UnsupportedMedia,
-    brief,
-)
-from reelgate.http.problems import invalid, shortened
+from reelgate.errors import InvalidRequest, MalformedRequest, Problem, UnsupportedMedia, brief
+from reelgate.http.errors import invalid, shortened
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -36,7 +36,7 @@ from reelgate.http.connections import (
     Connection,
     Connections,
 )
-from reelgate.http.problems import MEDIA_TYPE, body_of
+from reelgate.http.errors import MEDIA_TYPE, body_of
 
 MAX_URL_BYTES = 8192
 """RFC 9110 wants 8,000 to be taken at least (section 4.1)."""

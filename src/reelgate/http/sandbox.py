@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter, Request, Response
 
-from reelgate.http.context import context_of
-from reelgate.http.passthrough import PassThrough
+from reelgate.http.auth import context_of
+from reelgate.http.content import PassThrough
 
 router = APIRouter(include_in_schema=False)
 

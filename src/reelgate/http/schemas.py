@@ -1,11 +1,17 @@
 """The shapes of requests and answers, as `/docs` shows them."""
 
+from __future__ import annotations
+
 import re
 from typing import Annotated, Any, Literal
 
+from fastapi import Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, WithJsonSchema
 
-from reelgate.catalog import MAX_PROMPT_CHARS
+from reelgate.domain import video_object as public
+from reelgate.domain.catalog import MAX_PROMPT_CHARS
+from reelgate.domain.video import Video
+from reelgate.http.auth import Context
 
 PROMPT_SCHEMA: dict[str, Any] = {
     "minLength": 1,
@@ -225,3 +231,10 @@ class VideoDeleted(BaseModel):
     id: str
     deleted: Literal[True] = True
     object: Literal["video.deleted"] = "video.deleted"
+
+
+def video_object(video: Video, request: Request, ctx: Context) -> dict[str, Any]:
+    """The public object; times are Unix seconds."""
+    return public.video_object(
+        video, now=ctx.service.now(), video_url=ctx.video_url(request, video)
+    )

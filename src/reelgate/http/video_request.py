@@ -1,8 +1,11 @@
 """Reads a request for a video, as JSON or as the multipart form that OpenAI's SDKs send."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Request
@@ -16,8 +19,19 @@ from pydantic import (
 )
 from starlette.datastructures import UploadFile
 
-from reelgate.catalog import Model, is_text
+from reelgate.domain.catalog import Model, is_text
+from reelgate.domain.picture import (
+    MAX_PICTURE_BYTES,
+    Picture,
+    is_picture,
+    picture_too_large,
+    read_picture,
+    unusable,
+)
+from reelgate.domain.sizes import from_size, sizes
+from reelgate.domain.video import VideoRequest
 from reelgate.errors import InvalidRequest, MalformedRequest, Problem, brief
+from reelgate.http.errors import shortened
 from reelgate.http.parsing import (
     Part,
     charset_of,
@@ -30,11 +44,9 @@ from reelgate.http.parsing import (
     text_of,
     validated,
 )
-from reelgate.http.problems import shortened
 from reelgate.http.schemas import PROMPT_SCHEMA, Seconds, Truth, Whole, Word
-from reelgate.picture import Picture, is_picture, read_picture, unusable
-from reelgate.sizes import from_size, sizes
-from reelgate.video import VideoRequest
+from reelgate.images.fetch import Read
+from reelgate.images.references import References
 
 MAX_METADATA = 16
 MAX_METADATA_KEY_CHARS = 64
@@ -295,3 +307,44 @@ FROM_TEXT: Mapping[str, Callable[[str], object]] = {
     "input_reference": read_reference,
 }
 """The fields whose values a form, which knows only text, must spell."""
+
+
+async def request_of(
+    body: VideoCreate, upload: Upload | None, model: Model, references: References, owner: str
+) -> VideoRequest:
+    """The complete request; a picture is touched only once everything else has been found good.
+
+    Raises:
+        InvalidRequest, RequestTooLarge: naming each field that cannot be taken.
+        UpstreamError: the provider did not take the picture.
+    """
+    source, name = source_of(body, upload)
+    wanted = body.for_model(model, reference=name)
+    if source is None:
+        return wanted
+    return await references.place(wanted, model.provider, owner, source)
+
+
+def source_of(body: VideoCreate, upload: Upload | None) -> tuple[str | Read | None, str | None]:
+    """Where the request's picture is and what to call it; nothing where it has none."""
+    if upload is not None and body.input_reference is not None:
+        raise unusable("is sent twice, as a file and as an address: send one of them")
+    if upload is not None:
+        return partial(read_upload, upload), "a file"
+    if body.input_reference is not None:
+        url = body.input_reference.image_url
+        return url, url
+    return None, None
+
+
+async def read_upload(upload: Upload) -> Picture:
+    """The picture in a form's file.
+
+    Raises:
+        InvalidRequest, RequestTooLarge: it cannot be used.
+    """
+    if isinstance(upload, Picture):
+        return upload
+    if (upload.size or 0) > MAX_PICTURE_BYTES:
+        raise picture_too_large()
+    return read_picture(await upload.read())

@@ -1,18 +1,27 @@
 """The job shape: OpenAI's Videos API, and what it lacks."""
 
+from __future__ import annotations
+
 from contextlib import AsyncExitStack
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import JSONResponse
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.types import Message, Receive, Scope, Send
 
+from reelgate.db.admission import AdmissionResult
+from reelgate.db.videos import Page
+from reelgate.domain.video import STATUS, Caller, State, Video, VideoStatus
+from reelgate.errors import ReelgateError, ShuttingDown, UpstreamTimeout
+from reelgate.http.auth import AuthenticatedRequest, AuthenticatedRoute, Context
 from reelgate.http.content import Variant, content_of
-from reelgate.http.context import Context, Guarded, Visit
-from reelgate.http.document import CREATE_BODY, NOT_FOUND, REFUSED, body_of
+from reelgate.http.errors import answer
 from reelgate.http.events import EventStream
-from reelgate.http.ordering import terms_of
+from reelgate.http.idempotency import admission_options
+from reelgate.http.openapi import CREATE_BODY, NOT_FOUND, REFUSED, body_schema_of
 from reelgate.http.parsing import check_once, read_json, validated
-from reelgate.http.reference import request_of
 from reelgate.http.schemas import (
     ErrorAnswer,
     Ordering,
@@ -20,17 +29,59 @@ from reelgate.http.schemas import (
     VideoDeleted,
     VideoList,
     VideoObject,
+    video_object,
 )
-from reelgate.http.sync import SyncAnswer
-from reelgate.http.video_object import video_object
-from reelgate.http.video_request import read_video_create
-from reelgate.service import Order
-from reelgate.store.admission import Origin
-from reelgate.store.videos import Page
-from reelgate.video import STATUS, Caller, Video, VideoStatus
-from reelgate.webhooks.endpoint import check_endpoint
+from reelgate.http.streaming import BlockingResponse, StreamedResponse, error_of
+from reelgate.http.video_request import read_video_create, request_of
+from reelgate.service.videos import NewVideo
+from reelgate.webhooks.events import check_endpoint
 
-router = APIRouter(prefix="/v1/videos", tags=["Videos"], route_class=Guarded)
+
+class SyncResponse(BlockingResponse):
+    """Raw `video/mp4`, or why there is none."""
+
+    async def finish(self, video: Video, scope: Scope, receive: Receive, send: Send) -> bool:
+        """Send the bytes."""
+        try:
+            check_finished(video, closing=self.is_closing)
+            response = await content_of(video, "video", Request(scope), self.ctx)
+        except ReelgateError as error:
+            await answer(error, self.marks)(scope, receive, send)
+            return True
+        await response(scope, receive, marked(send, self.marks | told_of(video)))
+        return not isinstance(response, StreamedResponse) or response.sent_whole
+
+
+def check_finished(video: Video, *, closing: bool) -> None:
+    """Only a completed video has bytes; one still on its way is told to be asked for again."""
+    if video.state is State.FAILED:
+        raise error_of(video)
+    if closing and not video.is_over:
+        raise ShuttingDown(retry_after_s=5)
+    if not video.is_over:
+        message = "the video is not ready yet: the same request sent again joins it at no cost"
+        raise UpstreamTimeout(message, retry_after_s=5)
+
+
+def told_of(video: Video) -> dict[str, str]:
+    """Which model made it and how long that took, in seconds."""
+    times = video.timeline
+    took_s = (times.ready_at or 0.0) - (times.submitted_at or times.ready_at or 0.0)
+    return {"X-Model": video.request.model, "X-Inference-Time-S": f"{took_s:.3f}"}
+
+
+def marked(send: Send, headers: dict[str, str]) -> Send:
+    """A `send` that adds headers to the answer."""
+
+    async def send_marked(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message).update(headers)
+        await send(message)
+
+    return send_marked
+
+
+router = APIRouter(prefix="/v1/videos", tags=["Videos"], route_class=AuthenticatedRoute)
 
 POLL_AFTER_MS = "2000"
 """OpenAI's SDK keeps to the first `openai-poll-after-ms` it is sent."""
@@ -45,7 +96,7 @@ VideoId = Annotated[str, Path(description="The video's id: `video_...`.")]
     responses=REFUSED,
     openapi_extra=CREATE_BODY,
 )
-async def create_video(visit: Visit) -> Response:
+async def create_video(visit: AuthenticatedRequest) -> Response:
     """The video object, at once."""
     video, attached = await order(visit, Caller.NONE)
     return shown(video, visit, attached=attached)
@@ -58,15 +109,15 @@ async def create_video(visit: Visit) -> Response:
     responses=REFUSED | {200: {"content": {"video/mp4": {}}}},
     openapi_extra=CREATE_BODY,
 )
-async def create_video_sync(visit: Visit) -> Response:
+async def create_video_sync(visit: AuthenticatedRequest) -> Response:
     """Raw `video/mp4` once it is finished."""
     video, attached = await order(visit, Caller.WAITING)
-    return SyncAnswer(visit.ctx, video, attached=attached)
+    return SyncResponse(visit.ctx, video, attached=attached)
 
 
 @router.get("", summary="List videos", response_model=VideoList, responses=REFUSED)
 async def list_videos(
-    visit: Visit,
+    visit: AuthenticatedRequest,
     after: Annotated[str | None, Query(description="The last id of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     order: Annotated[Ordering, Query(description="By age: newest or oldest first.")] = "desc",
@@ -92,7 +143,7 @@ async def list_videos(
 
 
 @router.get("/{video_id}", response_model=VideoObject, summary="One video", responses=NOT_FOUND)
-async def get_video(video_id: VideoId, visit: Visit) -> Response:
+async def get_video(video_id: VideoId, visit: AuthenticatedRequest) -> Response:
     """The video object; 200 for every video that exists, failed ones too."""
     return shown(await visit.service.find(video_id, visit.owner), visit)
 
@@ -114,7 +165,7 @@ async def get_video(video_id: VideoId, visit: Visit) -> Response:
 )
 async def get_content(
     video_id: VideoId,
-    visit: Visit,
+    visit: AuthenticatedRequest,
     variant: Annotated[Variant, Query(description="`thumbnail`: the first frame.")] = "video",
 ) -> Response:
     """`Range`, `ETag`, `If-None-Match` and `HEAD` work."""
@@ -134,7 +185,7 @@ async def get_content(
         204: {"description": "`Last-Event-ID` was the last there is."},
     },
 )
-async def get_events(video_id: VideoId, visit: Visit) -> Response:
+async def get_events(video_id: VideoId, visit: AuthenticatedRequest) -> Response:
     """`event: video` with the object on every change, until the video is over."""
     return EventStream(visit, visit.ctx, await visit.service.find(video_id, visit.owner))
 
@@ -142,13 +193,13 @@ async def get_events(video_id: VideoId, visit: Visit) -> Response:
 @router.post(
     "/{video_id}/cancel", response_model=VideoObject, summary="Stop a video", responses=NOT_FOUND
 )
-async def cancel_video(video_id: VideoId, visit: Visit) -> Response:
+async def cancel_video(video_id: VideoId, visit: AuthenticatedRequest) -> Response:
     """The object, failed with `cancelled`; unchanged if the video was over already."""
     return shown(await visit.service.cancel(video_id, visit.owner), visit)
 
 
 @router.delete("/{video_id}", summary="Forget a video and its files", responses=NOT_FOUND)
-async def delete_video(video_id: VideoId, visit: Visit) -> VideoDeleted:
+async def delete_video(video_id: VideoId, visit: AuthenticatedRequest) -> VideoDeleted:
     """A running video is cancelled first."""
     await visit.service.delete(video_id, visit.owner)
     return VideoDeleted(id=video_id)
@@ -159,20 +210,20 @@ async def delete_video(video_id: VideoId, visit: Visit) -> VideoDeleted:
     response_model=VideoObject,
     summary="The same settings with another prompt",
     responses=REFUSED,
-    openapi_extra=body_of(RemixRequest),
+    openapi_extra=body_schema_of(RemixRequest),
 )
-async def remix_video(video_id: VideoId, visit: Visit) -> Response:
+async def remix_video(video_id: VideoId, visit: AuthenticatedRequest) -> Response:
     """A new video with `remixed_from_video_id`."""
     video = await visit.service.find(video_id, visit.owner)
     body = validated(RemixRequest, await read_json(visit))
     wanted = visit.service.remixed(video, body.prompt)
-    terms = terms_of(visit.headers, visit.service, adopts=False)
-    order = Order(request=wanted, owner=visit.owner, remixed_from=video_id)
+    terms = admission_options(visit.headers, visit.service, adopts=False)
+    order = NewVideo(request=wanted, owner=visit.owner, remixed_from=video_id)
     video, origin = await visit.service.order(order, terms)
-    return shown(video, visit, attached=origin is not Origin.NEW)
+    return shown(video, visit, attached=origin is not AdmissionResult.NEW)
 
 
-async def order(visit: Visit, caller: Caller) -> tuple[Video, bool]:
+async def order(visit: AuthenticatedRequest, caller: Caller) -> tuple[Video, bool]:
     """Read the request's body and find or make its job; whether it existed before."""
     # A form may hold a picture, which lies in a temporary file as long as the stack is open.
     async with AsyncExitStack() as stack:
@@ -180,16 +231,16 @@ async def order(visit: Visit, caller: Caller) -> tuple[Video, bool]:
         check_webhook(body.webhook_url, visit.ctx)
         named = visit.ctx.settings.default_model if body.model is None else body.model
         model = visit.service.catalog.find(named)
-        wanted = Order(
+        wanted = NewVideo(
             request=await request_of(body, upload, model, visit.ctx.references, visit.owner),
             owner=visit.owner,
             caller=caller,
             metadata=body.metadata or {},
             webhook_url=body.webhook_url,
         )
-        terms = terms_of(visit.headers, visit.service, adopts=caller is Caller.WAITING)
+        terms = admission_options(visit.headers, visit.service, adopts=caller is Caller.WAITING)
         video, origin = await visit.service.order(wanted, terms)
-        return video, origin is not Origin.NEW
+        return video, origin is not AdmissionResult.NEW
 
 
 def check_webhook(url: str | None, ctx: Context) -> None:
@@ -207,7 +258,7 @@ def check_webhook(url: str | None, ctx: Context) -> None:
         )
 
 
-def shown(video: Video, visit: Visit, *, attached: bool = False) -> Response:
+def shown(video: Video, visit: AuthenticatedRequest, *, attached: bool = False) -> Response:
     """The video object as an answer."""
     headers = {"Reelgate-Video-Id": video.id, "openai-poll-after-ms": POLL_AFTER_MS}
     if attached:

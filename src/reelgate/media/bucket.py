@@ -16,9 +16,16 @@ import obstore
 from obstore import exceptions, store
 
 from reelgate.errors import StorageFailed
-from reelgate.media.failures import gone, storage_failed, unreadable
-from reelgate.media.stored import Stored, Upload, checked_key
-from reelgate.media.threads import seen_through, to_its_end
+from reelgate.media.disk import (
+    Stored,
+    Upload,
+    checked_key,
+    gone,
+    seen_through,
+    storage_failed,
+    to_its_end,
+    unreadable,
+)
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta

@@ -13,9 +13,16 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 from reelgate.errors import StorageFailed
-from reelgate.media.failures import disk_errors, gone, unreadable
-from reelgate.media.stored import Stored, Upload, checked_key, is_key
-from reelgate.media.threads import to_its_end
+from reelgate.media.disk import (
+    Stored,
+    Upload,
+    checked_key,
+    disk_errors,
+    gone,
+    is_key,
+    to_its_end,
+    unreadable,
+)
 
 # Smaller chunks spend their time on changing threads; larger ones take memory for every reader.
 _CHUNK_BYTES = 512 * 1024

@@ -11,9 +11,9 @@ import structlog
 from av.video.reformatter import ColorRange, Colorspace
 
 from reelgate.errors import UnplayableVideo
-from reelgate.media.failures import unreadable
-from reelgate.media.probe import Probe
-from reelgate.open_files import ran_out
+from reelgate.media.disk import unreadable
+from reelgate.media.mp4 import Probe
+from reelgate.net.open_files import ran_out
 
 log = structlog.get_logger()
 

@@ -17,10 +17,9 @@ from reelgate.errors import (
     UpstreamBadResponse,
     UpstreamError,
 )
-from reelgate.media.boxes import HEAD_BYTES, is_cut_off, is_mp4
-from reelgate.media.failures import disk_errors
+from reelgate.media.disk import disk_errors, to_its_end
+from reelgate.media.mp4 import HEAD_BYTES, is_cut_off, is_mp4
 from reelgate.media.scratch import append
-from reelgate.media.threads import to_its_end
 
 SLOW_AFTER_S = 20.0
 MIN_BYTES_PER_S = 8 * 1024

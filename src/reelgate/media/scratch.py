@@ -12,8 +12,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
-from reelgate.media.failures import disk_errors
-from reelgate.media.threads import to_its_end
+from reelgate.media.disk import disk_errors, to_its_end
 
 _OWN_PREFIX = "run-"
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT

@@ -27,8 +27,8 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
+from reelgate.media.disk import Stored, Upload
 from reelgate.media.folder import Folder
-from reelgate.media.stored import Stored, Upload
 
 
 class Storage(Protocol):

@@ -11,10 +11,10 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from reelgate.catalog import Model
-from reelgate.expiry import Expiry
-from reelgate.picture import Picture
-from reelgate.video import VideoRequest
+from reelgate.domain.catalog import Model
+from reelgate.domain.picture import Picture
+from reelgate.domain.video import VideoRequest
+from reelgate.providers.expiry import Expiry
 
 MAX_BATCH_ID_CHARS = 512
 MAX_COST = 2**31 - 1
@@ -71,7 +71,7 @@ class Ended:
     failed: Failed
 
 
-Look = Running | Ready | Ended | Failed
+PollResult = Running | Ready | Ended | Failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +87,10 @@ class Asset:
     content_range: str | None = None
 
 
-class Watch(Protocol):
+class Poller(Protocol):
     """Looks at one job, and may remember between looks which way of looking works for it."""
 
-    async def look(self) -> Look:
+    async def look(self) -> PollResult:
         """One look: one request wherever that is enough.
 
         Raises:
@@ -140,7 +140,7 @@ class Provider(Protocol):
         """
         ...
 
-    def watch(self, provider_id: str) -> Watch:
+    def watch(self, provider_id: str) -> Poller:
         """A way to look at an accepted job; makes no request by itself."""
         ...
 

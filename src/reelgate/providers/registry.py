@@ -1,12 +1,13 @@
-"""Which providers there are: one line each."""
+"""Which providers there are: one line each, and where their finished videos play."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
 from reelgate.clock import Clock
+from reelgate.domain.video import Video
+from reelgate.net.client import HttpClient
 from reelgate.providers.base import Provider
-from reelgate.providers.http import HttpClient
 from reelgate.providers.imagine.build import build_imagine
 from reelgate.settings import Settings
 
@@ -21,3 +22,11 @@ def build_providers(http: HttpClient, settings: Settings, clock: Clock) -> dict[
     """Every configured provider, by the name that stands in stored jobs."""
     built = (build(http, settings, clock) for build in BUILDERS.values())
     return {provider.name: provider for provider in built}
+
+
+def video_url(video: Video, providers: Mapping[str, Provider]) -> str | None:
+    """Where anybody can play a video once it is ready; None before it was accepted."""
+    provider = providers.get(video.provider)
+    if provider is None or video.provider_id is None:
+        return None
+    return provider.video_url(video.provider_id)

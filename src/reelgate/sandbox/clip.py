@@ -1,4 +1,4 @@
-"""What a clip shows: the request a renderer turns into an MP4."""
+"""What a clip shows, by chance that is the same in every process: drawn from SHA-256 of a key."""
 
 from __future__ import annotations
 
@@ -6,7 +6,35 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+T = TypeVar("T")
+
+
+class Chance:
+    """A stream of draws that its key alone decides."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+        self._drawn = 0
+
+    def share(self) -> float:
+        """Draw uniformly from 0 up to but not including 1."""
+        self._drawn += 1
+        digest = hashlib.sha256(f"{self._drawn}:{self._key}".encode()).digest()
+        return int.from_bytes(digest[:4], "big") / 2**32
+
+    def between(self, least: float, most: float) -> float:
+        """Draw uniformly between two bounds."""
+        return least + (most - least) * self.share()
+
+    def one_of(self, values: Sequence[T]) -> T:
+        """Draw one of the values."""
+        return values[int(self.share() * len(values))]
+
 
 LOOK = 1
 """Raised whenever the picture changes, so that cached clips of an older look are not served."""

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 import av
 from av.filter import Graph
 
-from reelgate.sandbox.overlay import Layer, lettering, time_bar
-from reelgate.sandbox.picture import make_field
+from reelgate.sandbox.picture import Layer, lettering, make_field, time_bar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

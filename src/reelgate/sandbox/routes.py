@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from reelgate.sandbox.answers import REDIRECTED, Answer, error_answer, send, send_struck
-from reelgate.sandbox.faults import (
-    Effect,
-    Operation,
-    Strike,
-    UnknownFaultError,
-    find_directives,
-)
-from reelgate.sandbox.forms import BadFormError, Part, read_parts, texts
+from reelgate.sandbox.faults import Effect, Operation, Strike, UnknownFaultError, find_directives
 from reelgate.sandbox.provider import Done, Provider
 from reelgate.sandbox.recorder import Outcome, RequestSeen
 from reelgate.sandbox.submission import BadSubmissionError, read_submission
+from reelgate.sandbox.wire import (
+    REDIRECTED,
+    Answer,
+    BadFormError,
+    Part,
+    error_answer,
+    read_parts,
+    send,
+    send_struck,
+    texts,
+)
 
 if TYPE_CHECKING:
     from reelgate.sandbox.jobs import Job

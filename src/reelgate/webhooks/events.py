@@ -1,4 +1,4 @@
-"""Which events a video's move makes, and what they say."""
+"""Which events a video's move makes, where they may go, and their outbox."""
 
 from __future__ import annotations
 
@@ -7,12 +7,36 @@ from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 
 import uuid_utils
+from sqlalchemy import Connection
+from yarl import URL
 
 from reelgate.clock import Clock
-from reelgate.store.webhooks import Message
-from reelgate.video import State, Video
-from reelgate.video_object import video_object
-from reelgate.webhooks.endpoint import origin_of
+from reelgate.db.webhooks import Message, add
+from reelgate.domain.video import State, Video
+from reelgate.domain.video_object import video_object
+from reelgate.errors import InvalidRequest, Problem
+from reelgate.net.ssrf import check_url
+
+
+def check_endpoint(url: str, *, can_sign: bool, allow_private: bool) -> str:
+    """An address that a caller wants to be told at.
+
+    Raises:
+        InvalidRequest: naming `webhook_url` and what is wrong with it.
+    """
+    if not can_sign:
+        message = (
+            "webhook_url cannot be used: this gateway has no REELGATE_WEBHOOK_SECRET to sign with"
+        )
+        raise InvalidRequest(problems=(Problem("webhook_url", message),))
+    check_url(url, param="webhook_url", allow_private=allow_private)
+    return url
+
+
+def origin_of(url: str) -> str:
+    """The server behind an address: scheme, host and port."""
+    return str(URL(url).origin())
+
 
 NAMES = {
     State.RENDERING: "video.in_progress",
@@ -64,3 +88,19 @@ class Events:
 def new_message_id() -> str:
     """A unique id, the same for every attempt, so that a receiver can tell a repetition."""
     return f"msg_{uuid_utils.uuid7().hex}"
+
+
+class EventOutbox:
+    """What the store calls when a video moves; `wake` is called once the move is durable."""
+
+    def __init__(self, events: Events, wake: Callable[[], None]) -> None:
+        self._events = events
+        self._wake = wake
+
+    def note(self, connection: Connection, video: Video) -> None:
+        """Write down who is to be told of this move, in its own transaction."""
+        add(connection, self._events.of(video))
+
+    def committed(self) -> None:
+        """The move is durable: deliver."""
+        self._wake()

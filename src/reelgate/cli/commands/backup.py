@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
+from reelgate.cli.app import command_app
 from reelgate.cli.config import load_settings
 from reelgate.cli.console import say
 from reelgate.cli.exits import CliError, ExitCode
-from reelgate.cli.registry import command_app
+from reelgate.db.backup import backup as copy_database
 from reelgate.errors import StorageFailed
-from reelgate.store.backup import backup as copy_database
 
 app = command_app()
 

@@ -5,14 +5,12 @@ from typing import Annotated, Any
 
 import typer
 
-from reelgate.cli.client import Client
-from reelgate.cli.follow import Wish, follow
-from reelgate.cli.options import ApiKey, AsJson, Force, Output, Server, Timeout, place_of
-from reelgate.cli.registry import command_app
-from reelgate.cli.remote import RemoteVideo
-from reelgate.cli.report import report
-from reelgate.cli.run import run
-from reelgate.cli.target import choose_target
+from reelgate.cli.app import command_app
+from reelgate.cli.client import Client, RemoteVideo
+from reelgate.cli.download import choose_target
+from reelgate.cli.exits import run
+from reelgate.cli.follow import Wish, follow, report
+from reelgate.cli.reach import ApiKey, AsJson, Force, Output, Server, Timeout, place_of
 
 app = command_app()
 

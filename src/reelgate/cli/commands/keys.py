@@ -5,13 +5,20 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from reelgate.cli.app import command_app
 from reelgate.cli.console import put, put_json, say
 from reelgate.cli.database import in_database
 from reelgate.cli.exits import CliError, ExitCode
-from reelgate.cli.registry import command_app
 from reelgate.clock import SystemClock
-from reelgate.keys import Allowance, ApiKey, KeyStanding, digest_of, new_key_id, new_secret
-from reelgate.store.api_keys import ApiKeys
+from reelgate.db.api_keys import ApiKeys
+from reelgate.domain.api_keys import (
+    Allowance,
+    ApiKey,
+    KeyStanding,
+    digest_of,
+    new_key_id,
+    new_secret,
+)
 
 T = TypeVar("T")
 

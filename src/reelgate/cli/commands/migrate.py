@@ -2,11 +2,11 @@
 
 import asyncio
 
+from reelgate.cli.app import command_app
 from reelgate.cli.config import load_settings
 from reelgate.cli.console import say
 from reelgate.cli.exits import in_one_line
-from reelgate.cli.registry import command_app
-from reelgate.deployment import migrate_database
+from reelgate.runtime.deployment import migrate_database
 
 app = command_app()
 

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
+from reelgate.cli.app import command_app
 from reelgate.cli.exits import CliError, ExitCode
 from reelgate.cli.listening import cannot_listen
-from reelgate.cli.registry import command_app
 from reelgate.sandbox import SandboxOptions, run_sandbox
 
 app = command_app()

@@ -10,19 +10,18 @@ from typing import Annotated, Any
 import typer
 from uvloop import new_event_loop
 
-from reelgate import server
-from reelgate.cli.banner import banner
+from reelgate.cli.app import command_app
 from reelgate.cli.commands.keys import standing, with_keys
 from reelgate.cli.config import load_settings
 from reelgate.cli.console import say
 from reelgate.cli.exits import CliError, in_one_line
-from reelgate.cli.listening import Access, cannot_listen, may_listen, not_open
+from reelgate.cli.listening import Access, banner, cannot_listen, may_listen, not_open
 from reelgate.cli.reach import check_account
-from reelgate.cli.registry import command_app
 from reelgate.clock import SystemClock
-from reelgate.keys import KeyStanding
-from reelgate.log import configure_log
+from reelgate.domain.api_keys import KeyStanding
+from reelgate.logs import configure_log
 from reelgate.providers.imagine.credentials import TokenCredentials
+from reelgate.runtime import server
 from reelgate.settings import Settings
 
 app = command_app()

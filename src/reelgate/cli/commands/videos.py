@@ -5,20 +5,25 @@ from typing import Annotated
 
 import typer
 
-from reelgate.cli.client import Client
+from reelgate.cli.app import command_app
+from reelgate.cli.client import Client, RemoteVideo
 from reelgate.cli.console import programs, put, put_json, say
-from reelgate.cli.download import download
-from reelgate.cli.exits import CliError, ExitCode
-from reelgate.cli.follow import Ending, Wish, follow, job_failed
+from reelgate.cli.download import choose_target, download
+from reelgate.cli.exits import CliError, ExitCode, run
+from reelgate.cli.follow import Ending, Wish, follow, job_failed, report
 from reelgate.cli.listing import details_of, line_of, read_page, table_of
-from reelgate.cli.options import ApiKey, AsJson, Force, Output, Server, Timeout, VideoId, place_of
 from reelgate.cli.progress import showing
-from reelgate.cli.reach import Place
-from reelgate.cli.registry import command_app
-from reelgate.cli.remote import RemoteVideo
-from reelgate.cli.report import report
-from reelgate.cli.run import run
-from reelgate.cli.target import choose_target
+from reelgate.cli.reach import (
+    ApiKey,
+    AsJson,
+    Force,
+    GatewayTarget,
+    Output,
+    Server,
+    Timeout,
+    VideoId,
+    place_of,
+)
 
 app = command_app()
 
@@ -105,7 +110,7 @@ def download_video(
     run(save(wish, video_id, as_json=as_json), as_json=as_json)
 
 
-async def show_list(place: Place, query: dict[str, str], *, as_json: bool) -> None:
+async def show_list(place: GatewayTarget, query: dict[str, str], *, as_json: bool) -> None:
     """Print one page."""
     async with place.reach() as client:
         page = await client.page(query)
@@ -123,7 +128,7 @@ async def show_list(place: Place, query: dict[str, str], *, as_json: bool) -> No
         say(f"There are more: --after {found[-1].id}", "dim")
 
 
-async def show_one(place: Place, video_id: str, *, as_json: bool) -> None:
+async def show_one(place: GatewayTarget, video_id: str, *, as_json: bool) -> None:
     """Print one video."""
     async with place.reach() as client:
         video = await client.find(video_id)
@@ -171,7 +176,7 @@ def check_finished(video: RemoteVideo) -> None:
         raise CliError(message, ExitCode.FAILED, code="video_not_ready", video=video.raw)
 
 
-async def cancel_one(place: Place, video_id: str, *, as_json: bool) -> None:
+async def cancel_one(place: GatewayTarget, video_id: str, *, as_json: bool) -> None:
     """Cancel, and say what came of it."""
     async with place.reach() as client:
         video = await client.cancel(video_id)
@@ -183,7 +188,7 @@ async def cancel_one(place: Place, video_id: str, *, as_json: bool) -> None:
         put(f"{video.id} was over already: {video.status}.")
 
 
-async def delete_one(place: Place, video_id: str, *, as_json: bool) -> None:
+async def delete_one(place: GatewayTarget, video_id: str, *, as_json: bool) -> None:
     """Delete, and say so."""
     async with place.reach() as client:
         answer = await client.delete(video_id)

@@ -6,12 +6,12 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from reelgate.cli.app import command_app
 from reelgate.cli.console import put, put_json, say
 from reelgate.cli.database import in_database
 from reelgate.cli.exits import CliError, ExitCode
-from reelgate.cli.registry import command_app
-from reelgate.store.webhook_log import Delivery, WebhookLog
-from reelgate.store.webhooks import DeliveryState
+from reelgate.db.webhook_log import Delivery, WebhookLog
+from reelgate.db.webhooks import DeliveryState
 
 T = TypeVar("T")
 

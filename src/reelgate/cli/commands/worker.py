@@ -1,13 +1,13 @@
 """`reelgate worker`: one more process for the jobs of a shared database."""
 
-from reelgate import server
+from reelgate.cli.app import command_app
 from reelgate.cli.commands.serve import end_at_sigterm, run_server
 from reelgate.cli.config import load_settings
 from reelgate.cli.console import say
 from reelgate.cli.exits import CliError, ExitCode
 from reelgate.cli.reach import check_account
-from reelgate.cli.registry import command_app
-from reelgate.log import configure_log
+from reelgate.logs import configure_log
+from reelgate.runtime import server
 
 app = command_app()
 

@@ -7,25 +7,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import quote
 
-from reelgate.errors import (
-    AnswerLost,
-    RangeNotSatisfiable,
-    UpstreamBadResponse,
-    VideoExpired,
-)
-from reelgate.providers.answer import HTTP_OK, Answer
+from reelgate.errors import AnswerLost, RangeNotSatisfiable, UpstreamBadResponse, VideoExpired
+from reelgate.net.client import HTTP_OK, MAX_REDIRECTS, Answer, HttpClient, Stream
 from reelgate.providers.base import Asset
-from reelgate.providers.http import MAX_REDIRECTS, HttpClient, Stream
-from reelgate.providers.imagine.answers import (
+from reelgate.providers.errors import retry_after_s
+from reelgate.providers.imagine.wire import (
     FTYP_END,
     is_temporary,
     is_video_start,
     is_video_type,
     refusal,
 )
-from reelgate.providers.refusal import retry_after_s
 
-LOOK_TIMEOUT_S = 10.0
+POLL_TIMEOUT_S = 10.0
 FIRST_BYTES = "bytes=0-11"
 # An expired link is answered with any of these, or with a page and status 200.
 GONE = frozenset({401, 403, 404, 410})
@@ -105,7 +99,7 @@ class AssetHost:
                 "HEAD",
                 self.url(provider_id),
                 headers=AS_IT_IS,
-                timeout_s=LOOK_TIMEOUT_S,
+                timeout_s=POLL_TIMEOUT_S,
                 redirects=MAX_REDIRECTS,
             )
         except (AnswerLost, UpstreamBadResponse):
@@ -116,7 +110,7 @@ class AssetHost:
         url = self.url(provider_id)
         try:
             async with (
-                asyncio.timeout(LOOK_TIMEOUT_S),
+                asyncio.timeout(POLL_TIMEOUT_S),
                 self._http.stream(url, headers=headers) as stream,
             ):
                 if stream.status in HTTP_OK:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from reelgate.clock import Clock
+from reelgate.net.client import HttpClient
 from reelgate.providers.base import Provider
-from reelgate.providers.http import HttpClient
+from reelgate.providers.imagine.adapter import ImagineHosts, ImagineWeb
 from reelgate.providers.imagine.credentials import ImagineAccount, TokenCredentials
-from reelgate.providers.imagine.web import ImagineHosts, ImagineWeb
 from reelgate.settings import Settings
 
 SANDBOX_NAME = "imagine-sandbox"

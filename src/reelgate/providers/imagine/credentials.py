@@ -11,8 +11,8 @@ from typing import Protocol
 
 from reelgate.clock import Clock
 from reelgate.errors import UpstreamError, UpstreamUnauthorized
-from reelgate.expiry import Expiry, moment
-from reelgate.providers.redact import MASK
+from reelgate.net.redact import MASK
+from reelgate.providers.expiry import Expiry, moment
 
 ACCOUNT = "imagine.art"
 RENEW = "Put a new one in IMAGINE_TOKEN."

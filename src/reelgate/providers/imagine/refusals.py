@@ -12,7 +12,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reelgate.providers.answer import Answer
+from reelgate.net.client import Answer
 
 
 class Certainty(StrEnum):

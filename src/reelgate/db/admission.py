@@ -1,0 +1,365 @@
+"""How a request becomes a job: a new one, or the one that it already has.
+
+All of it happens in one unit of work, so that of many equal requests at the same instant one makes
+the job and the others find it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    Executable,
+    RowMapping,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
+
+from reelgate.db.database import Database
+from reelgate.db.rows import from_row, to_row
+from reelgate.db.schema import OPEN, videos
+from reelgate.db.schema import idempotency_keys as keys
+from reelgate.domain.video import Caller, State, Video
+from reelgate.errors import (
+    Cancelled,
+    IdempotencyMismatch,
+    RateLimited,
+    SubmissionUnknown,
+    UpstreamBadResponse,
+    VideoNotFound,
+)
+
+RETRY_WINDOW_S = 600.0
+"""How long after the first try an SDK's own retry is recognised."""
+BUSY_RETRY_S = 10.0
+"""When to come back to a key whose videos are all under way."""
+KEY_LIFE_S = 86400.0
+"""How long an Idempotency-Key is remembered."""
+
+
+class AdmissionResult(Enum):
+    """Where the job that answers a request comes from."""
+
+    NEW = "new"  # it was made for this request
+    REPLAYED = "replayed"  # the request's Idempotency-Key has it
+    RETRIED = "retried"  # the first try of an SDK that tries again by itself made it
+    ADOPTED = "adopted"  # a blocking caller that went away made it
+    CACHED = "cached"  # it is finished, and the request takes a finished one
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What an owner may have; None means as much as it likes.
+
+    Attributes:
+        max_in_flight: unfinished videos at once.
+        credits: the provider's credits spent since `since`, in all.
+        since: when the day of these credits began, Unix seconds.
+        until: when it ends, Unix seconds.
+    """
+
+    max_in_flight: int | None = None
+    credits: int | None = None
+    since: float = 0.0
+    until: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class AdmissionOptions:
+    """What a request says of itself beside its body; times are Unix seconds.
+
+    Attributes:
+        now: the time.
+        idempotency_key: the caller's own name for this request.
+        retry: which try of an SDK this is; 0 is the first.
+        max_age_s: how old a finished video of the same request may be to be taken instead.
+        adopt_since: a blocking caller takes an abandoned job made since; None never does.
+        quota: what the owner may have; a job that it already has is never refused.
+    """
+
+    now: float
+    idempotency_key: str | None = None
+    retry: int = 0
+    max_age_s: float | None = None
+    adopt_since: float | None = None
+    quota: Quota = Quota()
+
+
+BESIDE = ("metadata", "webhook_url", "remixed_from")
+"""What a body tells beside the video: another caller's retry may differ in nothing else."""
+
+# Statements are built once: building one costs as much as running it.
+SAME_REQUEST = (
+    select(videos)
+    .where(
+        videos.c.owner == bindparam("the_owner"),
+        videos.c.fingerprint == bindparam("the_fingerprint"),
+    )
+    .order_by(videos.c.id.desc())
+    .limit(1)
+)
+FIRST_TRY = SAME_REQUEST.where(
+    videos.c.created_at >= bindparam("since"),
+    videos.c.retries < bindparam("the_retry"),
+    *(videos.c[name].is_not_distinct_from(bindparam(f"the_{name}")) for name in BESIDE),
+)
+FINISHED = SAME_REQUEST.where(
+    videos.c.state == State.COMPLETED.value,
+    videos.c.completed_at >= bindparam("since"),
+    videos.c.expires_at.is_(None) | (videos.c.expires_at > bindparam("the_now")),
+)
+# Whoever went away is told of every end that may have cost something, once; a failure that surely
+# cost nothing is simply tried anew, and so is what somebody cancelled.
+MAY_HAVE_COST = (
+    videos.c.provider_id.is_not(None)
+    | videos.c.failure.contains(f'"{SubmissionUnknown.code}"')
+    | videos.c.failure.contains(f'"{UpstreamBadResponse.code}"')
+) & videos.c.failure.not_like(f'%"{Cancelled.code}"%')
+ADOPTABLE = (videos.c.state != State.FAILED.value) | MAY_HAVE_COST
+ORPHAN = (
+    select(videos.c.id)
+    .where(
+        videos.c.owner == bindparam("the_owner"),
+        videos.c.fingerprint == bindparam("the_fingerprint"),
+        videos.c.caller == Caller.GONE.value,
+        videos.c.created_at >= bindparam("since"),
+        ADOPTABLE,
+    )
+    .order_by(videos.c.id)
+    .limit(1)
+)
+# A found row is then taken by a compare-and-set. A lock would be no substitute: what skips locked
+# rows misses the job that its worker moves just then, and pays for another.
+COUNT_RETRY = (
+    update(videos)
+    .where(videos.c.id == bindparam("the_id"), videos.c.retries < bindparam("the_retry"))
+    .values(retries=bindparam("the_retry"))
+)
+CALL_AGAIN = (
+    update(videos)
+    .where(videos.c.id == bindparam("the_id"), videos.c.caller == Caller.GONE.value)
+    .values(caller=Caller.WAITING.value)
+)
+ADOPT = CALL_AGAIN.where(ADOPTABLE)
+ADD = insert(videos)
+FIND = select(videos).where(videos.c.id == bindparam("the_id"))
+FIND_KEY = select(keys).where(keys.c.owner == bindparam("the_owner"), keys.c.key == bindparam("k"))
+POINT_KEY = (
+    update(keys).where(keys.c.video_id == bindparam("was")).values(video_id=bindparam("now"))
+)
+FORGET_KEYS = delete(keys).where(keys.c.created_at < bindparam("before"))
+COUNT_OPEN = (
+    select(func.count()).select_from(videos).where(OPEN, videos.c.owner == bindparam("the_owner"))
+)
+SPENT = select(func.sum(videos.c.cost)).where(
+    videos.c.owner == bindparam("the_owner"), videos.c.created_at >= bindparam("since")
+)
+
+
+ONE_BY_ONE = text("SELECT pg_advisory_xact_lock(hashtextextended(:the_owner, 0))")
+# As text, which both databases read alike: each dialect's own construct loads all its drivers.
+KEEP_KEY = text("""
+    INSERT INTO idempotency_keys (owner, key, fingerprint, video_id, created_at)
+    VALUES (:owner, :key, :fingerprint, :video_id, :created_at)
+    ON CONFLICT (owner, key) DO UPDATE SET
+        fingerprint = excluded.fingerprint,
+        video_id = excluded.video_id,
+        created_at = excluded.created_at
+    WHERE idempotency_keys.created_at < :before
+""")
+"""A key's insertion, which also takes the place of the same key when that has had its day."""
+
+
+def no_queue(_connection: Connection, _video_id: str) -> None:
+    """Where the queue is not in the database, the transaction has nothing to add to it."""
+
+
+class Admission:
+    """The one door through which jobs come into being."""
+
+    def __init__(
+        self, database: Database, queue_up: Callable[[Connection, str], None] = no_queue
+    ) -> None:
+        """`queue_up` is told a new job's id in the transaction that makes it."""
+        self._database = database
+        self._queue_up = queue_up
+
+    async def admit(self, video: Video, terms: AdmissionOptions) -> tuple[Video, AdmissionResult]:
+        """Make this video durable, or find the one that already answers its request.
+
+        Raises:
+            IdempotencyMismatch: its key belongs to another request.
+            VideoNotFound: its key's video was deleted.
+            RateLimited: a new job would be more than its owner may have.
+        """
+
+        def change(connection: Connection) -> tuple[Video, AdmissionResult]:
+            admitted, origin = admit(connection, video, terms)
+            if origin is AdmissionResult.NEW:
+                self._queue_up(connection, admitted.id)
+            return admitted, origin
+
+        return await self._database.write(change)
+
+    async def forget_keys(self, now: float) -> None:
+        """Drop the Idempotency-Keys that have lived their day."""
+
+        def change(connection: Connection) -> None:
+            connection.execute(FORGET_KEYS, {"before": now - KEY_LIFE_S})
+
+        await self._database.write(change)
+
+
+def admit(
+    connection: Connection, video: Video, terms: AdmissionOptions
+) -> tuple[Video, AdmissionResult]:
+    """The order of precedence: key, retry, orphan, finished, new."""
+    if terms.idempotency_key is not None and not keep_key(connection, video, terms):
+        return by_key(connection, video, terms), AdmissionResult.REPLAYED
+    for find, origin in (
+        (first_try, AdmissionResult.RETRIED),
+        (orphan, AdmissionResult.ADOPTED),
+        (finished, AdmissionResult.CACHED),
+    ):
+        found = find(connection, video, terms)
+        if found is not None:
+            if terms.idempotency_key is not None:
+                connection.execute(POINT_KEY, {"was": video.id, "now": found.id})
+            return found, origin
+    check_quota(connection, video.owner, terms)
+    connection.execute(ADD, to_row(video))
+    return video, AdmissionResult.NEW
+
+
+def check_quota(connection: Connection, owner: str, terms: AdmissionOptions) -> None:
+    """Refuse a new job beyond what its owner may have.
+
+    Raises:
+        RateLimited: saying which limit, and when to come back.
+    """
+    quota = terms.quota
+    if quota != Quota() and connection.dialect.name == "postgresql":
+        # Other processes count as well: one owner's jobs are admitted one after the other.
+        connection.execute(ONE_BY_ONE, {"the_owner": owner})
+    if quota.max_in_flight is not None:
+        open_jobs = connection.scalar(COUNT_OPEN, {"the_owner": owner}) or 0
+        if open_jobs >= quota.max_in_flight:
+            message = f"this API key may have {quota.max_in_flight} videos under way at once"
+            raise RateLimited(message, retry_after_s=BUSY_RETRY_S)
+    if quota.credits is not None:
+        spent = connection.scalar(SPENT, {"the_owner": owner, "since": quota.since}) or 0
+        if spent >= quota.credits:
+            message = f"this API key has spent its {quota.credits} credits of today"
+            raise RateLimited(message, retry_after_s=max(1.0, quota.until - terms.now))
+
+
+def keep_key(connection: Connection, video: Video, terms: AdmissionOptions) -> bool:
+    """Let the Idempotency-Key stand for this video; False when it stands for one already."""
+    row = {
+        "owner": video.owner,
+        "key": terms.idempotency_key,
+        "fingerprint": body_digest(video),
+        "video_id": video.id,
+        "created_at": terms.now,
+        "before": terms.now - KEY_LIFE_S,
+    }
+    return bool(connection.execute(KEEP_KEY, row).rowcount)
+
+
+def by_key(connection: Connection, video: Video, terms: AdmissionOptions) -> Video:
+    """The video that this Idempotency-Key stands for."""
+    values = {"the_owner": video.owner, "k": terms.idempotency_key}
+    known = connection.execute(FIND_KEY, values).mappings().one()
+    if known["fingerprint"] != body_digest(video):
+        raise IdempotencyMismatch(param="Idempotency-Key")
+    return call_again(connection, known["video_id"], video.caller)
+
+
+def body_digest(video: Video) -> str:
+    """A digest that is equal for equal bodies, of whatever shape.
+
+    Rows hold it, as they hold fingerprints: something new beside a request may count only where
+    it is told. See docs/adr/0014-fingerprints.md.
+    """
+    digest = video.request.fingerprint()
+    row = to_row(video)
+    beside = [row[name] for name in BESIDE]
+    if not any(beside):
+        return digest
+    return hashlib.sha256(json.dumps([digest, *beside]).encode()).hexdigest()
+
+
+def call_again(connection: Connection, video_id: str, caller: Caller) -> Video:
+    """A video that was answered before; if its blocking caller had gone away, it is back now."""
+    if caller is Caller.WAITING:
+        connection.execute(CALL_AGAIN, {"the_id": video_id})
+    return by_id(connection, video_id)
+
+
+def by_id(connection: Connection, video_id: str) -> Video:
+    """The video that was found.
+
+    Raises:
+        VideoNotFound: it was deleted.
+    """
+    row = connection.execute(FIND, {"the_id": video_id}).mappings().first()
+    if row is None:
+        message = f"video {video_id!r}, which this Idempotency-Key made, was deleted"
+        raise VideoNotFound(message)
+    return from_row(row)
+
+
+def first_try(connection: Connection, video: Video, terms: AdmissionOptions) -> Video | None:
+    """What an SDK's earlier try made.
+
+    OpenAI's SDKs try a POST again after a broken connection without any key; only the count of
+    their tries tells. Each count is used once, so that two callers' retries get two videos.
+    """
+    if terms.retry <= 0:
+        return None
+    told = to_row(video)
+    beside = {f"the_{name}": told[name] for name in BESIDE}
+    since = {"since": terms.now - RETRY_WINDOW_S, "the_retry": terms.retry}
+    while (row := first(connection, video, FIRST_TRY, since | beside)) is not None:
+        values = {"the_id": row["id"], "the_retry": terms.retry}
+        if connection.execute(COUNT_RETRY, values).rowcount:
+            return call_again(connection, row["id"], video.caller)
+    return None
+
+
+def orphan(connection: Connection, video: Video, terms: AdmissionOptions) -> Video | None:
+    """The oldest job of the same request whose blocking caller went away."""
+    if terms.adopt_since is None:
+        return None
+    while (row := first(connection, video, ORPHAN, {"since": terms.adopt_since})) is not None:
+        if connection.execute(ADOPT, {"the_id": row["id"]}).rowcount:
+            return by_id(connection, row["id"])
+    return None
+
+
+def finished(connection: Connection, video: Video, terms: AdmissionOptions) -> Video | None:
+    """The newest finished video of the same request, where the caller takes one."""
+    if terms.max_age_s is None:
+        return None
+    since = {"since": terms.now - terms.max_age_s, "the_now": terms.now}
+    row = first(connection, video, FINISHED, since)
+    return None if row is None else from_row(row)
+
+
+def first(
+    connection: Connection, video: Video, statement: Executable, more: dict[str, Any]
+) -> RowMapping | None:
+    """The first row of a statement about this video's owner and request."""
+    values = {"the_owner": video.owner, "the_fingerprint": video.request.fingerprint()}
+    return connection.execute(statement, values | more).mappings().first()

@@ -1,0 +1,1 @@
+"""What only Postgres needs; loaded only where it is used."""

@@ -1,0 +1,172 @@
+"""Postgres as the database: a pool of connections, replaced where they break."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, text
+from sqlalchemy.engine import URL
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from reelgate.db.errors import Outage
+from reelgate.db.group_commit import GroupCommit, Work, run_all
+from reelgate.db.postgres.server import (
+    DRIVER_ERRORS,
+    MIGRATION_LOCK,
+    Server,
+    is_broken_line,
+    translated,
+)
+from reelgate.errors import DatabaseAway
+
+T = TypeVar("T")
+
+POSTGRES_POOL = 6
+"""Connections in use at once; group commit needs one, the rest read."""
+RECONNECT_PAUSES_S = (0.05, 0.2, 0.5, 1.0, 2.0, 3.0)
+"""Together longer than a server's restart or a switch to its standby mostly takes."""
+PATIENCE_S = 7.0
+"""No try begins later: one that is not even refused takes as long as the connection may."""
+IN_PROGRESS_PAUSE_S = 0.1
+A_LOOK = text("SELECT 1 FROM videos LIMIT 1")
+A_CHANGE = text("UPDATE alembic_version SET version_num = version_num")
+READ_ONLY = text("SHOW transaction_read_only")
+TRANSACTION_NUMBER = text("SELECT pg_current_xact_id_if_assigned()::text")
+TRANSACTION_STATUS = text("SELECT pg_xact_status(CAST(CAST(:number AS text) AS xid8))")
+
+
+class PostgresDatabase:
+    """A Postgres server that many gateway processes share.
+
+    A broken connection is replaced and its transaction run again. Where the commit itself was on
+    its way, the server is asked what became of it: running it again blindly could pay twice.
+    """
+
+    is_shared = True
+
+    def __init__(self, url: URL, *, pool_size: int = POSTGRES_POOL) -> None:
+        """`pool_size`: connections in use at once."""
+        self.server = Server.at(url)
+        self._engine: AsyncEngine = create_async_engine(
+            "postgresql+asyncpg://",
+            async_creator=self.server.connect,
+            pool_size=pool_size,
+            max_overflow=0,
+        )
+        self._commits = self.group(run_all)
+
+    @property
+    def outage(self) -> Outage:
+        """Whether the server is away."""
+        return self.server.outage
+
+    @property
+    def process(self) -> int:
+        """The number under which the server knows this process."""
+        return self.server.process
+
+    async def read(self, query: Work[T]) -> T:
+        """Run a query on a pooled connection."""
+        return await translated(patiently(lambda: self._transact(query)), self.outage)
+
+    async def look_up(self, query: Work[T]) -> T:
+        """Run a query as any other: each is a way to the server and back."""
+        return await self.read(query)
+
+    async def write(self, change: Work[T]) -> T:
+        """Run a change in the next group commit."""
+        return await translated(self._commits.do(change), self.outage)
+
+    async def apart(self, change: Work[T]) -> T:
+        """Run a change in a transaction of its own; it may be made twice when a connection breaks.
+
+        For a row that many processes write: whoever waits for it holds nothing else up.
+        """
+        return await translated(patiently(lambda: self._transact(change)), self.outage)
+
+    def group(self, run: Callable[[Connection, Sequence[Work[Any]]], list[Any]]) -> GroupCommit:
+        """Commits of a group of its own; `run` does the changes of one of them."""
+
+        async def commit(batch: Sequence[Work[Any]]) -> list[Any]:
+            return await patiently(lambda: self._commit(lambda connection: run(connection, batch)))
+
+        return GroupCommit(commit, is_broken_line)
+
+    async def exclusive(self, change: Work[T]) -> T:
+        """Run a change under an advisory lock that holds until its transaction ends."""
+
+        def locked(connection: Connection) -> T:
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+            return change(connection)
+
+        return await translated(self._transact(locked), self.outage)
+
+    async def check(self) -> None:
+        """Ask the server whether it takes changes."""
+        if await self.read(lambda connection: connection.scalar(READ_ONLY)) == "on":
+            message = "the Postgres server takes no changes: it is read-only"
+            raise DatabaseAway(message)
+
+    async def probe(self) -> None:
+        """Make a change that changes nothing."""
+
+        def change(connection: Connection) -> None:
+            connection.execute(A_LOOK)
+            connection.execute(A_CHANGE)
+
+        await translated(self._commits.do(change), self.outage, is_proof=True)
+
+    async def close(self) -> None:
+        """Commit what waits, close every connection."""
+        await self._commits.drain()
+        await self._engine.dispose()
+
+    async def _commit(self, work: Work[T]) -> T:
+        async with self._engine.connect() as connection:
+            result = await connection.run_sync(work)
+            number = await connection.scalar(TRANSACTION_NUMBER)
+            try:
+                await connection.commit()
+            except DRIVER_ERRORS as error:
+                if not is_broken_line(error) or not await self._was_committed(number):
+                    raise
+        return result
+
+    async def _was_committed(self, number: str | None) -> bool:
+        """What became of a transaction whose commit was not answered."""
+
+        def ask(connection: Connection) -> str | None:
+            status: str | None = connection.scalar(TRANSACTION_STATUS, {"number": number})
+            return status
+
+        if number is None:
+            return True
+        while True:
+            match await patiently(lambda: self._transact(ask)):
+                case "committed":
+                    return True
+                case "in progress":
+                    # The server has not noticed yet that its client is gone.
+                    await asyncio.sleep(IN_PROGRESS_PAUSE_S)
+                case _:
+                    return False
+
+    async def _transact(self, work: Work[T]) -> T:
+        async with self._engine.begin() as connection:
+            return await connection.run_sync(work)
+
+
+async def patiently(attempt: Callable[[], Awaitable[T]]) -> T:
+    """Try again over another connection while the line is broken, for a few seconds."""
+    clock = asyncio.get_running_loop().time
+    gives_up_s = clock() + PATIENCE_S
+    for pause_s in RECONNECT_PAUSES_S:
+        try:
+            return await attempt()
+        except DRIVER_ERRORS as error:
+            if not is_broken_line(error) or clock() + pause_s > gives_up_s:
+                raise
+        await asyncio.sleep(pause_s)
+    return await attempt()

@@ -1,0 +1,148 @@
+"""A video as a row, and back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from reelgate.domain.video import (
+    FINGERPRINTED,
+    Caller,
+    Failure,
+    KeptFile,
+    State,
+    Timeline,
+    Video,
+    VideoRequest,
+)
+from reelgate.polling.forecast import Forecast
+
+PROGRESS_COLUMNS = (
+    "state",
+    "attempts",
+    "provider_id",
+    "batch_id",
+    "cost",
+    "forecast",
+    "failure",
+    "file",
+    "file_bytes",
+    "expires_at",
+    "created_at",
+    "submitting_at",
+    "submitted_at",
+    "ready_at",
+    "completed_at",
+)
+"""The columns that only the worker who carries the job changes."""
+
+REQUEST_FIELDS = frozenset(FINGERPRINTED)
+FORECAST_FIELDS, FAILURE_FIELDS, FILE_FIELDS = (
+    frozenset(field.name for field in fields(record)) for record in (Forecast, Failure, KeptFile)
+)
+
+
+def to_row(video: Video) -> dict[str, Any]:
+    """The columns of a video."""
+    return {
+        "id": video.id,
+        "owner": video.owner,
+        "model": video.request.model,
+        "request": json.dumps(stored_request(video.request)),
+        "fingerprint": video.request.fingerprint(),
+        "provider": video.provider,
+        "epoch": video.epoch,
+        "remixed_from": video.remixed_from,
+        "caller": video.caller.value,
+        "retries": video.retries,
+        "decodings": video.decodings,
+        "webhook_url": video.webhook_url,
+        "metadata": json.dumps(dict(video.metadata)) if video.metadata else None,
+        **progress_columns(video),
+    }
+
+
+def progress_columns(video: Video) -> dict[str, Any]:
+    """The values of `PROGRESS_COLUMNS`."""
+    return {
+        "state": video.state.value,
+        "attempts": video.attempts,
+        "provider_id": video.provider_id,
+        "batch_id": video.batch_id,
+        "cost": video.cost,
+        "forecast": json.dumps(shallow(video.forecast)) if video.forecast else None,
+        "failure": json.dumps(shallow(video.failure)) if video.failure else None,
+        "file": json.dumps(shallow(video.file)) if video.file else None,
+        "file_bytes": video.file.size_bytes if video.file else None,
+        "expires_at": video.expires_at,
+        **shallow(video.timeline),
+    }
+
+
+def from_row(row: RowMapping) -> Video:
+    """The video that a row holds."""
+    return Video(
+        id=row["id"],
+        owner=row["owner"],
+        request=to_request(json.loads(row["request"])),
+        provider=row["provider"],
+        state=State(row["state"]),
+        epoch=row["epoch"],
+        caller=Caller(row["caller"]),
+        retries=row["retries"],
+        webhook_url=row["webhook_url"],
+        attempts=row["attempts"],
+        provider_id=row["provider_id"],
+        batch_id=row["batch_id"],
+        cost=row["cost"],
+        forecast=to_forecast(json.loads(row["forecast"])) if row["forecast"] else None,
+        failure=Failure(**known(json.loads(row["failure"]), FAILURE_FIELDS))
+        if row["failure"]
+        else None,
+        file=KeptFile(**known(json.loads(row["file"]), FILE_FIELDS)) if row["file"] else None,
+        expires_at=row["expires_at"],
+        remixed_from=row["remixed_from"],
+        metadata=json.loads(row["metadata"]) if row["metadata"] else {},
+        decodings=row["decodings"] or 0,
+        timeline=Timeline(
+            created_at=row["created_at"],
+            submitting_at=row["submitting_at"],
+            submitted_at=row["submitted_at"],
+            ready_at=row["ready_at"],
+            completed_at=row["completed_at"],
+        ),
+    )
+
+
+def stored_request(request: VideoRequest) -> dict[str, Any]:
+    """A request as JSON holds it: the options stand beside the other fields."""
+    stored = shallow(request)
+    options: dict[str, Any] = stored.pop("options")
+    return options | stored
+
+
+def to_request(stored: dict[str, Any]) -> VideoRequest:
+    """The request of a row; what a newer version added to it is kept as an option."""
+    options = {name: stored.pop(name) for name in stored.keys() - REQUEST_FIELDS}
+    return VideoRequest(**stored, options=options)
+
+
+def to_forecast(stored: dict[str, Any]) -> Forecast:
+    """JSON knows no tuples."""
+    told = known(stored, FORECAST_FIELDS)
+    return Forecast(**{name: tuple(values) for name, values in told.items()})
+
+
+def known(stored: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
+    """A stored record without what a newer version wrote beside these fields."""
+    for name in stored.keys() - names:
+        del stored[name]
+    return stored
+
+
+def shallow(record: VideoRequest | Timeline | Forecast | Failure | KeptFile) -> dict[str, Any]:
+    """The fields of a flat record; `asdict` would copy each value deeply, at ten times the cost."""
+    return {field.name: getattr(record, field.name) for field in fields(record)}

@@ -1,0 +1,197 @@
+"""The tables and their indexes."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    false,
+    text,
+)
+
+HAS_FILE = text("file_bytes IS NOT NULL")
+"""Which videos have a file that retention may remove."""
+
+metadata = MetaData()
+
+CHANGES_CHANNEL = "reelgate_changes"
+"""Where Postgres notifies of changes: a trigger sends the video's id and who changed it."""
+
+OPEN = text("state NOT IN ('completed', 'failed')")
+"""Which videos still go on; a partial index serves only queries that say it in the same words."""
+
+WAITING = text("caller = 'waiting'")
+"""Which videos a blocking caller waits for; `waiting_on` is the process that holds the line."""
+
+UNDER_WAY = text("state IN ('submitting', 'rendering')")
+"""Which videos an upstream account has under way; only Postgres counts them."""
+
+videos = Table(
+    "videos",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("request", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("caller", Text, nullable=False),
+    Column("waiting_on", BigInteger),
+    Column("retries", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("provider_id", Text),
+    Column("batch_id", Text),
+    Column("cost", Integer),
+    Column("forecast", Text),
+    Column("failure", Text),
+    Column("file", Text),
+    Column("file_bytes", BigInteger),
+    Column("created_at", Double, nullable=False),
+    Column("submitting_at", Double),
+    Column("submitted_at", Double),
+    Column("ready_at", Double),
+    Column("completed_at", Double),
+    Column("expires_at", Double),
+    Column("remixed_from", Text),
+    Column("metadata", Text),
+    Column("webhook_url", Text),
+    # Null until a video that was being fetched is taken over.
+    Column("decodings", Integer),
+)
+
+durations = Table(
+    "durations",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("kind", Text, nullable=False),
+    Column("after_s", Double, nullable=False),
+    Column("by_s", Double, nullable=False),
+    Column("submitted_at", Double, nullable=False),
+    Column("ticket", Double, nullable=False),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("owner", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("fingerprint", Text, nullable=False),
+    Column("video_id", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("digest", Text, nullable=False, unique=True),
+    Column("rpm", Integer),
+    Column("max_in_flight", Integer),
+    Column("credits_per_day", Integer),
+    Column("created_at", Double, nullable=False),
+    # Where processes count a key's requests together: until when those it made keep it busy.
+    Column("busy_until", Double, nullable=False, server_default="0"),
+)
+
+UNCOUNTED = str(2**31)
+"""More than any limit: it must be counted first."""
+NOBODY = "[]"
+"""Nobody waits for an account, as JSON."""
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("in_flight", BigInteger, nullable=False, server_default=UNCOUNTED),
+    Column("submitting", BigInteger, nullable=False, server_default=UNCOUNTED),
+    Column("rests_until", Double, nullable=False, server_default="0"),
+    Column("cautious", Boolean, nullable=False, server_default=false()),
+    Column("trial_until", Double, nullable=False, server_default="0"),
+    Column("waiting", Text, nullable=False, server_default=NOBODY),
+    Column("looks_rest_until", Double, nullable=False, server_default="0"),
+)
+"""The upstream accounts that many processes use; `store/account.py` says what it means."""
+
+PENDING = text("state = 'pending'")
+"""Which deliveries are still to be made; worded once, as `OPEN` is."""
+
+webhook_deliveries = Table(
+    "webhook_deliveries",
+    metadata,
+    # Grows with the moves of a video, which its row's lock puts in line: the order of its events.
+    Column(
+        "seq",
+        BigInteger().with_variant(Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=True,
+    ),
+    Column("id", Text, nullable=False, unique=True),
+    Column("video_id", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("queued_at", Double, nullable=False),
+    Column("due_at", Double, nullable=False),
+    Column("claimed_until", Double),
+    Column("tried_at", Double),
+    Column("status", Integer),
+    Column("error", Text),
+)
+
+webhook_endpoints = Table(
+    "webhook_endpoints",
+    metadata,
+    Column("url", Text, primary_key=True),
+    Column("disabled_at", Double, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+"""The endpoints that are switched off; one that works has no row."""
+
+
+__all__ = ["metadata"]
+
+Index("videos_by_owner", videos.c.owner, videos.c.id)
+Index("videos_open", videos.c.id, sqlite_where=OPEN, postgresql_where=OPEN)
+Index("videos_waiting", videos.c.waiting_on, sqlite_where=WAITING, postgresql_where=WAITING)
+Index("videos_under_way", videos.c.provider, videos.c.state, postgresql_where=UNDER_WAY).ddl_if(
+    dialect="postgresql"
+)
+Index("videos_by_request", videos.c.owner, videos.c.fingerprint, videos.c.id)
+Index("videos_with_file", videos.c.completed_at, sqlite_where=HAS_FILE, postgresql_where=HAS_FILE)
+Index("durations_by_kind", durations.c.kind, durations.c.ticket)
+Index("idempotency_keys_by_age", idempotency_keys.c.created_at)
+Index("idempotency_keys_by_video", idempotency_keys.c.video_id)
+Index(
+    "webhook_deliveries_due",
+    webhook_deliveries.c.due_at,
+    sqlite_where=PENDING,
+    postgresql_where=PENDING,
+)
+Index(
+    "webhook_deliveries_by_url",
+    webhook_deliveries.c.url,
+    sqlite_where=PENDING,
+    postgresql_where=PENDING,
+)
+Index(
+    "webhook_deliveries_by_video",
+    webhook_deliveries.c.video_id,
+    webhook_deliveries.c.url,
+    webhook_deliveries.c.seq,
+)
+Index("webhook_deliveries_by_age", webhook_deliveries.c.state, webhook_deliveries.c.queued_at)

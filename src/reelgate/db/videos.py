@@ -1,0 +1,342 @@
+"""The videos: every change is a compare-and-set, made here and told to whoever follows."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any, Literal, Protocol, TypedDict, Unpack
+
+from sqlalchemy import (
+    Connection,
+    Integer,
+    RowMapping,
+    Select,
+    Text,
+    Update,
+    bindparam,
+    case,
+    delete,
+    func,
+    select,
+    update,
+)
+
+from reelgate.db.changes import Changes
+from reelgate.db.database import Database
+from reelgate.db.group_commit import Work
+from reelgate.db.rows import PROGRESS_COLUMNS, from_row, progress_columns
+from reelgate.db.schema import HAS_FILE, OPEN, videos
+from reelgate.domain.video import MOVES, Caller, Failure, KeptFile, State, Timeline, Video
+from reelgate.polling.forecast import Forecast
+
+# Statements are built once: building one costs as much as running it.
+FIND = select(videos).where(videos.c.id == bindparam("the_id"))
+UNFINISHED = (
+    select(videos.c.id)
+    .where(OPEN, videos.c.provider.in_(bindparam("the_providers", expanding=True)))
+    .order_by(videos.c.id)
+)
+COUNT_OPEN = select(func.count()).select_from(videos).where(OPEN)
+CLAIM = (
+    update(videos)
+    .where(videos.c.id == bindparam("the_id"), OPEN)
+    # A submit under way belongs to whoever began it: only its outcome moves the video on.
+    .values(epoch=videos.c.epoch + case((videos.c.state == State.SUBMITTING.value, 0), else_=1))
+    .returning(*videos.c)
+)
+MOVE = (
+    update(videos)
+    .where(
+        videos.c.id == bindparam("the_id"),
+        videos.c.state == bindparam("was"),
+        videos.c.epoch == bindparam("the_epoch"),
+        videos.c.attempts == bindparam("the_attempts"),
+    )
+    .values({column: bindparam(column) for column in PROGRESS_COLUMNS})
+    # What others may have changed meanwhile; the rest is known.
+    .returning(videos.c.caller, videos.c.retries)
+)
+TRANSFER = (
+    update(videos)
+    .where(videos.c.id == bindparam("the_id"), videos.c.caller == bindparam("was"))
+    .values(caller=bindparam("now"))
+)
+ALL_CALLERS_DISCONNECTED = (
+    update(videos).where(videos.c.caller == Caller.WAITING.value).values(caller=Caller.GONE.value)
+)
+NOTE_DECODINGS = (
+    update(videos)
+    .where(
+        videos.c.id == bindparam("the_id"),
+        videos.c.state == State.FETCHING.value,
+        videos.c.epoch == bindparam("the_epoch"),
+    )
+    .values(decodings=bindparam("the_decodings"))
+)
+DELETE = delete(videos).where(videos.c.id == bindparam("the_id"))
+WITH_FILE = (
+    select(videos)
+    .where(HAS_FILE, videos.c.state == State.COMPLETED.value)
+    .order_by(videos.c.completed_at)
+)
+DROP_FILE = (
+    update(videos)
+    .where(videos.c.id == bindparam("the_id"))
+    .values(file=None, file_bytes=None, expires_at=bindparam("the_now"))
+    .returning(*videos.c)
+)
+
+
+NEVER_STORED = "\x00"
+"""Postgres refuses to hear of it in any text."""
+
+
+class LostRace(Exception):
+    """Somebody else changed the video first: what was known of it is out of date."""
+
+
+class IllegalMove(Exception):
+    """The table of moves does not have this one: a mistake in the program."""
+
+
+class Progress(TypedDict, total=False):
+    """The fields that a move may change beside the state."""
+
+    attempts: int
+    provider_id: str
+    batch_id: str
+    cost: int | None
+    forecast: Forecast | None
+    failure: Failure
+    file: KeptFile | None
+    expires_at: float | None
+    timeline: Timeline
+
+
+Age = Literal["asc", "desc"]
+"""Oldest first, newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of an owner's videos: those that follow `after` in this order."""
+
+    owner: str
+    limit: int
+    order: Age
+    after: str | None = None
+    states: tuple[State, ...] = ()
+    model: str | None = None
+
+
+Write = Callable[[Work[Video | None]], Awaitable[Video | None]]
+"""Runs a change in a transaction, as `Database.write` does."""
+
+
+class Outbox(Protocol):
+    """Somebody who writes down, with each move of a video, who is to be told of it."""
+
+    def note(self, connection: Connection, video: Video) -> None:
+        """Write it down in the move's own transaction; may run again after a rollback."""
+        ...
+
+    def committed(self) -> None:
+        """The move and what was noted of it are durable."""
+        ...
+
+
+class Videos:
+    """Named queries on the videos; `outbox` is None where nobody is told of moves."""
+
+    def __init__(self, database: Database, changes: Changes, outbox: Outbox | None = None) -> None:
+        self._database = database
+        self._changes = changes
+        self._outbox = outbox
+
+    async def find(self, video_id: str) -> Video | None:
+        """The video with this id, if there is one."""
+        if NEVER_STORED in video_id:
+            return None
+        return await self._first(FIND, {"the_id": video_id})
+
+    async def unfinished(self, providers: Iterable[str]) -> list[str]:
+        """The ids of all videos of these providers that still go on, oldest first."""
+        values = {"the_providers": list(providers)}
+        return await self._database.read(
+            lambda connection: list(connection.scalars(UNFINISHED, values))
+        )
+
+    async def count_open(self) -> int:
+        """How many videos still go on."""
+        return await self._database.read(lambda connection: connection.scalar(COUNT_OPEN) or 0)
+
+    async def claim(self, video_id: str) -> Video | None:
+        """Take a video over: from now on only moves of the returned epoch count.
+
+        One that is being submitted keeps its epoch, for the process that submits it may live.
+        Where only one process uses the database there is nobody to take it from.
+        None when there is nothing left to do for it.
+        """
+        if self._database.is_shared:
+            return await self._change(CLAIM, {"the_id": video_id}, from_row)
+        video = await self.find(video_id)
+        return None if video is None or video.is_over else video
+
+    async def move(
+        self,
+        video: Video,
+        state: State,
+        write: Write | None = None,
+        **changes: Unpack[Progress],
+    ) -> Video:
+        """Move a video on, and change other fields of it in the same breath.
+
+        `write` is what runs the change in a transaction; what it raises goes through.
+
+        Raises:
+            LostRace: it is no longer in the state and epoch of `video`.
+            IllegalMove: no such move exists.
+        """
+        if state not in MOVES[video.state]:
+            message = f"{video.id}: {video.state} -> {state}"
+            raise IllegalMove(message)
+        moved = replace(video, state=state, **changes)
+        expected = {
+            "the_id": video.id,
+            "was": video.state.value,
+            "the_epoch": video.epoch,
+            "the_attempts": video.attempts,
+        }
+        values = expected | progress_columns(moved)
+
+        def as_it_is(row: RowMapping) -> Video:
+            return replace(moved, caller=Caller(row["caller"]), retries=row["retries"])
+
+        result = await self._change(MOVE, values, as_it_is, self._outbox, write)
+        if result is None:
+            raise LostRace(video.id)
+        return result
+
+    async def note_decodings(self, video: Video, decodings: int) -> None:
+        """Note how many processes decode a video's film that have taken it over.
+
+        Raises:
+            LostRace: it is no longer this process's to fetch.
+        """
+        values = {"the_id": video.id, "the_epoch": video.epoch, "the_decodings": decodings}
+
+        def change(connection: Connection) -> bool:
+            return bool(connection.execute(NOTE_DECODINGS, values).rowcount)
+
+        if not await self._database.write(change):
+            raise LostRace(video.id)
+
+    async def transfer(self, video_id: str, was: Caller, now: Caller) -> bool:
+        """Change who waits for a video, which its followers do not see; whether `was` held."""
+        values = {"the_id": video_id, "was": was.value, "now": now.value}
+
+        def change(connection: Connection) -> bool:
+            return bool(connection.execute(TRANSFER, values).rowcount)
+
+        return await self._database.write(change)
+
+    async def all_callers_disconnected(self) -> None:
+        """Nobody waits any more: the process that held the callers has ended."""
+
+        def change(connection: Connection) -> None:
+            connection.execute(ALL_CALLERS_DISCONNECTED)
+
+        await self._database.write(change)
+
+    async def page(self, asked: Page) -> list[Video]:
+        """Up to `limit` of an owner's videos, newest first or oldest first."""
+        if NEVER_STORED in (asked.model or ""):
+            return []
+        values = {
+            "the_owner": asked.owner,
+            "the_limit": asked.limit,
+            "the_last": asked.after,
+            "the_states": [state.value for state in asked.states],
+            "the_model": asked.model,
+        }
+        query = listing(
+            asked.order,
+            follows=asked.after is not None,
+            of_states=bool(asked.states),
+            of_model=asked.model is not None,
+        )
+        # A filter may pass over many rows before the page is full.
+        run = self._database.read if asked.states or asked.model else self._database.look_up
+        return await run(all_of(query, values))
+
+    async def delete(self, video_id: str) -> None:
+        """Forget a video."""
+
+        def change(connection: Connection) -> None:
+            connection.execute(DELETE, {"the_id": video_id})
+
+        await self._database.write(change)
+
+    async def with_file(self) -> list[Video]:
+        """Every finished video whose file is kept, the longest kept first."""
+        return await self._database.read(all_of(WITH_FILE, {}))
+
+    async def drop_file(self, video_id: str, now: float) -> None:
+        """Note that a video's file is no longer kept."""
+        await self._change(DROP_FILE, {"the_id": video_id, "the_now": now}, from_row)
+
+    async def _change(
+        self,
+        statement: Update,
+        values: dict[str, Any],
+        read: Callable[[RowMapping], Video],
+        outbox: Outbox | None = None,
+        write: Write | None = None,
+    ) -> Video | None:
+        def change(connection: Connection) -> Video | None:
+            row = connection.execute(statement, values).mappings().first()
+            if row is None:
+                return None
+            changed = read(row)
+            if outbox is not None:
+                outbox.note(connection, changed)
+            return changed
+
+        video = await (write or self._database.write)(change)
+        if video is not None:
+            self._changes.publish(video)
+            if outbox is not None:
+                outbox.committed()
+        return video
+
+    async def _first(self, query: Select[Any], values: dict[str, Any]) -> Video | None:
+        def read(connection: Connection) -> Video | None:
+            row = connection.execute(query, values).mappings().first()
+            return None if row is None else from_row(row)
+
+        return await self._database.look_up(read)
+
+
+def all_of(query: Select[Any], values: dict[str, Any]) -> Work[list[Video]]:
+    """Reads every video that a query finds."""
+
+    def read(connection: Connection) -> list[Video]:
+        return [from_row(row) for row in connection.execute(query, values).mappings()]
+
+    return read
+
+
+@cache
+def listing(order: Age, *, follows: bool, of_states: bool, of_model: bool) -> Select[Any]:
+    """The statement for a page: with or without a last page, a choice of states, a model."""
+    query = select(videos).where(videos.c.owner == bindparam("the_owner"))
+    query = query.order_by(videos.c.id if order == "asc" else videos.c.id.desc())
+    if follows:
+        last = bindparam("the_last", type_=Text)
+        query = query.where(videos.c.id > last if order == "asc" else videos.c.id < last)
+    if of_states:
+        query = query.where(videos.c.state.in_(bindparam("the_states", expanding=True)))
+    if of_model:
+        query = query.where(videos.c.model == bindparam("the_model"))
+    return query.limit(bindparam("the_limit", type_=Integer))

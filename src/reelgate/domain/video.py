@@ -1,0 +1,241 @@
+"""A video and the life of its job: frozen data and the table of legal moves."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal, assert_never
+
+import uuid_utils
+
+from reelgate.polling.forecast import Forecast
+
+
+class State(StrEnum):
+    """Where a job stands, as the gateway itself sees it."""
+
+    QUEUED = "queued"  # durable, not yet sent; safe to send
+    SUBMITTING = "submitting"  # the intent to send is durable; never sent again from here
+    RENDERING = "rendering"  # accepted by the upstream, which is at work
+    FETCHING = "fetching"  # ready upstream, its file is being checked and kept
+    COMPLETED = "completed"  # the caller can have it
+    FAILED = "failed"  # ended without a video; `failure` says why
+
+
+class VideoStatus(StrEnum):
+    """Where a job stands, in the four words OpenAI's clients know; they hang on any other."""
+
+    QUEUED = "queued"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class Caller(StrEnum):
+    """Whether somebody still waits for the answer of a blocking request."""
+
+    NONE = "none"  # nobody ever waited: the job was asked for by its id
+    WAITING = "waiting"  # a blocking caller holds the line
+    GONE = "gone"  # it hung up without an answer: the next identical request adopts the job
+    ANSWERED = "answered"  # it has had its answer
+
+
+MOVES: Mapping[State, frozenset[State]] = {
+    # A job may fail from QUEUED without a submit: cancelled, or out of retries.
+    State.QUEUED: frozenset({State.SUBMITTING, State.FAILED}),
+    # Back to QUEUED only when the upstream surely refused the submit.
+    State.SUBMITTING: frozenset({State.QUEUED, State.RENDERING, State.FAILED}),
+    State.RENDERING: frozenset({State.FETCHING, State.FAILED}),
+    State.FETCHING: frozenset({State.COMPLETED, State.FAILED}),
+    State.COMPLETED: frozenset(),
+    State.FAILED: frozenset(),
+}
+
+SETTLING_S = 2.0
+"""Between a failure and its commit others still read a video that renders, and goes forward."""
+
+OPEN_STATES = frozenset(state for state, targets in MOVES.items() if targets)
+"""The states from which a job still goes on."""
+
+STATUS: Mapping[State, VideoStatus] = {
+    State.QUEUED: VideoStatus.QUEUED,
+    State.SUBMITTING: VideoStatus.QUEUED,
+    State.RENDERING: VideoStatus.IN_PROGRESS,
+    State.FETCHING: VideoStatus.IN_PROGRESS,
+    State.COMPLETED: VideoStatus.COMPLETED,
+    State.FAILED: VideoStatus.FAILED,
+}
+
+VIDEO_ID = re.compile("video_[0-9a-f]{32}")
+
+Duration = int | Literal["auto"]
+"""Whole seconds, or the model's own choice where it offers one."""
+
+
+FINGERPRINTED = (
+    "model",
+    "prompt",
+    "aspect_ratio",
+    "duration",
+    "resolution",
+    "style_id",
+    "is_enhance",
+    "reference_url",
+    "reference_digest",
+)
+"""The fields that stand in every fingerprint. Never changed: see `VideoRequest.fingerprint`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoRequest:
+    """What was asked for, complete and valid: every default is filled in.
+
+    A field is None where the model takes no such thing.
+
+    Attributes:
+        options: the fields that are not `FINGERPRINTED`, by name, as JSON values. One that says
+            what a request without it said when the field was new is left out, also after the
+            model's default has become another.
+    """
+
+    model: str
+    prompt: str
+    aspect_ratio: str | None
+    duration: Duration | None
+    resolution: str | None
+    style_id: int
+    is_enhance: bool | None
+    reference_url: str | None = None
+    reference_digest: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    def fingerprint(self) -> str:
+        """A digest that is equal for equal requests, in this version, the last and the next.
+
+        A picture counts by its content: each upload of it gets another address. Rows hold the
+        fingerprint, and both versions of a rolling deploy look jobs up by it: whatever is new
+        leaves that of a request without it as it was. See docs/adr/0014-fingerprints.md.
+        """
+        told = {**self.options, **{name: getattr(self, name) for name in FINGERPRINTED}}
+        if self.reference_digest is not None:
+            del told["reference_url"]
+        canonical = json.dumps(told, sort_keys=True, ensure_ascii=True)
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+    @property
+    def kind(self) -> str:
+        """What this request's rendering time depends on, as a key for learned durations."""
+        return f"{self.model}/{self.duration or '-'}/{self.resolution or '-'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a job failed: a public code, a sentence, and when a new try may help (seconds)."""
+
+    code: str
+    message: str
+    retry_after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """When each stage began: wall-clock Unix seconds, for show; None while it has not."""
+
+    created_at: float
+    submitting_at: float | None = None
+    submitted_at: float | None = None
+    ready_at: float | None = None
+    completed_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFile:
+    """A finished video's file in our own storage."""
+
+    key: str
+    size_bytes: int
+    sha256: str
+    content_type: str
+    thumbnail_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Video:
+    """One job and what is known of it; changed only by the store's compare-and-set."""
+
+    id: str
+    owner: str
+    request: VideoRequest
+    provider: str
+    timeline: Timeline
+    state: State = State.QUEUED
+    epoch: int = 0
+    caller: Caller = Caller.NONE
+    retries: int = 0
+    attempts: int = 0
+    provider_id: str | None = None
+    batch_id: str | None = None
+    cost: int | None = None
+    failure: Failure | None = None
+    file: KeptFile | None = None
+    forecast: Forecast | None = None
+    expires_at: float | None = None
+    remixed_from: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    webhook_url: str | None = None
+    decodings: int = 0
+    """How many processes decode the film just now that have taken it over from another."""
+
+    @property
+    def status(self) -> VideoStatus:
+        """The state in the words of the public API."""
+        return STATUS[self.state]
+
+    def progress(self, now: float) -> int:
+        """How far the job is at this Unix time, 0 to 100; 100 only when it is completed."""
+        match self.state:
+            case State.QUEUED | State.SUBMITTING:
+                return 0
+            case State.COMPLETED:
+                return 100
+            case State.FETCHING:
+                return 99
+            case State.RENDERING:
+                return self._forecast_progress(now)
+            case State.FAILED if self.timeline.ready_at is not None:
+                return 99
+            case State.FAILED:
+                return self._forecast_progress((self.timeline.completed_at or now) + SETTLING_S)
+            case _:
+                assert_never(self.state)
+
+    def eta_s(self, now: float) -> float | None:
+        """The mean time left in seconds while it renders; None where nothing can be said."""
+        if self.state is not State.RENDERING or self.forecast is None:
+            return None
+        return round(self.forecast.eta_s(self._elapsed_s(now)), 1)
+
+    def _forecast_progress(self, until: float) -> int:
+        return 0 if self.forecast is None else self.forecast.progress(self._elapsed_s(until))
+
+    def _elapsed_s(self, until: float) -> float:
+        return max(0.0, until - (self.timeline.submitted_at or until))
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the job has ended, well or badly."""
+        return self.state not in OPEN_STATES
+
+
+def new_video_id() -> str:
+    """A unique id that sorts by the time it was made (UUID version 7, RFC 9562)."""
+    return f"video_{uuid_utils.uuid7().hex}"
+
+
+def is_video_id(text: str) -> bool:
+    """Whether a text has the form of an id."""
+    return VIDEO_ID.fullmatch(text) is not None

@@ -1,0 +1,56 @@
+"""A video as the OpenAI Videos shape shows it, with our additions under one key."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from reelgate.domain.sizes import frame_size
+from reelgate.domain.video import Timeline, Video
+
+STAGES = tuple(field.name for field in fields(Timeline))
+
+
+def video_object(video: Video, *, now: float, video_url: str) -> dict[str, Any]:
+    """The public object as of `now`; times are Unix seconds, `video_url` is where it plays."""
+    wanted = video.request
+    return {
+        "id": video.id,
+        "object": "video",
+        "model": wanted.model,
+        "status": video.status.value,
+        "progress": video.progress(now),
+        "created_at": int(video.timeline.created_at),
+        "completed_at": whole(video.timeline.completed_at),
+        "expires_at": whole(video.expires_at),
+        "prompt": wanted.prompt,
+        "seconds": "" if wanted.duration is None else str(wanted.duration),
+        "size": frame_size(wanted.aspect_ratio, wanted.resolution) or "auto",
+        "remixed_from_video_id": video.remixed_from,
+        "error": error_of(video),
+        "metadata": dict(video.metadata),
+        "reelgate": {
+            "provider": video.provider,
+            "provider_id": video.provider_id,
+            "batch_id": video.batch_id,
+            "video_url": video_url,
+            "aspect_ratio": wanted.aspect_ratio,
+            "resolution": wanted.resolution,
+            "cost": video.cost,
+            "attempts": video.attempts,
+            "eta_s": video.eta_s(now),
+            "timeline": {stage: getattr(video.timeline, stage) for stage in STAGES},
+        },
+    }
+
+
+def error_of(video: Video) -> dict[str, str] | None:
+    """Why it failed; None while it has not."""
+    if video.failure is None:
+        return None
+    return {"code": video.failure.code, "message": video.failure.message}
+
+
+def whole(moment: float | None) -> int | None:
+    """A time in whole seconds, as OpenAI writes them."""
+    return None if moment is None else int(moment)

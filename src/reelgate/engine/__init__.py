@@ -1,1 +1,0 @@
-"""Who carries which video."""

@@ -1,0 +1,149 @@
+"""What every route works with."""
+
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urljoin
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+from starlette.types import Receive
+
+from reelgate.domain.video import Video
+from reelgate.http.bodies import METHODS, Bodies
+from reelgate.http.connections import authenticated
+from reelgate.http.keyless import KeylessRules
+from reelgate.images.references import References
+from reelgate.media.storage import Storage
+from reelgate.providers.base import Provider
+from reelgate.service.callers import NOBODY, Gatekeeper
+from reelgate.service.readiness import Readiness
+from reelgate.service.videos import Service
+from reelgate.settings import Settings
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+"""Answers a request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Handed to the app factory; the same for all requests."""
+
+    service: Service
+    settings: Settings
+    provider: Provider
+    storage: Storage
+    gatekeeper: Gatekeeper
+    keyless: KeylessRules
+    references: References
+    bodies: Bodies
+    transfer: Callable[[], Awaitable[None]]
+    """Gives the jobs to other processes, where there are others."""
+    submitting: Callable[[], int]
+    """How many submits wait for the upstream's answer."""
+    readiness: Readiness
+
+    @property
+    def sandbox(self) -> bool:
+        """Whether videos are made by the sandbox, not for real."""
+        return self.settings.uses_sandbox
+
+    def provider_of(self, video: Video) -> Provider:
+        """The provider that made a video.
+
+        Raises:
+            VideoExpired: this gateway no longer knows that provider.
+        """
+        return self.service.provider_of(video)
+
+    def video_url(self, request: Request, video: Video) -> str:
+        """Where the video plays: at the provider, else, before that is known, at the gateway."""
+        url = self.service.video_url(video) or f"/v1/videos/{video.id}/content"
+        if not url.startswith("/"):
+            return url
+        return (
+            urljoin(self.settings.public_url, url) if self.settings.public_url else at(request, url)
+        )
+
+
+def at(request: Request, path: str) -> str:
+    """A path of this gateway, at the address by which the caller reaches it."""
+    host = request.headers.get("host") or request.base_url.netloc
+    return f"{request.scope['scheme']}://{host}{path}"
+
+
+def context_of(request: Request) -> Context:
+    """The context that the app factory left for the routes."""
+    context: Context = request.app.state.context
+    return context
+
+
+class AuthenticatedRequest(Request):
+    """A request of somebody who was let in; `owner` tells whose videos it may see."""
+
+    def __init__(self, request: Request, receive: Receive, ctx: Context, owner: str) -> None:
+        super().__init__(request.scope, receive)
+        self.ctx = ctx
+        self.owner = owner
+
+    @property
+    def service(self) -> Service:
+        """The use cases."""
+        return self.ctx.service
+
+    def check_may_list(self) -> None:
+        """Refuse to show every video to a page of another origin where there are no keys.
+
+        Raises:
+            ForeignOrigin: such a page asks.
+        """
+        if self.owner == NOBODY:
+            self.ctx.keyless.check_listing(self.scope)
+
+
+class AuthenticatedRoute(APIRoute):
+    """A route that lets the caller in before it reads anything else of the request.
+
+    FastAPI's own way to give routes another kind of request
+    (https://fastapi.tiangolo.com/how-to/custom-request-and-route/); a dependency would cost more,
+    and would come after the body.
+    """
+
+    def get_route_handler(self) -> Handler:
+        """What answers a request.
+
+        Raises:
+            InvalidApiKey: nobody knows the key.
+            ForeignOrigin, UnknownHost, CameThroughProxy: there are no keys, and this is not a
+                program of this machine.
+            RateLimited: it has called too often.
+            RequestTooLarge, UnsupportedMedia, RequestTimeout, Overloaded: the body is refused.
+        """
+        handle = super().get_route_handler()
+
+        async def let_in(request: Request) -> Response:
+            ctx = context_of(request)
+            owner = await owner_of(request, ctx)
+            authenticated(request.scope)
+            if request.method not in METHODS:
+                return await handle(AuthenticatedRequest(request, request.receive, ctx, owner))
+            with ctx.bodies.open(owner) as body:
+                receive = await body.checked(request)
+                return await handle(AuthenticatedRequest(request, receive, ctx, owner))
+
+        return let_in
+
+
+async def owner_of(request: Request, ctx: Context) -> str:
+    """Who calls, from the head of the request alone; nobody where all of this machine may call.
+
+    Raises:
+        InvalidApiKey: nobody knows the key.
+        ForeignOrigin, UnknownHost, CameThroughProxy: there are no keys, and this is not a program
+            of this machine.
+        RateLimited: it has called too often.
+    """
+    owner = await ctx.gatekeeper.identify(request.headers.get("authorization"))
+    if owner == NOBODY:
+        ctx.keyless.check(request.scope)
+    return owner

@@ -1,0 +1,191 @@
+"""Errors as answers: one body for RFC 9457, for OpenAI's SDKs and for readers of `detail`."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from reelgate.errors import (
+    MAX_SHOWN_CHARS,
+    InternalError,
+    InvalidApiKey,
+    InvalidRequest,
+    MalformedRequest,
+    MethodNotAllowed,
+    Overloaded,
+    Problem,
+    ReelgateError,
+    RouteNotFound,
+    brief,
+)
+from reelgate.http.paths import allowed, hint
+from reelgate.net.open_files import ran_out
+
+MEDIA_TYPE = "application/problem+json"
+MAX_SHOWN = 20
+"""How many of a request's problems an answer lists."""
+CHALLENGE = 'Bearer realm="reelgate"'
+"""How to authenticate: every 401 must say so (RFC 9110, section 15.5.2; RFC 6750, section 3)."""
+
+
+def body_of(error: ReelgateError) -> dict[str, Any]:
+    """The body of an error's answer."""
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(error.status).phrase,
+        "status": error.status,
+        "detail": error.message,
+        "error": {
+            "message": error.message,
+            "type": error.kind,
+            "code": error.code,
+            "param": error.param,
+        },
+    }
+    if isinstance(error, InvalidRequest) and error.problems:
+        body["errors"] = [shown(problem) for problem in error.problems]
+    return body
+
+
+def shown(problem: Problem) -> dict[str, Any]:
+    """One field's problem, as the answer lists it."""
+    entry: dict[str, Any] = {"param": problem.param, "message": problem.message}
+    if problem.value is not None:
+        entry["value"] = repeated(problem.value)
+    if problem.allowed is not None:
+        entry["allowed"] = list(problem.allowed)
+    return entry
+
+
+def repeated(value: object) -> object:
+    """A value that is safe to repeat: small, and something JSON can hold."""
+    if isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    return shortened(value) if isinstance(value, str) else brief(value)
+
+
+def shortened(text: str) -> str:
+    """The beginning of a text."""
+    return text if len(text) <= MAX_SHOWN_CHARS else f"{text[:MAX_SHOWN_CHARS]}..."
+
+
+class ProblemResponse(JSONResponse):
+    """JSON that may repeat what a caller sent: half a surrogate pair, which UTF-8 cannot hold."""
+
+    media_type = MEDIA_TYPE
+
+    def render(self, content: dict[str, Any]) -> bytes:
+        """The body; what cannot be written becomes a question mark."""
+        return json.dumps(content, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
+
+
+def answer(error: ReelgateError, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """An error as an HTTP answer, with `Retry-After` (whole seconds) where waiting helps."""
+    all_headers = dict(headers or {})
+    if isinstance(error, InvalidApiKey):
+        all_headers["WWW-Authenticate"] = CHALLENGE
+    if error.retry_after_s is not None:
+        all_headers["Retry-After"] = str(math.ceil(error.retry_after_s))
+    return ProblemResponse(body_of(error), status_code=error.status, headers=all_headers)
+
+
+async def on_error(_request: Request, error: Exception) -> JSONResponse:
+    """Answer one of our own errors."""
+    return answer(error if isinstance(error, ReelgateError) else InternalError())
+
+
+async def on_validation_error(_request: Request, error: Exception) -> JSONResponse:
+    """Answer FastAPI's complaint about a request."""
+    errors = error.errors() if isinstance(error, RequestValidationError) else []
+    return answer(invalid(errors))
+
+
+async def on_http_exception(request: Request, error: Exception) -> JSONResponse:
+    """Answer the framework's own 404 and 405."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    if status == HTTPStatus.NOT_FOUND:
+        return answer(RouteNotFound(hint(request)))
+    if status == HTTPStatus.METHOD_NOT_ALLOWED and isinstance(error, HTTPException):
+        return answer(MethodNotAllowed(), {"Allow": ", ".join(sorted(allowed(request)))})
+    if status == HTTPStatus.BAD_REQUEST and isinstance(error, HTTPException):
+        return answer(MalformedRequest(f"the request cannot be read: {error.detail}"))
+    return answer(InternalError())
+
+
+def invalid(errors: Sequence[Mapping[str, Any]]) -> InvalidRequest:
+    """Pydantic's list of errors as one of ours."""
+    # A union complains once for each of its members: the first complaint about a field is enough.
+    problems: dict[str, Problem] = {}
+    for error in errors:
+        problem = problem_of(error)
+        problems.setdefault(problem.param, problem)
+        if len(problems) == MAX_SHOWN:
+            break
+    return InvalidRequest(problems=tuple(problems.values()))
+
+
+def problem_of(error: Mapping[str, Any]) -> Problem:
+    """One of Pydantic's errors, told by the name of the field."""
+    path = [str(part) for part in error["loc"] if part not in {"body", "query", "path", "header"}]
+    param = shortened(path[0]) if path else "body"
+    value = error.get("input")
+    if error["type"] == "missing":
+        return Problem(param, f"{param} is missing")
+    if error["type"] == "extra_forbidden":
+        return Problem(param, f"{param} is not a field of this request", value)
+    if not path:
+        return Problem(param, "the body is not a JSON object", value)
+    if error["type"] == "value_error":
+        return Problem(param, f"{param} {error['ctx']['error']}", value)
+    said = str(error["msg"])
+    return Problem(param, f"{param}: {said[:1].lower()}{said[1:]}", value)
+
+
+log = structlog.get_logger()
+
+REQUEST_ID = "reelgate.request_id"
+"""Where a request's scope holds its id."""
+COME_BACK_S = 5.0
+
+
+async def error_boundary(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Run an application; whatever it raises is logged and answered as our own mistake.
+
+    Raises:
+        Exception: what was raised after the answer had begun, so that the connection is cut.
+    """
+    started = False
+
+    async def noted(message: Message) -> None:
+        nonlocal started
+        started = True
+        await send(message)
+
+    try:
+        await app(scope, receive, noted)
+    except ClientDisconnect:
+        # In the middle of its body: there is nobody to answer, and nothing went wrong here.
+        log.info("caller_left", request=scope.get(REQUEST_ID), path=scope["path"])
+    except Exception as error:
+        log.exception("request_failed", request=scope.get(REQUEST_ID), path=scope["path"])
+        if started:
+            raise
+        await answer(meaning_of(error))(scope, receive, send)
+
+
+def meaning_of(error: Exception) -> ReelgateError:
+    """What a failure that nobody expected is to the caller."""
+    if ran_out(error):
+        message = "the gateway has as many files open as it may"
+        return Overloaded(message, retry_after_s=COME_BACK_S)
+    return InternalError()

@@ -1,0 +1,138 @@
+"""The OpenAPI document: what FastAPI derives, and what it cannot know of our answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi.encoders import jsonable_encoder
+from fastapi.security import HTTPBearer
+from pydantic import BaseModel
+
+from reelgate.http.errors import MEDIA_TYPE
+from reelgate.http.schemas import PROMPT_SCHEMA, ErrorAnswer, GenerationRequest, RemixRequest
+from reelgate.http.video_request import VideoCreate
+
+REF = "#/components/schemas/{model}"
+ERROR = REF.format(model=ErrorAnswer.__name__)
+FASTAPIS_OWN = ("HTTPValidationError", "ValidationError")
+"""Shapes of errors that no answer of ours has."""
+METHODS = frozenset({"get", "post", "delete"})
+
+Document = dict[str, Any]
+Responses = dict[int | str, dict[str, Any]]
+
+NOT_FOUND: Responses = {404: {"model": ErrorAnswer, "description": "There is no such video."}}
+REFUSED: Responses = {
+    400: {"model": ErrorAnswer, "description": "The body cannot be read."},
+    413: {"model": ErrorAnswer, "description": "The body is too large."},
+    415: {"model": ErrorAnswer, "description": "The body is neither JSON nor a form."},
+    422: {"model": ErrorAnswer, "description": "A value the model does not take."},
+    **NOT_FOUND,
+}
+
+TEXT = {"type": "string"}
+WHOLE = {"pattern": r"^(-?[0-9]{1,18}(\.0+)?)?$"}
+SECONDS = {"pattern": r"^(-?[0-9]{1,18}(\.0+)?|auto)?$"}
+"""An optional field of a form may be left empty."""
+FORM = {
+    "type": "object",
+    "required": ["prompt"],
+    "additionalProperties": False,
+    "properties": {
+        "prompt": TEXT | PROMPT_SCHEMA,
+        **dict.fromkeys(("model", "size", "aspect_ratio", "resolution", "webhook_url"), TEXT),
+        **dict.fromkeys(("seconds", "duration"), TEXT | SECONDS),
+        "style_id": TEXT | WHOLE,
+        "is_enhance": TEXT | {"pattern": "^([Tt]rue|[Ff]alse|TRUE|FALSE|1|0)?$"},
+        "metadata": TEXT | {"contentMediaType": "application/json"},
+        "input_reference": TEXT | {"format": "binary"},
+    },
+}
+CREATE_BODY: Document = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": {"$ref": REF.format(model=VideoCreate.__name__)}},
+            "multipart/form-data": {"schema": FORM},
+        },
+    }
+}
+"""A body that the routes read themselves: either kind may hold the same fields."""
+
+
+API_KEY = HTTPBearer(
+    scheme_name="ApiKey",
+    bearerFormat="rg_...",
+    description="Made with `reelgate keys create NAME`. A gateway without keys needs none.",
+    auto_error=False,
+)
+"""What `/docs` shows behind its button "Authorize"."""
+KEY_OR_NONE: list[dict[str, list[str]]] = [{API_KEY.scheme_name: []}, {}]
+"""A key where there are keys; `{}` stands for none (OpenAPI 3.1, Security Requirement)."""
+KEYLESS = frozenset({"Gateway"})
+"""The sections that never ask for a key."""
+DENIED = {
+    "401": "The API key is missing or wrong.",
+    "403": "Without a key: from a page of another origin, by an unknown host name, or through a "
+    "proxy. Or the upstream's moderation refused the prompt.",
+}
+
+
+def body_schema_of(shape: type[BaseModel]) -> Document:
+    """A JSON body of this shape, for a route that reads it itself."""
+    schema = {"$ref": REF.format(model=shape.__name__)}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def completed(document: Document) -> Document:
+    """The document with every error in its one shape, and who may call what."""
+    components = document.setdefault("components", {})
+    components["securitySchemes"] = {
+        API_KEY.scheme_name: jsonable_encoder(API_KEY.model, by_alias=True, exclude_none=True)
+    }
+    schemas = components.setdefault("schemas", {})
+    for name in FASTAPIS_OWN:
+        schemas.pop(name, None)
+    for shape in (VideoCreate, GenerationRequest, RemixRequest, ErrorAnswer):
+        add_schema(schemas, shape.model_json_schema(ref_template=REF))
+    for path in document.get("paths", {}).values():
+        for method in METHODS & path.keys():
+            guard(path[method])
+            complete(path[method]["responses"])
+    return document
+
+
+def guard(operation: Document) -> None:
+    """Tell that an operation asks for a key, where there are keys.
+
+    FastAPI derives the same from a dependency on each route, which would cost every request time.
+    """
+    if KEYLESS.isdisjoint(operation.get("tags", ())):
+        operation["security"] = KEY_OR_NONE
+        for status, description in DENIED.items():
+            operation["responses"].setdefault(status, {"description": description})
+
+
+def add_schema(schemas: Document, schema: Document) -> None:
+    """Put a schema and those it is made of beside the others."""
+    parts = schema.pop("$defs", {})
+    schemas.update(parts)
+    schemas[schema["title"]] = schema
+
+
+def complete(responses: Document) -> None:
+    """Tell an operation's errors as what they are: problem details (RFC 9457)."""
+    for status, response in responses.items():
+        if status.startswith(("4", "5")) and not has_a_shape_of_its_own(response):
+            response["content"] = {MEDIA_TYPE: {"schema": {"$ref": ERROR}}}
+    responses["default"] = {
+        "description": "Any other error; `error.code` tells which.",
+        "content": {MEDIA_TYPE: {"schema": {"$ref": ERROR}}},
+    }
+
+
+def has_a_shape_of_its_own(response: Document) -> bool:
+    """Whether an answer with an error's status is no error: `/ready` tells more than that."""
+    content = response.get("content", {}).get("application/json", {})
+    reference = content.get("schema", {}).get("$ref", ERROR)
+    return reference not in {ERROR, *(REF.format(model=name) for name in FASTAPIS_OWN)}

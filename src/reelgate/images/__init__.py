@@ -1,0 +1,1 @@
+"""Reference pictures: from the caller to where the upstream can read them."""

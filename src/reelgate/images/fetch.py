@@ -1,0 +1,110 @@
+"""Fetching a picture from the address that a caller named."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from http import HTTPStatus
+
+import aiohttp
+
+from reelgate.domain.picture import MAX_PICTURE_BYTES, PARAM, Picture, read_picture, unusable
+from reelgate.errors import InvalidRequest
+from reelgate.net.ssrf import check_url, was_refused
+
+Read = Callable[[], Awaitable[Picture]]
+"""Gets a picture into memory."""
+FETCH_TIMEOUT_S = 20.0
+"""To begin to answer, and again for the picture."""
+CHUNK_BYTES = 64 * 1024
+REDIRECTS = range(300, 400)
+
+
+class PictureFetcher:
+    """Fetches pictures; a server that sends anything else learns nothing and gets nothing."""
+
+    def __init__(self, session: aiohttp.ClientSession, *, allow_private: bool) -> None:
+        """`session` is one of `reelgate.net.ssrf`, which keeps out of private networks."""
+        self._session = session
+        self._allow_private = allow_private
+
+    @asynccontextmanager
+    async def opened(self, url: str) -> AsyncIterator[Read]:
+        """What reads the picture at an http or https address, once its server answers.
+
+        Raises:
+            InvalidRequest: there is none to be had there; redirects are not followed.
+        """
+        target = check_url(url, param=PARAM, allow_private=self._allow_private)
+        async with failures_told(), asyncio.timeout(FETCH_TIMEOUT_S):
+            response = await self._session.get(target, allow_redirects=False)
+        async with response:
+            check_head(response)
+            yield partial(read_in_time, response)
+
+
+@asynccontextmanager
+async def failures_told() -> AsyncIterator[None]:
+    """Tell what the network does as a fault of the picture.
+
+    Raises:
+        InvalidRequest: instead of aiohttp's errors and the system's.
+    """
+    try:
+        yield
+    except (aiohttp.ClientError, OSError) as error:
+        raise unusable(told(error)) from error
+
+
+async def read_in_time(response: aiohttp.ClientResponse) -> Picture:
+    """The picture that a server sends."""
+    async with failures_told(), asyncio.timeout(FETCH_TIMEOUT_S):
+        return read_picture(await read(response))
+
+
+def check_head(response: aiohttp.ClientResponse) -> None:
+    """Refuse an answer by its head.
+
+    Raises:
+        InvalidRequest: it is no success, or too long.
+    """
+    if response.status in REDIRECTS:
+        raise unusable(
+            f"redirects (HTTP {response.status}): send the address at which the picture itself is"
+        )
+    if response.status != HTTPStatus.OK:
+        raise unusable(f"cannot be fetched: its server answered HTTP {response.status}")
+    if (response.content_length or 0) > MAX_PICTURE_BYTES:
+        raise too_long()
+
+
+async def read(response: aiohttp.ClientResponse) -> bytes:
+    """The body, as far as it is allowed to go.
+
+    Raises:
+        InvalidRequest: it goes on beyond that.
+    """
+    body = bytearray()
+    async for chunk in response.content.iter_chunked(CHUNK_BYTES):
+        body += chunk
+        if len(body) > MAX_PICTURE_BYTES:
+            raise too_long()
+    return bytes(body)
+
+
+def too_long() -> InvalidRequest:
+    """A file that is larger than a picture may be."""
+    return unusable(f"points at a file larger than the {MAX_PICTURE_BYTES} bytes allowed")
+
+
+def told(error: Exception) -> str:
+    """What became of the fetch, without what the network said in detail."""
+    if was_refused(error):
+        return "points into a private or reserved network, which this gateway does not call"
+    if isinstance(error, TimeoutError):
+        return f"cannot be fetched: its server took longer than {FETCH_TIMEOUT_S:.0f} s"
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "cannot be fetched: its host's name could not be resolved"
+    return "cannot be fetched: the connection to its server failed"

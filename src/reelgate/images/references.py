@@ -1,0 +1,212 @@
+"""Takes reference pictures in and puts them where the upstream can read them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, OrderedDict, deque
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from reelgate.clock import Clock
+from reelgate.domain.picture import Picture, is_data_url, read_data_url
+from reelgate.domain.video import VideoRequest
+from reelgate.images.fetch import PictureFetcher, Read
+from reelgate.net.open_files import for_requests
+from reelgate.net.ssrf import open_session
+from reelgate.providers.base import Provider
+
+
+class FairPermits:
+    """A semaphore with a queue for each owner, served in turn."""
+
+    def __init__(self, total: int, per_owner: int) -> None:
+        """`total` may be held at once, and `per_owner` of them by one owner.
+
+        The owner of everything where there are no keys, "", may hold them all.
+        """
+        self._free = total
+        self._per_owner = per_owner
+        self._held: Counter[str] = Counter()
+        self._queues: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
+
+    @asynccontextmanager
+    async def held(self, owner: str) -> AsyncIterator[None]:
+        """Hold a permit, once there is one for this owner."""
+        await self._acquire(owner)
+        try:
+            yield
+        finally:
+            self._release(owner)
+
+    async def _acquire(self, owner: str) -> None:
+        ticket: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queues.setdefault(owner, deque()).append(ticket)
+        self._hand_out()
+        try:
+            await ticket
+        except asyncio.CancelledError:
+            if ticket.done() and not ticket.cancelled():
+                self._release(owner)
+            raise
+
+    def _release(self, owner: str) -> None:
+        self._free += 1
+        self._held[owner] -= 1
+        if not self._held[owner]:
+            del self._held[owner]
+        self._hand_out()
+
+    def _hand_out(self) -> None:
+        while self._free and (owner := self._next_owner()) is not None:
+            queue = self._queues[owner]
+            ticket = queue.popleft()
+            # The owner goes to the back.
+            self._queues.move_to_end(owner)
+            if not queue:
+                del self._queues[owner]
+            if not ticket.done():
+                self._free -= 1
+                self._held[owner] += 1
+                ticket.set_result(None)
+
+    def _next_owner(self) -> str | None:
+        """Of those who may have one, whoever holds the fewest; of several, who waits longest."""
+        may = (o for o in self._queues if not o or self._held[o] < self._per_owner)
+        return min(may, key=self._held.__getitem__, default=None)
+
+
+KNOWN_FOR_S = 3600.0
+"""How long an address is used again; nobody documents how long the upstream keeps it."""
+MAX_KNOWN = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An address, and when it was made (monotonic seconds)."""
+
+    address: str
+    at_s: float
+
+
+class Uploads:
+    """The addresses that pictures have got, so that a retry does not upload its picture again."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._known: OrderedDict[str, Known] = OrderedDict()
+        self._running: dict[str, asyncio.Task[str]] = {}
+
+    async def address_of(self, key: str, upload: Callable[[], Coroutine[Any, Any, str]]) -> str:
+        """The address of the picture with this key; who asks meanwhile shares the upload.
+
+        Raises:
+            UpstreamError: it was not taken, and is tried anew when somebody asks again.
+        """
+        known = self._known.get(key)
+        if known is not None and self._clock.monotonic() - known.at_s < KNOWN_FOR_S:
+            return known.address
+        running = self._running.get(key)
+        if running is None:
+            running = self._running[key] = asyncio.create_task(self._upload(key, upload))
+            running.add_done_callback(seen)
+        # Whoever goes away must not end the upload that others wait for.
+        return await asyncio.shield(running)
+
+    async def stop(self) -> None:
+        """End what is under way."""
+        for task in self._running.values():
+            task.cancel()
+        if self._running:
+            await asyncio.wait(list(self._running.values()))
+
+    async def _upload(self, key: str, upload: Callable[[], Coroutine[Any, Any, str]]) -> str:
+        try:
+            address = await upload()
+        finally:
+            del self._running[key]
+        self._known[key] = Known(address, self._clock.monotonic())
+        self._known.move_to_end(key)
+        if len(self._known) > MAX_KNOWN:
+            self._known.popitem(last=False)
+        return address
+
+
+def seen(task: asyncio.Task[str]) -> None:
+    """Take note of a failure that nobody waits for any more."""
+    if not task.cancelled():
+        task.exception()
+
+
+MAX_AT_ONCE, MAX_AT_ONCE_OF_OWNER = 8, 4
+"""Pictures in memory at once: at 20 MB each they would otherwise fill it."""
+MAX_FETCHES, MAX_FETCHES_OF_OWNER = 64, 8
+"""Servers that are asked for a picture at once; while they say nothing they cost no memory."""
+
+
+class References:
+    """Everything about reference pictures that needs the network."""
+
+    def __init__(
+        self, providers: Mapping[str, Provider], fetcher: PictureFetcher, uploads: Uploads
+    ) -> None:
+        self._providers = providers
+        self._fetcher = fetcher
+        self._uploads = uploads
+        self._room = FairPermits(MAX_AT_ONCE, MAX_AT_ONCE_OF_OWNER)
+        self._fetches = FairPermits(for_requests(MAX_FETCHES), MAX_FETCHES_OF_OWNER)
+
+    async def place(
+        self, request: VideoRequest, provider: str, owner: str, source: str | Read
+    ) -> VideoRequest:
+        """The request with its picture uploaded to its provider.
+
+        Args:
+            request: the request without it.
+            provider: who is to read the picture.
+            owner: who asks; one who asks for many does not keep others waiting.
+            source: the picture's address, or a `data:` URL, or what gets it into memory; nothing
+                is read before there is room for it.
+
+        Raises:
+            InvalidRequest, RequestTooLarge: the picture cannot be used; nothing was uploaded.
+            UpstreamError: the provider did not take it.
+        """
+        async with self._opened(source, owner) as read, self._room.held(owner):
+            picture = await read()
+            upload = partial(self._providers[provider].upload_reference, picture)
+            url = await self._uploads.address_of(f"{provider}/{picture.digest}", upload)
+        return replace(request, reference_url=url, reference_digest=picture.digest)
+
+    @asynccontextmanager
+    async def _opened(self, source: str | Read, owner: str) -> AsyncIterator[Read]:
+        """What gets the picture into memory, once its server has begun to answer."""
+        if not isinstance(source, str):
+            yield source
+        elif is_data_url(source):
+            yield partial(decoded, source)
+        else:
+            async with self._fetches.held(owner), self._fetcher.opened(source) as read:
+                yield read
+
+
+async def decoded(url: str) -> Picture:
+    """The picture in a `data:` URL."""
+    return read_data_url(url)
+
+
+@asynccontextmanager
+async def open_references(
+    providers: Mapping[str, Provider], clock: Clock, *, allow_private: bool
+) -> AsyncIterator[References]:
+    """The desk with its HTTP client; `allow_private` lets it fetch from private networks too."""
+    uploads = Uploads(clock)
+    async with open_session(allow_private=allow_private) as session:
+        try:
+            yield References(
+                providers, PictureFetcher(session, allow_private=allow_private), uploads
+            )
+        finally:
+            await uploads.stop()

@@ -1,0 +1,1 @@
+"""Carries a video from its row to its file."""

@@ -1,0 +1,159 @@
+"""What every step of a job works with: shared parts, waiting, and how a job ends."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+import structlog
+
+from reelgate.clock import Clock
+from reelgate.db.changes import Subscription
+from reelgate.db.videos import LostRace, Videos
+from reelgate.domain.video import Failure, State, Video
+from reelgate.jobs.distributions import Distributions
+from reelgate.jobs.receipts import Receipts
+from reelgate.limits.account import Account
+from reelgate.limits.polls import PollLimiter
+from reelgate.limits.submits import SubmitLimiter
+from reelgate.media.keeper import Keeper
+from reelgate.providers.base import Provider
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long and how often; seconds."""
+
+    submit_attempts: int = 8
+    unplayable_files: int = 15
+    """So many times a whole file that does not play is fetched: for two minutes, not an hour."""
+    job_timeout_s: float = 3600.0
+    """For the rendering, and as long again for the fetching of what is ready."""
+    retention_s: float | None = None
+    submit_lease_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """One upstream account.
+
+    Attributes:
+        account: its limits as all processes count them together.
+        turnstile: this process's line for it.
+        looks: when this process may look.
+    """
+
+    account: Account
+    turnstile: SubmitLimiter
+    looks: PollLimiter
+
+
+@dataclass(frozen=True, slots=True)
+class JobContext:
+    """Shared by all jobs of a process; `keeper` is None where files stay upstream."""
+
+    videos: Videos
+    laws: Distributions
+    providers: Mapping[str, Provider]
+    keeper: Keeper | None
+    clock: Clock
+    limits: Limits
+    upstreams: Mapping[str, Upstream]
+    rng: random.Random = field(default_factory=random.Random)
+    sending: set[str] = field(default_factory=set)
+    """The videos whose submit waits for the upstream's answer."""
+    receipts: Receipts | None = None
+    """Where an accepted submit is kept while the database does not take it."""
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the process is about to end: what cannot be written down then is given up."""
+
+
+T = TypeVar("T")
+
+TICK_S = 0.001
+"""Event loops count whole milliseconds: what is left after that is none."""
+LONG_S = 1.0
+"""From here on it does not matter whether a pause takes a little longer."""
+ALIGNED_S = 0.02
+"""Long pauses end together, at multiples of this."""
+
+
+class Pause:
+    """One job's pauses."""
+
+    def __init__(self, subscription: Subscription) -> None:
+        self._subscription = subscription
+
+    async def sleep(self, video: Video, seconds: float) -> None:
+        """Wait this long.
+
+        Raises:
+            LostRace: somebody else moved the video meanwhile (it was cancelled, or taken over).
+        """
+        clock = asyncio.get_running_loop().time
+        ends_at_s = aligned(clock() + seconds) if seconds >= LONG_S else clock() + seconds
+        while True:
+            latest = await self._subscription.next_within(ends_at_s - clock())
+            if latest is not None and moved_on(video, latest):
+                raise LostRace(video.id)
+            if ends_at_s - clock() < TICK_S:
+                return
+
+    async def until(self, video: Video, entry: Coroutine[Any, Any, T]) -> T:
+        """Wait for something to happen, and return what it gives.
+
+        Raises:
+            LostRace: somebody else moved the video first; the rest of it is left undone.
+        """
+        entering = asyncio.create_task(entry)
+        try:
+            with self._subscription.woken_by(entering):
+                while not entering.done():
+                    latest = await self._subscription.next()
+                    if latest is not None and moved_on(video, latest):
+                        break
+            if not entering.done():
+                raise LostRace(video.id)
+            return entering.result()
+        finally:
+            entering.cancel()
+            # So that what was left undone has been tidied up.
+            await asyncio.gather(entering, return_exceptions=True)
+            # Its error holds this frame. If that held it, both would wait for the collector.
+            del entering
+
+
+def aligned(moment_s: float) -> float:
+    """The next moment at which other long pauses end, too.
+
+    Waking up costs a process with ten thousand jobs more than what it does then.
+    """
+    return math.ceil(moment_s / ALIGNED_S) * ALIGNED_S
+
+
+def moved_on(known: Video, latest: Video) -> bool:
+    """Whether somebody else moved the video; news from before it was claimed are none."""
+    if latest.epoch < known.epoch:
+        return False
+    return stage_of(latest) != stage_of(known)
+
+
+def stage_of(video: Video) -> tuple[State, int, int]:
+    """What every move changes."""
+    return video.state, video.epoch, video.attempts
+
+
+log = structlog.get_logger()
+
+
+async def fail(video: Video, failure: Failure, tools: JobContext, *, upstream: str = "") -> Video:
+    """End a job without a video; `upstream` is what its provider said, redacted, for the log."""
+    timeline = replace(video.timeline, completed_at=tools.clock.now())
+    failed = await tools.videos.move(video, State.FAILED, failure=failure, timeline=timeline)
+    said = {"upstream": upstream} if upstream else {}
+    log.warning("video_failed", video=video.id, code=failure.code, message=failure.message, **said)
+    return failed

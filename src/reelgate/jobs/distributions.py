@@ -1,0 +1,182 @@
+"""The duration distribution of each kind of job, as it is learned."""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from reelgate.clock import Clock
+from reelgate.domain.video import Video
+from reelgate.limits.polls import PollLimiter
+from reelgate.polling.budget import SharedBudget
+from reelgate.polling.distribution import Distribution
+from reelgate.polling.observations import OTHERS, UNPUBLISHED, Moved, Prior, moved_by
+from reelgate.polling.schedule import KNOWN, PLAIN_S, Pace, default_pace
+from reelgate.polling.waiting import Record, Waiting, begun, drawn, ticket_of
+from reelgate.providers.base import Provider
+
+FRESH_S = 10.0
+"""How long a law is used before it is learned anew."""
+ALL_KINDS = "*"
+"""Under this the jobs of all kinds of an account are kept, in multiples of the published times."""
+APART = 2.0
+"""Jobs submitted this many mean durations before another have taught what it is paced by.
+
+Those closer together are one experience: a wave that has begun to be ready is not a trusted law.
+"""
+
+
+class History(Protocol):
+    """The jobs that were ready, by kind."""
+
+    async def recent(self, kind: str) -> Sequence[Record]:
+        """A fair draw among those of late."""
+        ...
+
+    async def add(self, records: Mapping[str, Record]) -> None:
+        """Note one more, under each of these kinds."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedDistribution:
+    """A law, and where it comes from.
+
+    Attributes:
+        kind: of which jobs.
+        law: what is known now.
+        taught_at: when the jobs that taught it were submitted, ascending Unix times.
+        published_s: the middle of the times that the provider publishes; None without any.
+        at_s: when it was learned, in monotonic seconds.
+    """
+
+    kind: str
+    law: Distribution
+    taught_at: tuple[float, ...]
+    published_s: float | None
+    at_s: float
+
+    def pace(self, submitted_at: float, unit_s: float) -> Pace:
+        """How eagerly to look at a job that begins now, were it alone on its account."""
+        earlier = bisect_right(self.taught_at, submitted_at - APART * self.law.mean_s)
+        return default_pace(self.law, unit_s=unit_s, earlier=earlier)
+
+
+class Distributions:
+    """One law for each kind of job, and one crowd of those that wait for each account."""
+
+    def __init__(
+        self,
+        history: History,
+        clock: Clock,
+        looks: Mapping[str, PollLimiter],
+        *,
+        unit_s: float = 1.0,
+    ) -> None:
+        """`looks`: of each account; `unit_s`: what counts as a second upstream."""
+        self._history = history
+        self._clock = clock
+        self._looks = looks
+        self._unit_s = unit_s
+        self._known: dict[str, LearnedDistribution] = {}
+        # In the order of their submits, so that any few of them can stand for all.
+        self._waiting: dict[str, dict[Waiting, None]] = {}
+        self._crowds: dict[str, SharedBudget] = {}
+        self._first = asyncio.Lock()
+
+    async def of(self, video: Video, provider: Provider) -> Distribution:
+        """The law this video's rendering follows; what the provider publishes fills the gaps."""
+        return (await self._learned(video, provider)).law
+
+    async def join(self, video: Video, provider: Provider) -> Waiting:
+        """The video is one of those that wait on its account, until it leaves."""
+        waiting = self._waiting_of(video, await self._learned(video, provider))
+        self._waiting.setdefault(waiting.kind, {})[waiting] = None
+        self._crowds.setdefault(waiting.account, SharedBudget()).join(waiting.law)
+        return waiting
+
+    def leave(self, waiting: Waiting) -> None:
+        """The video that joined waits no longer."""
+        del self._waiting[waiting.kind][waiting]
+        self._crowds[waiting.account].leave(waiting.law)
+
+    async def pace(
+        self, video: Video, provider: Provider, waiting: Waiting
+    ) -> tuple[Distribution, Pace]:
+        """Its law, and how eagerly to look now that so many jobs wait on the account."""
+        known = self._fresh(waiting.kind) or await self._learned(video, provider)
+        budget_per_s = await self._looks[waiting.account].budget_per_s()
+        return known.law, self._crowds[waiting.account].slowed(waiting.pace, budget_per_s)
+
+    async def teach(self, waiting: Waiting, polled_at_s: float) -> None:
+        """Remember how long a video took: a look this long after its submit found it ready."""
+        record = waiting.ready(polled_at_s)
+        records = {waiting.kind: record}
+        published_s = self._known[waiting.kind].published_s
+        if published_s is not None:
+            multiple = replace(record, seen=record.seen.scaled(1 / published_s))
+            records[self._key(waiting.account, ALL_KINDS)] = multiple
+        await self._history.add(records)
+
+    def _waiting_of(self, video: Video, learned: LearnedDistribution) -> Waiting:
+        submitted_at = video.timeline.submitted_at or self._clock.now()
+        return Waiting(
+            kind=learned.kind,
+            account=video.provider,
+            submitted_at=submitted_at,
+            ticket=ticket_of(video.id, submitted_at, unit_s=self._unit_s),
+            law=learned.law,
+            pace=learned.pace(submitted_at, self._unit_s),
+            # One that was taken over has been polled: as often as the plain loop would have.
+            polls=int((self._clock.now() - submitted_at) / (PLAIN_S * self._unit_s)),
+        )
+
+    def _fresh(self, kind: str) -> LearnedDistribution | None:
+        known = self._known.get(kind)
+        if known is None or self._clock.monotonic() - known.at_s > FRESH_S * self._unit_s:
+            return None
+        return known
+
+    async def _learned(self, video: Video, provider: Provider) -> LearnedDistribution:
+        kind = self._key(video.provider, video.request.kind)
+        if (fresh := self._fresh(kind)) is not None:
+            return fresh
+        if (stale := self._known.get(kind)) is not None:
+            # Of a crowd that finds it stale one learns anew, and the others use what was known.
+            self._known[kind] = replace(stale, at_s=self._clock.monotonic())
+            return await self._learn(kind, video, provider)
+        async with self._first:
+            return self._fresh(kind) or await self._learn(kind, video, provider)
+
+    async def _learn(self, kind: str, video: Video, provider: Provider) -> LearnedDistribution:
+        published_s = provider.typical_s(video.request)
+        ended = await self._history.recent(kind)
+        prior = UNPUBLISHED.scaled(self._unit_s)
+        if published_s is not None:
+            moved = await self._moved(video.provider) if len(ended) < KNOWN else None
+            prior = Prior(*published_s, unit_s=self._unit_s, moved=moved)
+        waiting = self._waiting.get(kind, ())
+        learned = self._known[kind] = LearnedDistribution(
+            kind=kind,
+            law=Distribution.learn(
+                drawn(ended, waiting, alike=self._looks[video.provider].alike), prior
+            ),
+            taught_at=tuple(sorted(record.submitted_at for record in ended)),
+            published_s=prior.middle_s if published_s is not None else None,
+            at_s=self._clock.monotonic(),
+        )
+        return learned
+
+    async def _moved(self, account: str) -> Moved | None:
+        """What the jobs of all kinds of an account tell of its published times."""
+        records = await self._history.recent(self._key(account, ALL_KINDS))
+        youngest = sorted(records, key=begun)[-OTHERS:]
+        return moved_by([record.seen.middle_s for record in youngest])
+
+    def _key(self, account: str, kind: str) -> str:
+        """What durations are kept under: those of a sandbox apart, for each speed of it."""
+        scale = "" if self._unit_s == 1 else f"@{self._unit_s:g}"
+        return f"{account}/{kind}{scale}"

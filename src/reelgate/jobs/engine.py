@@ -1,0 +1,116 @@
+"""Who carries which video; the engine inside one process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Protocol
+
+import structlog
+
+from reelgate.domain.video import Video
+
+
+class ReleaseJob(Exception):
+    """The carrier stops before the video is finished: somebody must carry it on.
+
+    `delay_s` is how long to leave it.
+    """
+
+    def __init__(self, delay_s: float = 0.0) -> None:
+        super().__init__(f"carry on in {delay_s} s")
+        self.delay_s = delay_s
+
+
+class TakenOver(Exception):
+    """Another process carries the video now, and its place in the queue with it."""
+
+
+class RunJob(Protocol):
+    """Carries a video, and returns once there is nothing left to do for it."""
+
+    async def __call__(self, video_id: str, made: Video | None = None, /) -> None:
+        """`made`: the video itself where it has just been made, and need not be read.
+
+        Raises:
+            HandBack: it is to be carried on later.
+            TakenOver: another process carries it.
+        """
+        ...
+
+
+class Engine(Protocol):
+    """Stands between those who ask for videos and the worker that carries them."""
+
+    async def start(self, unfinished: Iterable[str]) -> None:
+        """Start taking work, first of all what an earlier process left behind."""
+        ...
+
+    async def enqueue(self, video: Video) -> None:
+        """Let a worker carry this video, which has just been made and is durable now."""
+        ...
+
+    def pause(self) -> None:
+        """Take no more work."""
+        ...
+
+    async def stop(self) -> None:
+        """Take no more work and return once the worker has let go of what it carries."""
+        ...
+
+
+log = structlog.get_logger()
+
+AFTER_MISTAKE_S = 30.0
+
+
+class LocalEngine:
+    """One task for each video.
+
+    The rows are the queue: whatever ends this process, the next start finds every unfinished one.
+    PgQueuer's queue in memory did the same at four times the memory for each waiting video, counted
+    all that was under way at every take, and never forgot its log (docs/performance.md).
+    """
+
+    def __init__(self, carry: RunJob) -> None:
+        self._carry = carry
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._takes_work = True
+
+    async def start(self, unfinished: Iterable[str]) -> None:
+        """Start taking work, first of all what an earlier process left behind."""
+        for video_id in unfinished:
+            self._begin(video_id)
+
+    async def enqueue(self, video: Video) -> None:
+        """Let the worker carry this video, which has just been made."""
+        self._begin(video.id, video)
+
+    def pause(self) -> None:
+        """Take no more work."""
+        self._takes_work = False
+
+    async def stop(self) -> None:
+        """Take no more work and return once the worker has let go of what it carries."""
+        self.pause()
+        if self._tasks:
+            await asyncio.wait(self._tasks.values())
+
+    def _begin(self, video_id: str, made: Video | None = None) -> None:
+        if self._takes_work and video_id not in self._tasks:
+            self._tasks[video_id] = asyncio.create_task(self._run(video_id, made))
+
+    async def _run(self, video_id: str, made: Video | None) -> None:
+        again_in_s = None
+        try:
+            await self._carry(video_id, made)
+        except ReleaseJob as stop:
+            again_in_s = stop.delay_s
+        except Exception:
+            # Nobody else would carry it; one that has ended is not carried again.
+            log.exception("carry_failed", video=video_id)
+            again_in_s = AFTER_MISTAKE_S
+        finally:
+            del self._tasks[video_id]
+        if again_in_s is not None:
+            asyncio.get_running_loop().call_later(again_in_s, self._begin, video_id)

@@ -1,0 +1,206 @@
+"""Fetching a ready video's file and keeping it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from functools import partial
+
+import structlog
+
+from reelgate.db.videos import LostRace
+from reelgate.domain.retry import before_next_fetch_s, fetch_failure, may_fetch_again
+from reelgate.domain.video import KeptFile, State, Video
+from reelgate.errors import (
+    InternalError,
+    ReelgateError,
+    StorageFailed,
+    TooLargeToKeep,
+    UnplayableVideo,
+    UpstreamBadResponse,
+)
+from reelgate.jobs.context import JobContext, Pause, fail
+from reelgate.media.keeper import always
+from reelgate.media.receive import SLOW_AFTER_S
+from reelgate.providers.base import Provider
+
+log = structlog.get_logger()
+
+FIRST_BYTES_RANGE = "bytes=0-11"
+
+
+async def fetch(
+    video: Video, tools: JobContext, pause: Pause, *, taken_over: bool = False
+) -> Video:
+    """Keep the file, again and again where that helps, and complete the video.
+
+    `taken_over`: another process, or an earlier one, has begun to fetch it and did not end.
+
+    Raises:
+        LostRace: the video was cancelled or taken over; no file of a cancelled one stays.
+    """
+    try:
+        return await fetch_patiently(video, tools, pause, taken_over=taken_over)
+    except LostRace:
+        await tidy(video, tools)
+        raise
+
+
+async def tidy(video: Video, tools: JobContext) -> None:
+    """Remove what was kept of a video that ended without one, or that was forgotten."""
+    latest = await tools.videos.find(video.id)
+    if tools.keeper is not None and (latest is None or latest.state is State.FAILED):
+        try:
+            await tools.keeper.discard(video.id)
+        except StorageFailed as error:
+            log.warning("file_not_removed", video=video.id, error=error.message)
+
+
+async def fetch_patiently(
+    video: Video, tools: JobContext, pause: Pause, *, taken_over: bool
+) -> Video:
+    """Try until it is kept, or for as long as a whole job may take.
+
+    The time counts from here, so that neither a restart nor a clock that was set ends a video that
+    has been paid for before it was really tried.
+    """
+    began_s = tools.clock.monotonic()
+    patience_s = tools.limits.job_timeout_s
+    failures = unplayable = 0
+    waited_s = 0.0
+    while True:
+        slow_after_s = allowed_to_be_slow_s(failures, left_s=patience_s - waited_s)
+        trying = keep_or_tell(video, tools, slow_after_s=slow_after_s, taken_over=taken_over)
+        outcome = await pause.until(video, trying)
+        if not isinstance(outcome, ReelgateError):
+            return await complete(video, outcome, tools)
+        failures += 1
+        unplayable += isinstance(outcome, UnplayableVideo)
+        waited_s = tools.clock.monotonic() - began_s
+        if not may_fetch_again(
+            outcome,
+            unplayable=unplayable,
+            limit=tools.limits.unplayable_files,
+            waited_s=waited_s,
+            patience_s=patience_s,
+        ):
+            return await fail(video, fetch_failure(outcome, waited_s), tools)
+        again_in_s = before_next_fetch_s(
+            outcome,
+            failures,
+            tools.rng.random(),
+            waited_s=waited_s,
+            left_s=patience_s - waited_s,
+        )
+        log.warning(
+            "fetch_failed",
+            video=video.id,
+            error=outcome.message,
+            attempt=failures,
+            again_in_s=round(again_in_s, 1),
+        )
+        await pause.sleep(video, again_in_s)
+
+
+def allowed_to_be_slow_s(failures: int, *, left_s: float) -> float:
+    """For how long a download may come too slowly: longer after each failure.
+
+    So a host that is always slow gets its video through in the end, and one that trickles is left
+    when the time is over.
+    """
+    return min(SLOW_AFTER_S * 2.0 ** min(failures, 10), max(SLOW_AFTER_S, left_s))
+
+
+async def keep_or_tell(
+    video: Video, tools: JobContext, *, slow_after_s: float, taken_over: bool
+) -> KeptFile | ReelgateError | None:
+    """Keep the file, or tell as an error of ours why not.
+
+    A mistake in the program is no reason to give up a video that has been paid for, either: the
+    operator is shown it whole.
+
+    Raises:
+        LostRace: it is no longer this process's to fetch.
+    """
+    try:
+        return await keep(video, tools, slow_after_s=slow_after_s, taken_over=taken_over)
+    except LostRace:
+        raise
+    except TooLargeToKeep as error:
+        # It can still be had where it is.
+        log.warning("file_left_upstream", video=video.id, error=error.message)
+        return None
+    except ReelgateError as error:
+        return error
+    except Exception:
+        log.exception("fetch_broke", video=video.id)
+        return InternalError()
+
+
+async def keep(
+    video: Video, tools: JobContext, *, slow_after_s: float, taken_over: bool
+) -> KeptFile | None:
+    """Read the file from the upstream into our storage; None where files stay upstream."""
+    provider = tools.providers[video.provider]
+    if tools.keeper is None:
+        await check_is_served(video, provider)
+        return None
+    async with provider.open_asset(video.provider_id or "") as asset:
+        return await tools.keeper.keep(
+            video.id,
+            asset,
+            decoding=partial(decoding, video, tools) if taken_over else always,
+            slow_after_s=slow_after_s,
+        )
+
+
+async def check_is_served(video: Video, provider: Provider) -> None:
+    """A video that stays upstream is completed once a caller can really read it there.
+
+    Raises:
+        ReelgateError: nobody can for now.
+    """
+    async with provider.open_asset(
+        video.provider_id or "", range_header=FIRST_BYTES_RANGE
+    ) as asset:
+        if not await anext(asset.chunks, b""):
+            message = "The upstream serves an empty file."
+            raise UpstreamBadResponse(message)
+
+
+@asynccontextmanager
+async def decoding(video: Video, tools: JobContext) -> AsyncIterator[bool]:
+    """Whether to decode the film of a video that was taken over; on record while it is done.
+
+    A film can take so much memory that the process is killed. Whoever takes such a video over
+    notes down that it decodes it. Who finds that note knows of two that did not survive, and keeps
+    the film undecoded. The usual way, in one process from first to last, costs no write.
+    """
+    if video.decodings:
+        log.error("kept_undecoded", video=video.id, note="two processes ended while they had it")
+        yield False
+        return
+    await tools.videos.note_decodings(video, 1)
+    try:
+        yield True
+    finally:
+        with suppress(StorageFailed, LostRace):
+            await tools.videos.note_decodings(video, 0)
+
+
+async def complete(video: Video, file: KeptFile | None, tools: JobContext) -> Video:
+    """The caller can have it."""
+    now = tools.clock.now()
+    kept_for_s = tools.limits.retention_s
+    completed = await tools.videos.move(
+        video,
+        State.COMPLETED,
+        # Nobody asks how far it is any more, and every reader would parse it.
+        forecast=None,
+        file=file,
+        timeline=replace(video.timeline, completed_at=now),
+        expires_at=now + kept_for_s if file is not None and kept_for_s else None,
+    )
+    log.info("video_completed", video=video.id, attempts=video.attempts)
+    return completed

@@ -1,0 +1,270 @@
+"""The submit: the one step that costs money, and the one that is never done twice."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
+from functools import partial
+from typing import Any, assert_never
+
+import structlog
+
+from reelgate.db.videos import LostRace
+from reelgate.domain.retry import LONGEST_RETRY_AFTER_S, SendAgain, after_failed_submit
+from reelgate.domain.video import Failure, State, Video
+from reelgate.errors import (
+    DatabaseAway,
+    ProxyAnswered,
+    RateLimited,
+    StorageFailed,
+    SubmissionUnknown,
+    UpstreamError,
+)
+from reelgate.jobs.context import JobContext, fail
+from reelgate.limits.account import Account, NoPermit
+from reelgate.limits.submits import SubmitPermit
+from reelgate.polling.forecast import Forecast
+from reelgate.providers.base import Submission
+
+log = structlog.get_logger()
+
+INTENT_FRESH_S = 10.0
+"""A process that was paused for longer between its intent to send and the sending does not send."""
+PROXY_REST_S = 10.0
+"""How long an account rests when a proxy answered in the upstream's place."""
+REMEMBER_S = 300.0
+"""How long the database is tried for the outcome of a submit, which nobody can ask for again."""
+REMEMBER_PAUSE_S = 1.0
+"""No longer, or a process that dies soon after the database is back takes the answer with it."""
+RECEIPT_AFTER_S = 1.0
+"""How long a change may take before its submit is kept in a file as well."""
+BARE_EVERY = 5
+"""Every so many tries to write an accepted job down leave out all that it could do without."""
+
+
+async def submit(video: Video, place: SubmitPermit, tools: JobContext) -> tuple[Video, float]:
+    """Send a queued video to its provider once, or take it back into the line for its account.
+
+    Must not be interrupted between the intent and the answer: shield it.
+
+    Returns:
+        The video, and for how many seconds to leave it alone before the next step.
+    """
+    # What can go wrong goes wrong before anything is sent.
+    forecast = Forecast.of(await tools.laws.of(video, tools.providers[video.provider]))
+    account = tools.upstreams[video.provider].account
+    began_s = tools.clock.monotonic()
+    try:
+        video = await record_intent(video, account, tools)
+    except NoPermit as refusal:
+        place.turned_away(refusal, jitter=0.5 + tools.rng.random())
+        return video, 0.0
+    place.admitted(account.room)
+    accepted = False
+    try:
+        if tools.clock.monotonic() - began_s > INTENT_FRESH_S:
+            # Others may be about to give this submit up.
+            log.warning("intent_too_old", video=video.id)
+            return await written_down(partial(back_in_line, video, tools), video, tools), 0.0
+        try:
+            submission = await send(video, tools)
+        except UpstreamError as error:
+            return await refused(video, error, tools)
+        except Exception:
+            log.exception("submit_broke", video=video.id)
+            return await written_down(partial(unknown, video, tools), video, tools), 0.0
+        accepted = True
+        log.info("submit_accepted", video=video.id, provider_id=submission.provider_id)
+        return await started(video, submission, forecast, tools), 0.0
+    finally:
+        await account.settled(accepted=accepted)
+
+
+async def send(video: Video, tools: JobContext) -> Submission:
+    """The one request that costs money; on record while it waits for its answer.
+
+    Raises:
+        UpstreamError: `surely_refused` tells whether it may be sent again.
+    """
+    tools.sending.add(video.id)
+    try:
+        return await tools.providers[video.provider].submit(video.request)
+    finally:
+        tools.sending.discard(video.id)
+
+
+async def record_intent(video: Video, account: Account, tools: JobContext) -> Video:
+    """Make it durable that a submit may happen from now on.
+
+    Raises:
+        NotNow: the account has no room for it.
+    """
+    timeline = replace(video.timeline, submitting_at=tools.clock.now())
+    return await tools.videos.move(
+        video,
+        State.SUBMITTING,
+        account.admit,
+        attempts=video.attempts + 1,
+        timeline=timeline,
+    )
+
+
+async def written_down(
+    outcome: Callable[[], Awaitable[Video]], video: Video, tools: JobContext
+) -> Video:
+    """What the upstream answered, in the database, however often that must be asked.
+
+    Raises:
+        LostRace: somebody else has ended the job.
+        Exception: the last failure, whatever it was, once the time for it is over.
+    """
+    gives_up_s = tools.clock.monotonic() + REMEMBER_S
+    failures = 0
+    while True:
+        try:
+            return await outcome()
+        except LostRace:
+            raise
+        except Exception as error:
+            failures += 1
+            is_mistake = not isinstance(error, StorageFailed)
+            if failures == 1:
+                log.warning(
+                    "submit_not_recorded", video=video.id, error=str(error), exc_info=is_mistake
+                )
+            # A database that is away is waited for: only this process knows the answer.
+            is_over = tools.clock.monotonic() >= gives_up_s and not isinstance(error, DatabaseAway)
+            if is_over or tools.stopping.is_set():
+                log.error("submit_never_recorded", video=video.id, error=str(error))  # noqa: TRY400
+                raise
+        await asyncio.sleep(REMEMBER_PAUSE_S)
+
+
+async def started(
+    video: Video, submission: Submission, forecast: Forecast, tools: JobContext
+) -> Video:
+    """Write down that the upstream is at work; without what cannot be written, if need be."""
+    bare = partial(rendering, video, Submission(submission.provider_id), None, tools)
+    tries = itertools.count(1)
+
+    async def outcome() -> Video:
+        if next(tries) % BARE_EVERY == 0:
+            return await bare()
+        try:
+            return await rendering(video, submission, forecast, tools)
+        except (LostRace, StorageFailed):
+            raise
+        except Exception:
+            log.exception("submission_not_storable", video=video.id)
+            return await bare()
+
+    return await with_receipt(written_down(outcome, video, tools), video, submission, tools)
+
+
+async def with_receipt(
+    writing: Coroutine[Any, Any, Video], video: Video, submission: Submission, tools: JobContext
+) -> Video:
+    """See an accepted submit written down; one that takes long is kept beside the database.
+
+    Raises:
+        LostRace: somebody else has ended the job.
+        Exception: it could not be written down; the receipt stays for the next process.
+    """
+    receipts, submitted_at = tools.receipts, tools.clock.now()
+    task = asyncio.ensure_future(writing)
+    await asyncio.wait([task], timeout=RECEIPT_AFTER_S)
+    if receipts is None or (task.done() and task.exception() is None):
+        return await task
+    receipts.keep(video, submission, submitted_at)
+    try:
+        written = await task
+    except LostRace:
+        receipts.drop(video.id)
+        raise
+    receipts.drop(video.id)
+    return written
+
+
+async def rendering(
+    video: Video, submission: Submission, forecast: Forecast | None, tools: JobContext
+) -> Video:
+    """The upstream is at work."""
+    try:
+        return await tools.videos.move(
+            video,
+            State.RENDERING,
+            provider_id=submission.provider_id,
+            batch_id=submission.batch_id,
+            cost=submission.cost,
+            forecast=forecast,
+            timeline=replace(video.timeline, submitted_at=tools.clock.now()),
+        )
+    except LostRace:
+        await abandon(video, submission, tools)
+        raise
+
+
+async def unknown(video: Video, tools: JobContext) -> Video:
+    """Nobody can tell whether the upstream has taken it."""
+    return await fail(video, Failure(SubmissionUnknown.code, str(SubmissionUnknown())), tools)
+
+
+async def back_in_line(video: Video, tools: JobContext) -> Video:
+    """The upstream has surely not taken it."""
+    return await tools.videos.move(video, State.QUEUED)
+
+
+async def abandon(video: Video, submission: Submission, tools: JobContext) -> None:
+    """The job ended while its submit was under way: stop the upstream's work where it can be.
+
+    Not if it is known already: by a commit whose answer was lost, or by its receipt.
+    """
+    latest = await tools.videos.find(video.id)
+    if latest is not None and latest.provider_id == submission.provider_id:
+        return
+    log.warning("accepted_too_late", video=video.id, provider_id=submission.provider_id)
+    try:
+        await tools.providers[video.provider].cancel(submission.provider_id)
+    except UpstreamError as error:
+        log.warning("cancel_failed", video=video.id, error=error.message)
+
+
+async def refused(video: Video, error: UpstreamError, tools: JobContext) -> tuple[Video, float]:
+    """Back to the queue for a while, or the end."""
+    decision = after_failed_submit(
+        error,
+        attempts=video.attempts,
+        limit=tools.limits.submit_attempts,
+        draw=tools.rng.random(),
+    )
+    log.warning(
+        "submit_failed",
+        video=video.id,
+        error=error.message,
+        upstream=error.upstream,
+        attempt=video.attempts,
+    )
+    if isinstance(error, ProxyAnswered):
+        # Each further job would end unknown as well: let them try one by one.
+        asked_s = min(error.retry_after_s or 0.0, LONGEST_RETRY_AFTER_S)
+        await rest(video, max(asked_s, PROXY_REST_S), tools)
+    match decision:
+        case SendAgain():
+            if isinstance(error, RateLimited):
+                await rest(video, decision.delay_s, tools)
+            outcome = partial(back_in_line, video, tools)
+            return await written_down(outcome, video, tools), decision.delay_s
+        case Failure():
+            outcome = partial(fail, video, decision, tools)
+            return await written_down(outcome, video, tools), 0.0
+        case _:
+            assert_never(decision)
+
+
+async def rest(video: Video, seconds: float, tools: JobContext) -> None:
+    """Let nobody submit on the video's account for so long."""
+    upstream = tools.upstreams[video.provider]
+    upstream.turnstile.rest(seconds)
+    await upstream.account.rest(seconds)

@@ -1,0 +1,171 @@
+"""Keeps finished videos: fetch, check, store, and forget."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from pathlib import Path
+
+from reelgate.domain.video import KeptFile
+from reelgate.errors import StorageFailed
+from reelgate.media.disk import Upload, to_its_end
+from reelgate.media.mp4 import probe
+from reelgate.media.receive import SLOW_AFTER_S, Incoming, Intake, Limits, Received, receive
+from reelgate.media.scratch import Scratch, append
+from reelgate.media.storage import Storage
+
+DEFAULT_MAX_FILE_BYTES = 4 * 1024**3
+DEFAULT_MIN_FREE_BYTES = 64 * 1024**2
+
+THUMBNAIL_TYPE = "image/webp"
+
+_PROBES_AT_ONCE = 2
+"""Decoding takes a picture's memory and a processor each."""
+
+
+Decoding = Callable[[], AbstractAsyncContextManager[bool]]
+"""Entered around the decoding of a film; tells whether it is to be decoded at all."""
+
+
+@asynccontextmanager
+async def always() -> AsyncIterator[bool]:
+    """Nothing speaks against decoding."""
+    yield True
+
+
+class Keeper:
+    """Brings finished videos into the storage, and removes them."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        scratch_dir: Path,
+        *,
+        max_file_bytes: int = DEFAULT_MAX_FILE_BYTES,
+        min_free_bytes: int = DEFAULT_MIN_FREE_BYTES,
+    ) -> None:
+        """Keep into `storage`.
+
+        Args:
+            storage: Where the files go.
+            scratch_dir: Where they are checked before, unless the storage has a place for that.
+            max_file_bytes: A larger video is refused.
+            min_free_bytes: What a download leaves free on the disk, so that the database, which
+                is often on the same one, can go on when videos fill it.
+        """
+        self._storage = storage
+        self._scratch = Scratch(storage.scratch_dir or scratch_dir)
+        self._limits = Limits(max_file_bytes, min_free_bytes)
+        # Not left to the threads' own queue, so that a cancelled video leaves the line at once.
+        self._probes = asyncio.Semaphore(_PROBES_AT_ONCE)
+        # What decoding leaves in pieces, the C library keeps for each thread that ever decoded.
+        self._decoders = ThreadPoolExecutor(_PROBES_AT_ONCE, "decode")
+
+    def prepare(self) -> None:
+        """Remove what a killed process left half-written.
+
+        Raises:
+            StorageFailed: the scratch folder cannot be made or written.
+        """
+        self._scratch.prepare()
+
+    def close(self) -> None:
+        """End the threads and remove what this process left half-written."""
+        self._decoders.shutdown()
+        self._scratch.close()
+
+    async def keep(
+        self,
+        video_id: str,
+        asset: Incoming,
+        *,
+        decoding: Decoding = always,
+        slow_after_s: float = SLOW_AFTER_S,
+    ) -> KeptFile:
+        """Fetch, check and store a finished video and its first frame.
+
+        Keeping the same video again replaces the files by the same ones.
+
+        Args:
+            video_id: which one.
+            asset: its file.
+            decoding: entered around the decoding; tells whether there is to be any.
+            slow_after_s: for so long it may come too slowly.
+
+        Raises:
+            UpstreamBadResponse: what the upstream serves is no playable MP4.
+            AnswerLost: it broke off, or came too slowly; fetching it again may help.
+            TooLargeToKeep: by the limits.
+            StorageFailed: it could not be stored; nothing stays behind.
+            UpstreamError: whatever reading `asset` raises.
+        """
+        film_key, picture_key = file_key(video_id), thumbnail_key(video_id)
+        async with self._scratch.file() as film, self._scratch.file() as picture:
+            intake = await receive(asset, film, self._limits, slow_after_s)
+            async with self._probes, decoding() as decodes:
+                received, drawn = await to_its_end(
+                    _finish, intake, picture if decodes else None, threads=self._decoders
+                )
+            uploads = [Upload(film_key, film, received.content_type)]
+            if drawn:
+                uploads.append(Upload(picture_key, picture, THUMBNAIL_TYPE))
+            stored = await self._storage.put(*uploads)
+        return KeptFile(
+            key=film_key,
+            size_bytes=received.size_bytes,
+            sha256=received.sha256,
+            content_type=received.content_type,
+            thumbnail_key=picture_key if picture_key in stored else None,
+        )
+
+    async def forget(self, kept: KeptFile) -> None:
+        """Remove a video's files; they need not be there.
+
+        Raises:
+            StorageFailed: the storage did not remove them.
+        """
+        await self._storage.delete(kept.key)
+        if kept.thumbnail_key is not None:
+            await self._storage.delete(kept.thumbnail_key)
+
+    async def discard(self, video_id: str) -> None:
+        """Remove whatever files a video may have; they need not be there.
+
+        Raises:
+            StorageFailed: the storage did not remove them.
+        """
+        for key in (file_key(video_id), thumbnail_key(video_id)):
+            await self._storage.delete(key)
+
+
+def file_key(video_id: str) -> str:
+    """Under which key a video is stored."""
+    return f"{video_id}.mp4"
+
+
+def thumbnail_key(video_id: str) -> str:
+    """Under which key its first frame is stored."""
+    return f"{video_id}.webp"
+
+
+def _finish(intake: Intake, picture: Path | None) -> tuple[Received, bool]:
+    """Write the film's end and check it; also whether its first frame was written as a picture.
+
+    Without a path for the picture nothing is decoded.
+    """
+    received = intake.finish()
+    if picture is None:
+        return received, False
+    thumbnail = probe(intake.path).thumbnail
+    if thumbnail is None:
+        return received, False
+    try:
+        append(picture, thumbnail, min_free_bytes=0)
+    except StorageFailed:
+        # A paid video is not given up for its thumbnail.
+        with suppress(OSError):
+            picture.unlink(missing_ok=True)
+        return received, False
+    return received, True

@@ -1,0 +1,1 @@
+"""Requests to other hosts: one client, guarded targets, no secrets in what is logged."""

@@ -1,0 +1,304 @@
+"""imagine.art's web API as a provider, with the account's own token."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import assert_never
+from urllib.parse import quote
+from uuid import uuid4
+
+from reelgate.domain.catalog import Model
+from reelgate.domain.picture import Picture
+from reelgate.domain.video import VideoRequest
+from reelgate.errors import (
+    ModerationBlocked,
+    RateLimited,
+    UpstreamError,
+    UpstreamFault,
+    UpstreamUnauthorized,
+)
+from reelgate.net.client import FilePart, HttpClient
+from reelgate.net.redact import fit_to_tell, redacted
+from reelgate.providers.base import Asset, Ended, Failed, PollResult, Ready, Running, Submission
+from reelgate.providers.errors import MODERATION_WORDS
+from reelgate.providers.expiry import Expiry
+from reelgate.providers.imagine.asset_host import POLL_TIMEOUT_S, AssetHost
+from reelgate.providers.imagine.credentials import Credentials, ImagineAccount
+from reelgate.providers.imagine.models import imagine_models, typical_s
+from reelgate.providers.imagine.wire import (
+    UPSTREAM,
+    Report,
+    read_report,
+    read_submission,
+    read_upload,
+    refusal,
+    submit_parts,
+    submit_refusal,
+    upload_parts,
+)
+from reelgate.providers.imagine.words import Word
+
+SUBMIT_TIMEOUT_S = 60.0
+UPLOAD_TIMEOUT_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class ImagineHosts:
+    """Base addresses; settings, so that the sandbox can stand in for each."""
+
+    api_url: str = "https://imagine.vyro.ai/v1"
+    asset_url: str = "https://asset.imagine.art/processed"
+    auth_url: str = "https://auth.vyro.ai/apis/v1"
+    team_url: str = "https://teams-imagine.vyro.ai/v1"
+
+
+class ImagineWeb:
+    """One imagine.art account as a `Provider`.
+
+    Args:
+        http: the shared client.
+        hosts: where to send what.
+        account: who pays.
+        name: stands in stored jobs; the embedded sandbox has another one.
+        public_asset_url: where callers can play the videos, when that is not `hosts.asset_url`.
+        time_scale: how much faster than the published times the upstream works (a sandbox).
+    """
+
+    def __init__(
+        self,
+        http: HttpClient,
+        hosts: ImagineHosts,
+        account: ImagineAccount,
+        *,
+        name: str = "imagine",
+        public_asset_url: str | None = None,
+        time_scale: float = 1.0,
+    ) -> None:
+        self._http = http
+        self._api_url = hosts.api_url.rstrip("/")
+        self._asset_host = AssetHost(http, hosts.asset_url)
+        self._public_host = AssetHost(http, public_asset_url or hosts.asset_url)
+        self._account = account
+        self._name = name
+        self._models = imagine_models(name)
+        self._time_scale = time_scale
+
+    @property
+    def name(self) -> str:
+        """Stands in stored jobs, so it never changes."""
+        return self._name
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """The web API's models; the one with published defaults comes first."""
+        return self._models
+
+    @property
+    def expiry(self) -> Expiry | None:
+        """When the token ends; None where it does not tell."""
+        return self._account.credentials.expiry
+
+    def typical_s(self, request: VideoRequest) -> tuple[float, float] | None:
+        """The shortest and longest usual rendering time in seconds; None where none is told."""
+        usual_s = typical_s(request)
+        if usual_s is None:
+            return None
+        return usual_s[0] * self._time_scale, usual_s[1] * self._time_scale
+
+    async def upload_reference(self, picture: Picture) -> str:
+        """Put a reference picture among the account's assets, which costs nothing.
+
+        Returns:
+            Its address.
+
+        Raises:
+            UpstreamError: it was not taken; sending it again does no harm.
+        """
+        credentials = self._account.credentials
+        answer = await self._http.post_form(
+            f"{self._api_url}/assets/upload",
+            upload_parts(picture, self._account),
+            headers={"Authorization": f"Bearer {credentials.bearer()}"},
+            timeout_s=UPLOAD_TIMEOUT_S,
+            file=FilePart("file", picture.file_name, picture.media_type, picture.content),
+        )
+        if not answer.ok:
+            raise refusal(answer, hide=credentials.hide)
+        return read_upload(answer, hide=credentials.hide)
+
+    async def submit(self, request: VideoRequest) -> Submission:
+        """Ask for the video. This spends credits and is never idempotent.
+
+        Raises:
+            UpstreamError: `surely_refused` tells whether it may be sent again.
+        """
+        credentials = self._account.credentials
+        parts = submit_parts(request, self._account, str(uuid4()))
+        answer = await self._http.post_form(
+            f"{self._api_url}/video/upload",
+            parts,
+            headers={"Authorization": f"Bearer {credentials.bearer()}"},
+            timeout_s=SUBMIT_TIMEOUT_S,
+        )
+        if not answer.ok:
+            raise submit_refusal(answer, hide=credentials.hide)
+        return read_submission(answer, hide=credentials.hide)
+
+    def watch(self, provider_id: str) -> ImaginePoller:
+        """A way to look at an accepted job; makes no request by itself."""
+        return ImaginePoller(
+            self._http,
+            f"{self._api_url}/assets/{quote(provider_id, safe='')}/status",
+            self._asset_host,
+            self._account.credentials,
+            provider_id,
+        )
+
+    async def cancel(self, _provider_id: str) -> bool:
+        """Always False: the web API is not known to stop a job."""
+        return False
+
+    def open_asset(
+        self, provider_id: str, *, range_header: str | None = None
+    ) -> AbstractAsyncContextManager[Asset]:
+        """Read the finished video.
+
+        Raises:
+            VideoExpired: it is gone.
+            UpstreamError: it could not be opened, or broke off.
+        """
+        return self._asset_host.open(provider_id, range_header)
+
+    def video_url(self, provider_id: str) -> str:
+        """The address at which anybody can play the finished video."""
+        return self._public_host.url(provider_id)
+
+
+OVER_WITHOUT = frozenset({Word.MODERATED, Word.ENDED})
+MOST_LEFT_OUT = 7
+"""Looks in a row that leave the status endpoint out once it has failed again and again."""
+
+
+class ImaginePoller:
+    """Asks the status endpoint, which alone can show a failure, and then the asset host.
+
+    Where the status endpoint fails or does not serve this account, the asset host alone decides,
+    and the status endpoint is asked again at the next look, then after two, four and eight: a
+    running job costs about one request per look either way.
+    """
+
+    def __init__(
+        self,
+        http: HttpClient,
+        status_url: str,
+        asset_host: AssetHost,
+        credentials: Credentials,
+        provider_id: str,
+    ) -> None:
+        self._http = http
+        self._status_url = status_url
+        self._asset_host = asset_host
+        self._credentials = credentials
+        self._provider_id = provider_id
+        self._status_failures = 0
+        self._leave_out = 0
+
+    async def look(self) -> PollResult:
+        """One look.
+
+        Raises:
+            UpstreamError: the look itself failed, which says nothing about the job.
+        """
+        report = await self._report()
+        if report.word is Word.RUNNING and not report.generated:
+            return Running()
+        # A failure that comes with a video's address may be a stale word: the file decides.
+        if report.word is Word.FAILED and not report.generated:
+            return failed(report, self._credentials)
+        try:
+            served = await self._asset_host.serves_video(self._provider_id, told=report.generated)
+        except UpstreamError:
+            # What is over without a video need not be asked of a host that cannot tell.
+            if report.generated or report.word not in OVER_WITHOUT:
+                raise
+            served = False
+        return Ready() if served else unserved(report, self._credentials)
+
+    async def _report(self) -> Report:
+        """What the status endpoint says; nothing where the asset host is to decide alone.
+
+        Raises:
+            UpstreamError: it failed for the first time, or asks to slow down.
+        """
+        if self._leave_out:
+            self._leave_out -= 1
+            return Report()
+        try:
+            report = await self._ask()
+        except RateLimited:
+            raise
+        except UpstreamError as error:
+            self._status_failures += 1
+            self._leave_out = min(2 ** (self._status_failures - 1) - 1, MOST_LEFT_OUT)
+            if error.temporary and self._status_failures == 1:
+                raise
+            return Report()
+        self._status_failures = 0
+        return report
+
+    async def _ask(self) -> Report:
+        try:
+            bearer = self._credentials.bearer()
+        except UpstreamUnauthorized:
+            return Report()
+        answer = await self._http.request(
+            "GET",
+            self._status_url,
+            headers={"Authorization": f"Bearer {bearer}", "Accept": "application/json"},
+            timeout_s=POLL_TIMEOUT_S,
+        )
+        if not answer.ok:
+            raise refusal(answer, hide=self._credentials.hide)
+        return read_report(answer)
+
+
+def failed(report: Report, credentials: Credentials) -> Failed:
+    """The end of a job without a video, in the upstream's word and with its reason if it told one.
+
+    The reason is told where it is a plain sentence; whatever it is, it is for the log.
+    """
+    moderated = report.word is Word.MODERATED or MODERATION_WORDS.search(
+        report.reason.replace("_", " ")
+    )
+    code = ModerationBlocked.code if moderated else UpstreamFault.code
+    did = "'s moderation stopped this video" if moderated else " ended this job without a video"
+    word = fit_to_tell(credentials.hide(report.name))
+    status = f' (status "{word}")' if word else ""
+    return Failed(
+        code,
+        f"{UPSTREAM}{did}{status}{told_reason(credentials.hide(report.reason))}",
+        redacted(credentials.hide(f"{report.name}: {report.reason}")),
+    )
+
+
+def told_reason(reason: str) -> str:
+    """The end of the sentence that says why."""
+    if not reason:
+        return " and told no reason."
+    told = fit_to_tell(reason)
+    return f': "{told}".' if told else "; its reason is in the gateway's log."
+
+
+def unserved(report: Report, credentials: Credentials) -> PollResult:
+    """What a job is whose file is not served although it may be done."""
+    match report.word:
+        case Word.FAILED | Word.MODERATED:
+            return Ended(failed(report, credentials))
+        case Word.ENDED | Word.DONE:
+            # With an address the video exists, and the asset host is late.
+            return Running() if report.generated else Ended(failed(report, credentials))
+        case Word.RUNNING | Word.SILENT:
+            return Running()
+        case _:
+            assert_never(report.word)

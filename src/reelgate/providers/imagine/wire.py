@@ -1,0 +1,288 @@
+"""What is sent to imagine.art, and what its answers, of any shape, mean."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeGuard
+
+from reelgate.domain.picture import Picture
+from reelgate.domain.video import VideoRequest
+from reelgate.errors import ProxyAnswered, UpstreamBadResponse, UpstreamError
+from reelgate.net.client import Answer
+from reelgate.net.redact import fit_to_tell, redacted
+from reelgate.providers import errors as generic
+from reelgate.providers.base import Submission
+from reelgate.providers.imagine.credentials import RENEW, ImagineAccount
+from reelgate.providers.imagine.models import SEED_MODEL
+from reelgate.providers.imagine.refusals import error_sentence, is_sure
+from reelgate.providers.imagine.words import Word, word_of
+
+Parts = list[tuple[str, str]]
+
+
+def submit_parts(request: VideoRequest, account: ImagineAccount, placeholder_uuid: str) -> Parts:
+    """The text parts of the form, in the order in which the vendor's own client sends them.
+
+    Args:
+        request: what was asked for.
+        account: who pays.
+        placeholder_uuid: new for each submit; also names a reference picture.
+
+    Raises:
+        UpstreamError: the account does not tell its organisation.
+    """
+    return [
+        *_video(request),
+        *_place(account),
+        *_reference(request, placeholder_uuid),
+        *(_enhancement(request, placeholder_uuid) if request.model == SEED_MODEL else ()),
+    ]
+
+
+def upload_parts(picture: Picture, account: ImagineAccount) -> Parts:
+    """The text parts that go with a reference picture (`POST {api}/assets/upload`).
+
+    The title is the picture's digest: a person who finds it in the gallery can tell what it was.
+
+    Raises:
+        UpstreamError: the account does not tell its organisation.
+    """
+    return [
+        ("ref_service", "0"),
+        ("title", f"reelgate-{picture.digest[:16]}"),
+        ("org_id", account.organisation()),
+    ]
+
+
+def _video(request: VideoRequest) -> Iterator[tuple[str, str]]:
+    yield "prompt", request.prompt
+    yield "style_id", str(request.style_id)
+    yield "variation", "image_to_video" if request.reference_url else "text_to_video"
+    if request.aspect_ratio is not None:
+        yield "aspect_ratio", request.aspect_ratio
+    yield "count", "1"
+    if request.duration is not None:
+        yield "duration", str(request.duration)
+    if request.resolution is not None:
+        yield "resolution", request.resolution
+
+
+def _place(account: ImagineAccount) -> Iterator[tuple[str, str]]:
+    yield "org_id", account.organisation()
+    if parent_id := account.parent_id.strip():
+        yield "parent_id", parent_id
+
+
+def _reference(request: VideoRequest, picture_id: str) -> Iterator[tuple[str, str]]:
+    if request.reference_url:
+        yield "image_url", _json({"url": request.reference_url, "id": picture_id})
+
+
+def _enhancement(request: VideoRequest, placeholder_uuid: str) -> Iterator[tuple[str, str]]:
+    yield "is_enhance", "1" if request.is_enhance else "0"
+    yield "enhancer_id", "seedance_t2v_prompt_enhancer"
+    yield "clientVersion", "1"
+    metadata = {
+        "placeholderUuid": placeholder_uuid,
+        "promptWithoutManipulation": request.prompt,
+        "modeId": 0,
+    }
+    yield "metadata", _json(metadata)
+    yield "use_plugin", "true"
+
+
+def _json(value: dict[str, object] | dict[str, str]) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+UPSTREAM = "imagine.art"
+# The id becomes a part of addresses and file names.
+SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:~-]{0,511}", re.ASCII)
+PARENT_STATUSES = frozenset({400, 403, 404, 422})
+PARENT_REJECTED = "does not have access to parent asset"
+
+REASON_KEYS = (
+    "errorMessage",
+    "error_message",
+    "failure_reason",
+    "failureReason",
+    "fail_reason",
+    "reason",
+    "error",
+    "message",
+    "detail",
+    "details",
+    "description",
+)
+"""Where a job's answer might give a reason: none is documented [assumed]."""
+
+LOUDEST_FIRST = (
+    Word.FAILED,
+    Word.MODERATED,
+    Word.RUNNING,
+    Word.ENDED,
+    Word.DONE,
+    Word.SILENT,
+)
+"""Which word counts where a job and its assets have several."""
+
+FTYP = b"ftyp"
+FTYP_OFFSET = 4
+FTYP_END = FTYP_OFFSET + len(FTYP)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the status endpoint knows of a job.
+
+    Attributes:
+        word: what its status says.
+        name: the status in the upstream's own spelling.
+        generated: whether a video's address is told.
+        reason: why it ended, in the upstream's own words.
+    """
+
+    word: Word = Word.SILENT
+    name: str = ""
+    generated: bool = False
+    reason: str = ""
+
+
+def refusal(answer: Answer, *, hide: Callable[[str], str] = str) -> UpstreamError:
+    """The error that an answer without success stands for; `hide` takes our secrets out."""
+    if answer.status in PARENT_STATUSES and PARENT_REJECTED in answer.text.lower():
+        message = (
+            "imagine.art says that this account may not use the folder in IMAGINE_PARENT_ID"
+            f" (HTTP {answer.status}): set one that it owns, or leave it empty."
+        )
+        return UpstreamError(message, upstream=redacted(hide(answer.text)))
+    says = error_sentence(answer)
+    return generic.refusal(answer, upstream=UPSTREAM, renew=RENEW, hide=hide, says=says)
+
+
+def submit_refusal(answer: Answer, *, hide: Callable[[str], str] = str) -> UpstreamError:
+    """The same of a submit: only what `SURE_REFUSALS` names is surely refused."""
+    error = refusal(answer, hide=hide)
+    if not error.surely_refused or is_sure(answer):
+        return error
+    message = f"HTTP {answer.status} came back for {UPSTREAM}, but not in its own words."
+    retry_after_s = generic.retry_after_s(answer)
+    return ProxyAnswered(message, retry_after_s=retry_after_s, upstream=error.upstream)
+
+
+def is_temporary(answer: Answer) -> bool:
+    """Whether an answer without success may be another one soon."""
+    return refusal(answer).temporary
+
+
+def read_submission(answer: Answer, *, hide: Callable[[str], str] = str) -> Submission:
+    """The accepted job in a successful answer: an object, or an array that starts with one.
+
+    Raises:
+        UpstreamBadResponse: it names no job, so there is nothing to look at.
+    """
+    job = first_object(answer.json())
+    provider_id = job.get("id")
+    if is_whole(provider_id):
+        provider_id = str(provider_id)
+    if not isinstance(provider_id, str) or not SAFE_ID.fullmatch(provider_id):
+        told = fit_to_tell(hide(error_sentence(answer) or ""))
+        says = f' It says: "{told}".' if told else ""
+        message = f"Could not extract video ID from imagine.art's answer to the submit.{says}"
+        raise UpstreamBadResponse(message, upstream=redacted(hide(answer.text)))
+    batch_id, cost = job.get("batchId"), job.get("cost")
+    return Submission(
+        provider_id,
+        batch_id if isinstance(batch_id, str) else "",
+        cost if is_whole(cost) else None,
+    )
+
+
+def is_whole(value: object) -> TypeGuard[int]:
+    """Whether a JSON value is an integer."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def read_upload(answer: Answer, *, hide: Callable[[str], str] = str) -> str:
+    """The address of an uploaded picture: `{"url": {"processed": ["https://..."]}}`.
+
+    Raises:
+        UpstreamBadResponse: it tells no address.
+    """
+    address = _first_address(first_object(answer.json()).get("url"), "processed")
+    if address is None or not address.startswith(("http://", "https://")):
+        message = "imagine.art took the reference picture but tells no address of it."
+        raise UpstreamBadResponse(message, upstream=redacted(hide(answer.text)))
+    return address
+
+
+def read_report(answer: Answer) -> Report:
+    """What a successful answer of the status endpoint says.
+
+    A generation's address means that the job is done whatever the status says: `finished` and
+    `success` are both seen.
+    """
+    job = first_object(answer.json())
+    assets = list(_objects(job.get("assets")))
+    holders = (job, *assets)
+    names = [_name(holder.get("status")) for holder in holders]
+    words = [word_of(name) for name in names]
+    loudest = next(word for word in LOUDEST_FIRST if word in words)
+    return Report(
+        loudest,
+        names[words.index(loudest)],
+        any(_has_generation(asset) for asset in assets),
+        next((reason for holder in holders for reason in _reasons(holder)), ""),
+    )
+
+
+def is_video_type(content_type: str) -> bool:
+    """Whether a bare media type says video."""
+    return content_type.startswith("video/")
+
+
+def is_video_start(start: bytes) -> bool:
+    """Whether a file begins as MP4 files do (ISO/IEC 14496-12: a `ftyp` box comes first)."""
+    return start[FTYP_OFFSET:FTYP_END] == FTYP
+
+
+def first_object(payload: object) -> dict[str, object]:
+    """The object, or the first one of an array; an empty one when there is neither."""
+    if isinstance(payload, list) and payload:
+        payload = payload[0]
+    return payload if isinstance(payload, dict) else {}
+
+
+def _objects(payload: object) -> Iterator[dict[str, object]]:
+    for each in payload if isinstance(payload, list) else [payload]:
+        if isinstance(each, dict):
+            yield each
+
+
+def _name(status: object) -> str:
+    return status.strip() if isinstance(status, str) else ""
+
+
+def _reasons(holder: dict[str, object]) -> Iterator[str]:
+    """The sentences in which a job or an asset gives a reason, what is only a status left out."""
+    status = _name(holder.get("status")).lower()
+    metadata, error = holder.get("asset_metadata"), holder.get("error")
+    for part in (holder, error, metadata):
+        told = part if isinstance(part, dict) else {}
+        for key in REASON_KEYS:
+            value = told.get(key)
+            if isinstance(value, str) and value.strip().lower() not in {"", status}:
+                yield value.strip()
+
+
+def _has_generation(asset: dict[str, object]) -> bool:
+    return _first_address(asset.get("url"), "generation") is not None
+
+
+def _first_address(url: object, kind: str) -> str | None:
+    addresses = url.get(kind) if isinstance(url, dict) else None
+    first = addresses[0] if isinstance(addresses, list) and addresses else addresses
+    return first.strip() or None if isinstance(first, str) else None

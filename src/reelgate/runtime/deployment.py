@@ -1,0 +1,194 @@
+"""What is different between a gateway alone with its database and one of many on a shared one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib import import_module
+from types import ModuleType
+from typing import Protocol
+
+from sqlalchemy import Connection
+from sqlalchemy.engine import URL
+
+from reelgate.clock import Clock, SystemClock
+from reelgate.db.admission import no_queue
+from reelgate.db.changes import Changes
+from reelgate.db.database import Database, open_database, parse_url
+from reelgate.db.migrate import migrate
+from reelgate.db.private_files import private_folder
+from reelgate.db.sqlite import SqliteDatabase, only_gateway_on, only_process_in
+from reelgate.db.videos import Videos
+from reelgate.errors import DatabaseAway, StorageFailed
+from reelgate.jobs.engine import Engine, LocalEngine, RunJob
+from reelgate.limits.account import Account, AccountLimits, LocalAccount
+from reelgate.limits.rate import LocalRates, RequestRates
+from reelgate.settings import Settings
+
+
+class Deployment(Protocol):
+    """One of the two ways to run."""
+
+    changes: Changes
+    clock: Clock
+    submit_lease_s: float
+    """How long a submit found under way is left alone: its process may live."""
+    transfers: bool
+    """Whether others carry this process's jobs on while it still answers its callers."""
+    rates: RequestRates
+
+    @property
+    def database(self) -> Database:
+        """Where everything is kept."""
+        ...
+
+    def queue_up(self, connection: Connection, video_id: str) -> None:
+        """Put a new video into the queue, in the transaction that makes it."""
+        ...
+
+    def account(self, name: str, limits: AccountLimits) -> Account:
+        """An upstream account, as all the processes that use it count it."""
+        ...
+
+    async def open_dispatch(
+        self, carry: RunJob, providers: Iterable[str], stack: AsyncExitStack
+    ) -> Engine:
+        """The queue, not yet worked through; `providers` are those whose videos can be carried."""
+        ...
+
+    async def begin(self, dispatch: Engine, videos: Videos, providers: Iterable[str]) -> None:
+        """Set the queue going, first of all on what an earlier process left behind."""
+        ...
+
+
+class SqliteDeployment:
+    """One process, whose database is a file: everything else that it finds is its own past."""
+
+    submit_lease_s = 0.0
+    transfers = False
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.changes = Changes()
+        self.clock: Clock = SystemClock()
+        self.rates: RequestRates = LocalRates(self.clock)
+
+    def queue_up(self, connection: Connection, video_id: str) -> None:
+        """The queue is not in the database."""
+        no_queue(connection, video_id)
+
+    def account(self, _name: str, _limits: AccountLimits) -> Account:
+        """This process's own."""
+        return LocalAccount(self.database)
+
+    async def open_dispatch(
+        self, carry: RunJob, _providers: Iterable[str], _stack: AsyncExitStack
+    ) -> Engine:
+        """A task in this process for each video."""
+        return LocalEngine(carry)
+
+    async def begin(self, dispatch: Engine, videos: Videos, providers: Iterable[str]) -> None:
+        """Nobody waits any more, and every unfinished video is this process's own."""
+        await videos.all_callers_disconnected()
+        await dispatch.start(await videos.unfinished(providers))
+
+
+@asynccontextmanager
+async def open_deployment(settings: Settings) -> AsyncIterator[Deployment]:
+    """The database, up to date, and the way to run on it.
+
+    Raises:
+        StorageFailed: the database or the data folder cannot be used.
+    """
+    async with AsyncExitStack() as stack:
+        database = open_database(settings.database)
+        if database.is_shared:
+            check_upstream_is_shared(settings)
+        else:
+            stack.enter_context(only_process_in(settings.data_dir))
+        if isinstance(database, SqliteDatabase):
+            stack.enter_context(only_gateway_on(database.path))
+        stack.push_async_callback(database.close)
+        await prepare_named(database, settings)
+        database.outage.is_logged = True
+        yield (
+            shared_deployment().Shared(database)
+            if database.is_shared
+            else SqliteDeployment(database)
+        )
+
+
+async def prepare_named(database: Database, settings: Settings) -> None:
+    """Bring all tables up to date.
+
+    Raises:
+        StorageFailed: the database cannot be used; tells which one it is.
+    """
+    try:
+        await prepare(database)
+    except DatabaseAway as error:
+        message = f"{error.message} (REELGATE_DATABASE_URL: {without_secrets(settings.database)})"
+        raise DatabaseAway(message) from error
+
+
+def without_secrets(database_url: str) -> str:
+    """The address of a database without user, password and options."""
+    url = parse_url(database_url)
+    return URL.create(
+        url.get_backend_name(), host=url.host, port=url.port, database=url.database
+    ).render_as_string()
+
+
+def make_folder(settings: Settings) -> None:
+    """Make the data folder where it is missing.
+
+    Raises:
+        StorageFailed: it cannot be made, or not be written.
+    """
+    private_folder(settings.data_dir, f"the data folder {settings.data_dir} (REELGATE_DATA_DIR)")
+
+
+def check_upstream_is_shared(settings: Settings) -> None:
+    """A sandbox inside one process knows nothing of the jobs of another's.
+
+    Raises:
+        StorageFailed: each process would have a sandbox of its own.
+    """
+    if settings.uses_sandbox and not settings.sandbox_url:
+        message = (
+            "gateways that share a Postgres database must share one upstream too: set "
+            "IMAGINE_TOKEN, or REELGATE_SANDBOX_URL to a sandbox that runs (reelgate sandbox)"
+        )
+        raise StorageFailed(message)
+
+
+async def prepare(database: Database) -> None:
+    """Bring all tables up to date, the queue's as well; safe for many processes at once.
+
+    Raises:
+        StorageFailed: the database cannot be used.
+    """
+    await migrate(database)
+    if database.is_shared:
+        await shared_deployment().prepare_queue(database)
+
+
+async def migrate_database(settings: Settings) -> None:
+    """Bring the settings' database up to date, and do nothing else.
+
+    Raises:
+        StorageFailed: the database cannot be used.
+    """
+    database = open_database(settings.database)
+    try:
+        await prepare_named(database, settings)
+    finally:
+        await database.close()
+
+
+def shared_deployment() -> ModuleType:
+    """The other way to run.
+
+    PgQueuer takes 0.3 s and 15 MB to load: a gateway alone with its database does without it.
+    """
+    return import_module("reelgate.runtime.postgres")

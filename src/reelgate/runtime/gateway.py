@@ -1,0 +1,319 @@
+"""Builds a gateway out of its settings, and takes it down again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from urllib.parse import urljoin
+
+from reelgate.clock import SystemClock
+from reelgate.db.admission import Admission
+from reelgate.db.api_keys import ApiKeys
+from reelgate.db.backup import sqlite_file
+from reelgate.db.durations import Durations
+from reelgate.db.private_files import warn_if_exposed
+from reelgate.db.videos import Videos
+from reelgate.domain.api_keys import digest_of
+from reelgate.domain.catalog import Catalog
+from reelgate.domain.video import Video
+from reelgate.errors import StorageFailed
+from reelgate.http.auth import Context
+from reelgate.http.bodies import Bodies
+from reelgate.http.keyless import KeylessRules
+from reelgate.images.references import open_references
+from reelgate.jobs.context import JobContext, Limits, Upstream
+from reelgate.jobs.distributions import Distributions
+from reelgate.jobs.engine import Engine
+from reelgate.jobs.receipts import Receipts, redeem
+from reelgate.jobs.runner import JobRunner
+from reelgate.limits.account import AccountLimits
+from reelgate.limits.polls import PollLimiter
+from reelgate.limits.submits import SubmitLimiter
+from reelgate.media.keeper import Keeper
+from reelgate.media.storage import Storage, open_storage
+from reelgate.providers.base import Provider
+from reelgate.providers.registry import video_url
+from reelgate.runtime.deployment import Deployment, make_folder, open_deployment
+from reelgate.runtime.upstreams import start_providers
+from reelgate.runtime.webhooks import open_webhooks
+from reelgate.service.callers import Gatekeeper, open_standings
+from reelgate.service.housekeeping import Housekeeping
+from reelgate.service.readiness import Readiness
+from reelgate.service.videos import Load, Service
+from reelgate.settings import Settings
+
+Transfer = Callable[[], Awaitable[None]]
+"""Gives every job of this process to others."""
+
+
+@asynccontextmanager
+async def open_gateway(settings: Settings, own_url: str = "") -> AsyncIterator[Context]:
+    """A running gateway: it carries every unfinished job, whether or not anybody listens.
+
+    `own_url` is where it is served; webhooks link to it where no public address is set.
+
+    Raises:
+        StorageFailed: the data folder or the database cannot be used.
+    """
+    async with AsyncExitStack() as stack:
+        make_folder(settings)
+        deployment = await stack.enter_async_context(open_deployment(settings))
+        warn_of_readers(settings)
+        providers = await start_providers(settings, stack)
+        storage = storage_of(settings)
+        keeper = start_keeper(settings, storage, stack)
+        gatekeeper = await start_gatekeeper(settings, deployment)
+        outbox = await stack.enter_async_context(
+            open_webhooks(
+                settings,
+                deployment.database,
+                deployment.clock,
+                partial(play_url, settings, own_url, providers),
+                alone=not deployment.transfers,
+            )
+        )
+        base = Foundation(
+            settings=settings,
+            deployment=deployment,
+            providers=providers,
+            keeper=keeper,
+            videos=Videos(deployment.database, deployment.changes, outbox),
+            admission=Admission(deployment.database, deployment.queue_up),
+        )
+        work = await start_work(base, gatekeeper, stack)
+        readiness = start_readiness(base, work, storage, stack)
+        yield Context(
+            service=work.service,
+            settings=settings,
+            provider=next(iter(providers.values())),
+            storage=storage,
+            gatekeeper=gatekeeper,
+            bodies=Bodies(
+                max_json_bytes=settings.max_body_bytes,
+                max_form_bytes=settings.max_upload_bytes,
+                max_total_bytes=settings.max_bodies_bytes,
+                timeout_s=settings.body_timeout_s,
+            ),
+            keyless=KeylessRules.of(settings),
+            transfer=work.transfer,
+            submitting=work.submitting,
+            readiness=readiness,
+            references=await stack.enter_async_context(
+                open_references(
+                    providers, SystemClock(), allow_private=settings.reference_allow_private
+                )
+            ),
+        )
+
+
+def storage_of(settings: Settings) -> Storage:
+    """Where finished files go.
+
+    Raises:
+        StorageFailed: the settings name no storage that can be used.
+    """
+    try:
+        return open_storage(settings.storage)
+    except ValueError as error:
+        message = f"REELGATE_STORAGE_URL cannot be used: {error}"
+        raise StorageFailed(message) from error
+
+
+def warn_of_readers(settings: Settings) -> None:
+    """Log which of the places that hold prompts other users of this machine may read."""
+    file = None if settings.shares_database else sqlite_file(settings.database)
+    if file is not None:
+        warn_if_exposed(file.parent, file)
+    if file is None or file.parent != settings.data_dir.absolute():
+        warn_if_exposed(settings.data_dir)
+
+
+async def start_gatekeeper(settings: Settings, deployment: Deployment) -> Gatekeeper:
+    """What lets callers in, once the settings' own key is kept."""
+    keys = ApiKeys(deployment.database)
+    secret = settings.bootstrap_key.get_secret_value()
+    if secret:
+        await keys.bootstrap(digest_of(secret), SystemClock().now())
+    open_to = open_standings(is_loopback=settings.is_loopback, allow_open=settings.allow_open)
+    return Gatekeeper(keys, deployment.rates, SystemClock(), open_to=open_to)
+
+
+def start_keeper(settings: Settings, storage: Storage, stack: AsyncExitStack) -> Keeper | None:
+    """What keeps finished files; None where they stay upstream."""
+    if settings.keep == "off":
+        return None
+    keeper = Keeper(storage, settings.data_dir / "scratch")
+    keeper.prepare()
+    stack.callback(keeper.close)
+    return keeper
+
+
+@dataclass(frozen=True, slots=True)
+class Foundation:
+    """What both the worker and the use cases stand on."""
+
+    settings: Settings
+    deployment: Deployment
+    providers: dict[str, Provider]
+    keeper: Keeper | None
+    videos: Videos
+    admission: Admission
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What goes on.
+
+    Attributes:
+        service: the use cases.
+        load: whether there is too much work.
+        upstreams: the accounts, as this process uses them.
+        hand_over: gives all jobs to other processes where there are others.
+        submitting: how many submits wait for the upstream's answer.
+    """
+
+    service: Service
+    load: Load
+    upstreams: Mapping[str, Upstream]
+    transfer: Transfer
+    submitting: Callable[[], int]
+
+
+async def start_work(base: Foundation, gatekeeper: Gatekeeper, stack: AsyncExitStack) -> Work:
+    """Set the worker going, first of all on what an earlier process left behind."""
+    tools = tools_of(base)
+    worker = JobRunner(tools, base.deployment.changes)
+    dispatch = await base.deployment.open_dispatch(worker.carry, base.providers, stack)
+    load = Load(base.videos, base.deployment.clock, base.settings.max_waiting)
+    service = service_of(base, dispatch, gatekeeper, load)
+    if tools.receipts is not None:
+        await redeem(tools.receipts, base.videos)
+    await base.deployment.begin(dispatch, base.videos, base.providers)
+    stack.push_async_callback(dispatch.stop)
+    stack.push_async_callback(worker.stop)
+    stack.callback(dispatch.pause)
+    stack.push_async_callback(stopped, asyncio.create_task(housekeeping_of(base).run()))
+
+    async def transfer() -> None:
+        if base.deployment.transfers:
+            dispatch.pause()
+            await worker.stop()
+
+    return Work(service, load, tools.upstreams, transfer, lambda: len(tools.sending))
+
+
+def start_readiness(
+    base: Foundation, work: Work, storage: Storage, stack: AsyncExitStack
+) -> Readiness:
+    """What knows whether the gateway may be sent work, and tells the log what changes."""
+
+    def full_accounts() -> dict[str, str]:
+        closed = {name: up.turnstile.closed_because() for name, up in work.upstreams.items()}
+        return {name: f"The account {name}: {why}." for name, why in closed.items() if why}
+
+    expiries = [provider.expiry for provider in base.providers.values()]
+    readiness = Readiness(
+        database=base.deployment.database,
+        check_storage=nothing_to_check if base.keeper is None else storage.check,
+        expiries=[expiry for expiry in expiries if expiry is not None],
+        load=work.load,
+        count_open=work.service.count_open,
+        is_closing=lambda: work.service.is_closing,
+        full_accounts=full_accounts,
+        clock=SystemClock(),
+    )
+    stack.push_async_callback(readiness.close)
+    stack.push_async_callback(stopped, asyncio.create_task(readiness.run()))
+    return readiness
+
+
+async def nothing_to_check() -> None:
+    """Files stay upstream."""
+
+
+def tools_of(base: Foundation) -> JobContext:
+    """What every job is carried with."""
+    settings, deployment = base.settings, base.deployment
+    upstreams = {name: upstream_of(base, name) for name in base.providers}
+    laws = Distributions(
+        Durations(deployment.database),
+        deployment.clock,
+        {name: upstream.looks for name, upstream in upstreams.items()},
+        unit_s=settings.time_unit_s,
+    )
+    limits = Limits(
+        submit_attempts=settings.submit_attempts,
+        job_timeout_s=settings.job_timeout_s,
+        retention_s=settings.retention_s,
+        submit_lease_s=deployment.submit_lease_s,
+    )
+    return JobContext(
+        videos=base.videos,
+        laws=laws,
+        providers=base.providers,
+        keeper=base.keeper,
+        clock=deployment.clock,
+        limits=limits,
+        upstreams=upstreams,
+        receipts=Receipts(settings.data_dir / "receipts"),
+    )
+
+
+def upstream_of(base: Foundation, name: str) -> Upstream:
+    """One upstream account, as this process uses it."""
+    settings = base.settings
+    limits = AccountLimits(settings.max_in_flight, settings.max_submits)
+    account = base.deployment.account(name, limits)
+    looks_per_s = settings.looks_per_s / settings.time_unit_s
+    return Upstream(
+        account=account,
+        turnstile=SubmitLimiter(limits.in_flight, limits.submits),
+        looks=PollLimiter(account, base.deployment.clock, looks_per_s),
+    )
+
+
+def service_of(base: Foundation, dispatch: Engine, gatekeeper: Gatekeeper, load: Load) -> Service:
+    """The use cases."""
+    settings, clock = base.settings, base.deployment.clock
+    models = [model for provider in base.providers.values() for model in provider.models]
+    return Service(
+        catalog=Catalog(models, settings.model_aliases),
+        videos=base.videos,
+        admission=base.admission,
+        changes=base.deployment.changes,
+        dispatch=dispatch,
+        providers=base.providers,
+        keeper=base.keeper,
+        gatekeeper=gatekeeper,
+        load=load,
+        clock=clock,
+        adopt_window_s=settings.adopt_window_s,
+    )
+
+
+def housekeeping_of(base: Foundation) -> Housekeeping:
+    """What removes what has lived its time."""
+    return Housekeeping(
+        base.videos,
+        base.admission,
+        Durations(base.deployment.database),
+        base.keeper,
+        base.deployment.clock,
+        max_age_s=base.settings.retention_s,
+        max_total_bytes=base.settings.max_storage_bytes or None,
+    )
+
+
+def play_url(settings: Settings, own_url: str, providers: dict[str, Provider], video: Video) -> str:
+    """Where a video plays, told to somebody who has not called the gateway."""
+    base = settings.public_url or own_url or f"http://{settings.host}:{settings.port}"
+    return urljoin(base, video_url(video, providers) or f"/v1/videos/{video.id}/content")
+
+
+async def stopped(task: asyncio.Task[None]) -> None:
+    """Stop a task that would run for ever."""
+    task.cancel()
+    await asyncio.wait([task])

@@ -1,0 +1,205 @@
+"""Serves a gateway over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from math import ceil
+
+import structlog
+import uvicorn
+
+from reelgate.gc_tuning import freeze_startup_objects
+from reelgate.http.app import create_app
+from reelgate.http.auth import Context
+from reelgate.http.connections import ConnectionLimits, Connections
+from reelgate.http.protocol import protocol_of
+from reelgate.net import open_files
+from reelgate.net.address import leave_address, remove_address
+from reelgate.runtime.gateway import open_gateway
+from reelgate.runtime.shutdown import Shutdown
+from reelgate.settings import Settings
+
+log = structlog.get_logger()
+
+BACKLOG = 4096
+"""Connections that may wait to be accepted: a crowd arrives at once."""
+LAST_WORDS_S = 3
+"""How long the last answers may take once nobody may wait any longer."""
+KEEP_ALIVE_S = 75
+"""Longer than the idle limit of most proxies, so that it is they who close first."""
+
+
+class Server(uvicorn.Server):
+    """Uvicorn, told to let the blocking callers go before it waits for them."""
+
+    def __init__(self, config: uvicorn.Config, context: Context, url: str) -> None:
+        super().__init__(config)
+        self._context = context
+        self._url = url
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to listen, and say so; the command line finds us by our data folder."""
+        await super().startup(sockets)
+        leave_address(self._context.settings.data_dir, self._url)
+        self.listening.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no more work, let those who wait go on for a while, answer them, then stop."""
+        remove_address(self._context.settings.data_dir, self._url)
+        service = self._context.service
+        service.close()
+        handing_over = asyncio.ensure_future(self._context.transfer())
+        letting_go = asyncio.get_running_loop().call_later(
+            self._context.settings.shutdown_grace_s, service.let_go
+        )
+        await super().shutdown(sockets)
+        letting_go.cancel()
+        service.let_go()
+        await handing_over
+
+    def stop(self) -> None:
+        """Begin to shut down."""
+        self.should_exit = True
+
+    def hurry(self) -> None:
+        """Shut down without waiting for callers."""
+        self._context.service.let_go()
+        self.force_exit = True
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals alone: they are heard for longer than this server lasts."""
+        yield
+
+
+def listen(settings: Settings) -> socket.socket:
+    """The socket to serve on.
+
+    Raises:
+        OSError: the address cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    # The protocol must be named: only where asyncio reads TCP does it switch Nagle's algorithm off.
+    # An answer's body would otherwise wait 40 ms for the caller to acknowledge its head.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def url_of(listener: socket.socket) -> str:
+    """The address at which this machine reaches a socket."""
+    host, port = listener.getsockname()[:2]
+    if host in {"0.0.0.0", "::"}:  # noqa: S104 - it is only compared
+        host = "localhost"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def http_config(context: Context) -> uvicorn.Config:
+    """How this gateway is served."""
+    return uvicorn.Config(
+        create_app(context),
+        http=protocol_of(Connections(connection_limits(context.settings))),
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        # A warning of it is about what a stranger sent, who must not fill the log.
+        log_level="error",
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=answering_s(context.settings),
+    )
+
+
+def connection_limits(settings: Settings) -> ConnectionLimits:
+    """How many connections there may be, with the files that may be open now."""
+    allowed = open_files.for_connections()
+    total = min(settings.max_connections, allowed) if settings.max_connections else allowed
+    return ConnectionLimits(
+        total=total,
+        per_address=settings.max_connections_per_address or max(total // 4, 1),
+        head_timeout_s=settings.header_timeout_s,
+    )
+
+
+def raise_open_files() -> None:
+    """Have as many files open as we may, and say how many that are."""
+    limit = open_files.raise_limit()
+    log.info(
+        "open_files",
+        limit=limit,
+        connections=open_files.for_connections(),
+        kept_back=open_files.kept_back(),
+    )
+
+
+def answering_s(settings: Settings) -> int:
+    """How long callers may still be answered once the gateway is told to stop."""
+    return ceil(settings.shutdown_grace_s) + LAST_WORDS_S
+
+
+async def serve(
+    settings: Settings, listener: socket.socket, ready: Callable[[], None] = lambda: None
+) -> None:
+    """Serve until SIGINT or SIGTERM; `ready` is called once requests are answered."""
+    raise_open_files()
+    with listener, Shutdown() as shutdown:
+        async with open_gateway(settings, url_of(listener)) as context:
+            server = Server(http_config(context), context, url_of(listener))
+            shutdown.begin(
+                server.stop, server.hurry, context.submitting, answering_s=answering_s(settings)
+            )
+            freeze_startup_objects()
+            telling = asyncio.create_task(tell(server, ready))
+            try:
+                await server.serve(sockets=[listener])
+            finally:
+                telling.cancel()
+
+
+async def tell(server: Server, ready: Callable[[], None]) -> None:
+    """Call `ready` when the server listens."""
+    await server.listening.wait()
+    ready()
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[str]:
+    """A gateway in this event loop for as long as the context lasts; yields its address."""
+    with listen(settings) as listener:
+        url = url_of(listener)
+        async with open_gateway(settings, url) as context:
+            server = Server(http_config(context), context, url)
+            serving = asyncio.create_task(server.serve(sockets=[listener]))
+            await server.listening.wait()
+            try:
+                yield url
+            finally:
+                server.should_exit = True
+                await serving
+
+
+async def work(settings: Settings, ready: Callable[[], None] = lambda: None) -> None:
+    """Carry jobs without serving HTTP until SIGINT or SIGTERM.
+
+    Raises:
+        StorageFailed: the database cannot be used.
+    """
+    raise_open_files()
+    stop = asyncio.Event()
+    with Shutdown() as shutdown:
+        async with open_gateway(settings) as context:
+            shutdown.begin(stop.set, submitting=context.submitting)
+            freeze_startup_objects()
+            ready()
+            await stop.wait()

@@ -1,0 +1,92 @@
+"""Tells who is calling by the key they bring, and whether they call too often."""
+
+from __future__ import annotations
+
+from reelgate.clock import Clock
+from reelgate.db.api_keys import ApiKeys, KnownKeys
+from reelgate.domain.api_keys import Allowance, ApiKey, KeyStanding, digest_of
+from reelgate.errors import InvalidApiKey, RateLimited
+from reelgate.limits.rate import RequestRates
+
+FRESH_S = 2.0
+"""How long the keys are remembered: a key made or revoked elsewhere counts after that."""
+NOBODY = ""
+"""The owner of everything where there are no keys."""
+ALL_REVOKED = (
+    "every API key of this gateway was revoked, so that nobody may call: make one with "
+    "`reelgate keys create NAME`, or set REELGATE_ALLOW_OPEN=true to let everybody in"
+)
+
+
+class Gatekeeper:
+    """Stands at the HTTP door."""
+
+    def __init__(
+        self, keys: ApiKeys, rates: RequestRates, clock: Clock, *, open_to: frozenset[KeyStanding]
+    ) -> None:
+        """`open_to`: how the gateway's keys may stand for anybody to come in without one."""
+        self._keys = keys
+        self._rates = rates
+        self._clock = clock
+        self._open_to = open_to
+        self._known = KnownKeys({}, KeyStanding.ACTIVE)
+        self._by_id: dict[str, ApiKey] = {}
+        self._known_at_s: float | None = None
+
+    async def identify(self, authorization: str | None) -> str:
+        """The owner behind an `Authorization` header: the key's id, or nobody where all may enter.
+
+        Raises:
+            InvalidApiKey: there are keys, and this is none of them.
+            RateLimited: the key's requests per minute are used up.
+            StorageFailed: the database, which counts them, cannot be used.
+        """
+        await self._refresh()
+        if self._known.standing in self._open_to:
+            return NOBODY
+        key = self._known.by_digest.get(digest_of(bearer(authorization)))
+        if key is None:
+            all_revoked = self._known.standing is KeyStanding.REVOKED
+            raise InvalidApiKey(ALL_REVOKED if all_revoked else None)
+        if key.allowance.rpm is not None:
+            await self._count(key.id, key.allowance.rpm)
+        return key.id
+
+    def allowance_of(self, owner: str) -> Allowance:
+        """What an owner may do."""
+        key = self._by_id.get(owner)
+        return Allowance() if key is None else key.allowance
+
+    async def _refresh(self) -> None:
+        now_s = self._clock.monotonic()
+        if self._known_at_s is not None and now_s - self._known_at_s <= FRESH_S:
+            return
+        if self._known_at_s is not None:
+            # Of a crowd that finds the keys stale one asks, and the others use what was known.
+            self._known_at_s = now_s
+        self._known = await self._keys.known()
+        self._by_id = {key.id: key for key in self._known.by_digest.values()}
+        self._known_at_s = now_s
+
+    async def _count(self, key_id: str, rpm: int) -> None:
+        wait_s = await self._rates.take(key_id, rpm)
+        if wait_s > 0:
+            message = f"this API key may make {rpm} requests a minute"
+            raise RateLimited(message, retry_after_s=wait_s)
+
+
+def open_standings(*, is_loopback: bool, allow_open: bool) -> frozenset[KeyStanding]:
+    """How a gateway's keys may stand for anybody to come in: never while there is one.
+
+    Only the operator's word opens a gateway that had keys: whoever revokes the last one wants
+    less access, not more.
+    """
+    if allow_open:
+        return frozenset({KeyStanding.NEVER, KeyStanding.REVOKED})
+    return frozenset({KeyStanding.NEVER}) if is_loopback else frozenset()
+
+
+def bearer(authorization: str | None) -> str:
+    """The token of an `Authorization: Bearer` header (RFC 6750)."""
+    scheme, _, token = (authorization or "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""

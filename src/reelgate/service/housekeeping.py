@@ -1,0 +1,85 @@
+"""Removes what has lived its time: files, Idempotency-Keys, durations nobody learns from."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from reelgate.clock import Clock
+from reelgate.db.admission import Admission
+from reelgate.db.durations import Durations
+from reelgate.db.videos import Videos
+from reelgate.errors import DatabaseAway, StorageFailed
+from reelgate.media.keeper import Keeper
+from reelgate.media.retention import Holding, expired
+
+log = structlog.get_logger()
+
+EVERY_S = 60.0
+
+
+class Housekeeping:
+    """One round a minute."""
+
+    def __init__(
+        self,
+        videos: Videos,
+        admission: Admission,
+        durations: Durations,
+        keeper: Keeper | None,
+        clock: Clock,
+        *,
+        max_age_s: float | None,
+        max_total_bytes: int | None,
+    ) -> None:
+        self._videos = videos
+        self._admission = admission
+        self._durations = durations
+        self._keeper = keeper
+        self._clock = clock
+        self._max_age_s = max_age_s
+        self._max_total_bytes = max_total_bytes
+
+    async def run(self) -> None:
+        """Go round for ever; a round that fails is made up for by the next."""
+        while True:
+            try:
+                await self.round()
+            except DatabaseAway:
+                # The log has it.
+                pass
+            except StorageFailed as error:
+                log.warning("housekeeping_failed", error=error.message)
+            await asyncio.sleep(EVERY_S)
+
+    async def round(self) -> None:
+        """Remove what is due now.
+
+        Raises:
+            StorageFailed: the database or the storage cannot be used.
+        """
+        await self._admission.forget_keys(self._clock.now())
+        await self._durations.forget()
+        if self._keeper is not None and (self._max_age_s or self._max_total_bytes):
+            await self._expire_files(self._keeper)
+
+    async def _expire_files(self, keeper: Keeper) -> None:
+        kept = {video.id: video for video in await self._videos.with_file()}
+        holdings = [
+            Holding(video.id, video.file.size_bytes, video.timeline.completed_at or 0.0)
+            for video in kept.values()
+            if video.file is not None
+        ]
+        for holding in expired(
+            holdings,
+            self._clock.now(),
+            max_age_s=self._max_age_s,
+            max_total_bytes=self._max_total_bytes,
+        ):
+            file = kept[holding.video_id].file
+            if file is not None:
+                # The row first: a file that is gone must not be promised.
+                await self._videos.drop_file(holding.video_id, self._clock.now())
+                await keeper.forget(file)
+                log.info("file_expired", video=holding.video_id, size_bytes=holding.size_bytes)

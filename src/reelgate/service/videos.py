@@ -1,0 +1,358 @@
+"""The use cases: what a caller can ask of the gateway, whatever way it came in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from reelgate.clock import Clock
+from reelgate.db.admission import Admission, AdmissionOptions, AdmissionResult, Quota
+from reelgate.db.changes import Changes, Subscription
+from reelgate.db.videos import LostRace, Page, Videos
+from reelgate.domain.catalog import Catalog, check_prompt
+from reelgate.domain.video import (
+    Caller,
+    Failure,
+    State,
+    Timeline,
+    Video,
+    VideoRequest,
+    is_video_id,
+    new_video_id,
+)
+from reelgate.errors import (
+    Cancelled,
+    InvalidRequest,
+    Overloaded,
+    ShuttingDown,
+    UpstreamError,
+    VideoExpired,
+    VideoNotFound,
+    brief,
+)
+from reelgate.jobs.engine import Engine
+from reelgate.media.keeper import Keeper
+from reelgate.providers.base import Provider
+from reelgate.providers.registry import video_url
+from reelgate.service.callers import Gatekeeper
+
+FRESH_S = 1.0
+"""How long a count is used: counting all for each new one would cost more the more there are."""
+COME_BACK_S = 30.0
+
+
+class Load:
+    """Counts unfinished videos, exactly once in a while and by what came since in between."""
+
+    def __init__(self, videos: Videos, clock: Clock, limit: int) -> None:
+        """`limit` is how many unfinished videos are taken."""
+        self._videos = videos
+        self._clock = clock
+        self._limit = limit
+        self._count = 0
+        self._counted_at_s = float("-inf")
+
+    async def check(self) -> None:
+        """Make room for one more.
+
+        Raises:
+            Overloaded: there is none.
+        """
+        if (full := await self.full()) is not None:
+            raise Overloaded(full, retry_after_s=COME_BACK_S)
+        self._count += 1
+
+    async def full(self) -> str | None:
+        """Why no more work is taken; None where some is.
+
+        Raises:
+            StorageFailed: the database cannot tell.
+        """
+        if self._clock.monotonic() - self._counted_at_s > FRESH_S:
+            self._counted_at_s = self._clock.monotonic()
+            self._count = await self._videos.count_open()
+        if self._count < self._limit:
+            return None
+        return f"the gateway has {self._limit} unfinished videos, as many as it takes"
+
+
+log = structlog.get_logger()
+
+DAY_S = 86400.0
+"""A day of credits, in UTC."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewVideo:
+    """A video somebody wants."""
+
+    request: VideoRequest
+    owner: str
+    caller: Caller = Caller.NONE
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    remixed_from: str | None = None
+    webhook_url: str | None = None
+
+
+class Service:
+    """Everything that can be done with videos."""
+
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        videos: Videos,
+        admission: Admission,
+        changes: Changes,
+        dispatch: Engine,
+        providers: Mapping[str, Provider],
+        keeper: Keeper | None,
+        gatekeeper: Gatekeeper,
+        load: Load,
+        clock: Clock,
+        adopt_window_s: float,
+    ) -> None:
+        self.catalog = catalog
+        self._videos = videos
+        self._admission = admission
+        self._changes = changes
+        self._dispatch = dispatch
+        self._providers = providers
+        self._keeper = keeper
+        self._gatekeeper = gatekeeper
+        self._load = load
+        self._clock = clock
+        self._adopt_window_s = adopt_window_s
+        self._closing = asyncio.Event()
+        self._letting_go = asyncio.Event()
+        self._lines: Counter[str] = Counter()
+
+    async def order(
+        self, order: NewVideo, terms: AdmissionOptions
+    ) -> tuple[Video, AdmissionResult]:
+        """A durable job for this order: a new one set going, or the one that it already has.
+
+        Raises:
+            ShuttingDown: the gateway takes no more work.
+            IdempotencyMismatch: its Idempotency-Key belongs to another request.
+            RateLimited: its owner has as much under way, or has spent as much, as it may.
+            Overloaded: the gateway has as much work as it can take.
+            StorageFailed: it could not be written down, so nothing will happen.
+        """
+        if self._closing.is_set():
+            raise ShuttingDown(retry_after_s=5)
+        await self._load.check()
+        terms = replace(terms, quota=self._quota_of(order.owner))
+        video, origin = await self._admission.admit(self._new_video(order), terms)
+        if origin is AdmissionResult.NEW:
+            await self._dispatch.enqueue(video)
+        return video, origin
+
+    def terms(
+        self,
+        *,
+        idempotency_key: str | None = None,
+        retry: int = 0,
+        max_age_s: float | None = None,
+        adopts: bool = False,
+    ) -> AdmissionOptions:
+        """What a request says of itself, as of now; `adopts`: it takes an abandoned job."""
+        now = self._clock.now()
+        adopt_since = now - self._adopt_window_s if adopts else None
+        return AdmissionOptions(now, idempotency_key, retry, max_age_s, adopt_since)
+
+    def _quota_of(self, owner: str) -> Quota:
+        allowance = self._gatekeeper.allowance_of(owner)
+        midnight = self._clock.now() // DAY_S * DAY_S
+        return Quota(allowance.max_in_flight, allowance.credits_per_day, midnight, midnight + DAY_S)
+
+    def _new_video(self, order: NewVideo) -> Video:
+        return Video(
+            id=new_video_id(),
+            owner=order.owner,
+            request=order.request,
+            provider=self.catalog.find(order.request.model).provider,
+            timeline=Timeline(created_at=self._clock.now()),
+            caller=order.caller,
+            metadata=order.metadata,
+            remixed_from=order.remixed_from,
+            webhook_url=order.webhook_url,
+        )
+
+    async def find(self, video_id: str, owner: str) -> Video:
+        """One of the owner's videos.
+
+        Raises:
+            VideoNotFound: there is none, or it belongs to somebody else.
+        """
+        return await self._must_own(video_id, owner, "video_id")
+
+    async def page(self, page: Page) -> list[Video]:
+        """One page of an owner's videos.
+
+        Raises:
+            VideoNotFound: the cursor is neither a video's id nor one of the owner's videos.
+        """
+        # Ids sort by age, so that one tells its place also when its video is deleted; and a list
+        # shows the owner's videos only, whoever's id it goes on from.
+        if page.after is not None and not is_video_id(page.after):
+            await self._must_own(page.after, page.owner, "after")
+        return await self._videos.page(page)
+
+    async def cancel(self, video_id: str, owner: str) -> Video:
+        """Stop a job, and the upstream's work where it can be stopped; no change once it is over.
+
+        Raises:
+            VideoNotFound: there is none, or it belongs to somebody else.
+        """
+        while True:
+            video = await self.find(video_id, owner)
+            if video.is_over:
+                return video
+            with suppress(LostRace):
+                cancelled = await self._end(video)
+                await self._stop_upstream(cancelled)
+                return cancelled
+
+    async def delete(self, video_id: str, owner: str) -> None:
+        """Forget a video and its files; one that still goes on is cancelled first.
+
+        Raises:
+            VideoNotFound: there is none, or it belongs to somebody else.
+            StorageFailed: its files could not be removed, so it is not forgotten either.
+        """
+        video = await self.cancel(video_id, owner)
+        if video.file is not None and self._keeper is not None:
+            await self._keeper.forget(video.file)
+        await self._videos.delete(video.id)
+
+    async def _end(self, video: Video) -> Video:
+        timeline = replace(video.timeline, completed_at=self._clock.now())
+        failure = Failure(Cancelled.code, str(Cancelled()))
+        return await self._videos.move(video, State.FAILED, failure=failure, timeline=timeline)
+
+    async def _stop_upstream(self, video: Video) -> None:
+        provider = self._providers.get(video.provider)
+        if provider is None or video.provider_id is None:
+            return
+        try:
+            await provider.cancel(video.provider_id)
+        except UpstreamError as error:
+            log.warning("cancel_failed", video=video.id, error=error.message)
+
+    async def _must_own(self, video_id: str, owner: str, param: str) -> Video:
+        video = await self._videos.find(video_id)
+        if video is None or video.owner != owner:
+            message = f"video {brief(video_id)} does not exist"
+            raise VideoNotFound(message, param=param)
+        return video
+
+    async def wait(self, video_id: str, timeout_s: float, gone: asyncio.Future[None]) -> Video:
+        """The video once it is over, or as it is after this many seconds, or at shut-down.
+
+        Or once the future `gone` is done: whoever waits has left.
+        """
+        clock = asyncio.get_running_loop().time
+        ends_at_s = clock() + timeout_s
+        with self._changes.subscribe(video_id) as subscription, subscription.woken_by(gone):
+            video = await self._videos.find(video_id)
+            if video is None:
+                raise VideoNotFound
+            while not (video.is_over or gone.done() or self._letting_go.is_set()):
+                left_s = ends_at_s - clock()
+                if left_s <= 0:
+                    break
+                video = await subscription.next_within(left_s) or video
+            return video
+
+    def remixed(self, video: Video, prompt: str) -> VideoRequest:
+        """The same settings with another prompt.
+
+        Raises:
+            InvalidRequest: the prompt is empty or too long.
+        """
+        problem = check_prompt(prompt)
+        if problem is not None:
+            raise InvalidRequest(problems=(problem,))
+        return replace(video.request, prompt=prompt)
+
+    def follow(self, video_id: str) -> AbstractContextManager[Subscription]:
+        """A subscription to one video's changes."""
+        return self._changes.subscribe(video_id)
+
+    def now(self) -> float:
+        """Unix time in seconds."""
+        return self._clock.now()
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether the gateway takes no more work."""
+        return self._closing.is_set()
+
+    @property
+    def lets_go(self) -> bool:
+        """Whether nobody may wait any longer."""
+        return self._letting_go.is_set()
+
+    def close(self) -> None:
+        """Take no more work; whoever waits may wait on."""
+        self._closing.set()
+        self._changes.wake_all()
+
+    def let_go(self) -> None:
+        """Let nobody wait any longer."""
+        self.close()
+        self._letting_go.set()
+        self._changes.wake_all()
+
+    async def count_open(self) -> int:
+        """How many videos are on their way."""
+        return await self._videos.count_open()
+
+    @contextmanager
+    def holding(self, video_id: str) -> Iterator[None]:
+        """A blocking caller holds the line for a video; several may, by one Idempotency-Key.
+
+        Only those of this process are counted: where others of the same key wait at another one,
+        the last to hang up here leaves the job to be adopted until one of them has its answer.
+        """
+        self._lines[video_id] += 1
+        try:
+            yield
+        finally:
+            self._lines[video_id] -= 1
+            if not self._lines[video_id]:
+                del self._lines[video_id]
+
+    async def hang_up(self, video_id: str) -> None:
+        """A blocking caller has no answer: if it was the last, the next like it adopts the job."""
+        if self._lines[video_id] > 1:
+            return
+        await self._videos.transfer(video_id, Caller.WAITING, Caller.GONE)
+
+    async def answered(self, video_id: str) -> None:
+        """The blocking caller has its answer: nobody adopts the job any more."""
+        for was in (Caller.WAITING, Caller.GONE):
+            if await self._videos.transfer(video_id, was, Caller.ANSWERED):
+                return
+
+    def provider_of(self, video: Video) -> Provider:
+        """The provider that made a video.
+
+        Raises:
+            VideoExpired: this gateway has no account there any more.
+        """
+        provider = self._providers.get(video.provider)
+        if provider is None:
+            message = f"this gateway has no account at {video.provider} any more"
+            raise VideoExpired(message)
+        return provider
+
+    def video_url(self, video: Video) -> str | None:
+        """Where anybody can play the video, once it is ready; None before it was accepted."""
+        return video_url(video, self._providers)

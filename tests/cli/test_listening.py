@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from reelgate.cli.listening import Access, banner, may_listen
+from reelgate.domain.api_keys import KeyStanding
+from reelgate.settings import Settings
+
+URL = "http://127.0.0.1:8000"
+
+
+def settings(**values: object) -> Settings:
+    return Settings.model_validate({"data_dir": Path("/data"), **values})
+
+
+@pytest.mark.parametrize(
+    ("host", "has_keys", "allow_open", "access"),
+    [
+        ("127.0.0.1", False, False, Access.GUARDED),
+        ("::1", False, False, Access.GUARDED),
+        ("0.0.0.0", False, False, Access.FORBIDDEN),
+        ("192.168.1.4", False, False, Access.FORBIDDEN),
+        ("0.0.0.0", True, False, Access.GUARDED),
+        ("0.0.0.0", False, True, Access.OPEN),
+    ],
+)
+def test_without_keys_a_gateway_listens_on_loopback_only(
+    host: str, has_keys: bool, allow_open: bool, access: Access
+) -> None:
+    asked = settings(host=host, allow_open=allow_open)
+    assert may_listen(asked, has_keys=has_keys) is access
+
+
+def said(
+    asked: Settings,
+    access: Access = Access.GUARDED,
+    left_s: float | None = None,
+    keys: KeyStanding = KeyStanding.NEVER,
+) -> str:
+    return "\n".join(line for line, _ in banner(asked, URL, access, keys, left_s))
+
+
+def test_the_banner_of_a_sandbox_says_so() -> None:
+    text = said(settings(imagine_token=""))
+    assert "SANDBOX" in text
+    for place in (URL, f"{URL}/docs", "/data", "curl"):
+        assert place in text
+
+
+@pytest.mark.parametrize(
+    ("left_s", "words"),
+    [
+        (None, "does not tell when it expires"),
+        (5 * 3600.0 + 90, "expires in 5 h 1 min"),
+        (29 * 60.0, "expires in 29 min: get a new IMAGINE_TOKEN"),
+        (-1.0, "EXPIRED"),
+    ],
+)
+def test_the_banner_says_how_long_the_token_lives(left_s: float | None, words: str) -> None:
+    text = said(settings(imagine_token=SecretStr("never-shown")), left_s=left_s)
+    assert words in text
+    assert "never-shown" not in text
+    assert "SANDBOX" not in text
+
+
+def test_an_open_gateway_warns() -> None:
+    assert "can spend your credits" in said(settings(), Access.OPEN)
+    assert "can spend your credits" not in said(settings(), Access.GUARDED)
+
+
+def test_the_banner_s_curl_brings_a_key_where_there_are_keys() -> None:
+    placeholder = "-H 'Authorization: Bearer rg_...'"
+    assert placeholder not in said(settings())
+    assert placeholder in said(settings(), keys=KeyStanding.ACTIVE)
+    closed = said(settings(), keys=KeyStanding.REVOKED)
+    assert placeholder in closed
+    assert "CLOSED" in closed
+    opened = said(settings(allow_open=True), keys=KeyStanding.REVOKED)
+    assert "CLOSED" not in opened
+    assert placeholder not in opened

@@ -1,0 +1,60 @@
+"""Signals at times when there is no server yet, or nothing heeds them."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import closing
+
+import pytest
+
+from .program import Home, finish, wait_until
+
+HANGS = """
+import asyncio, os, signal, time
+from reelgate.runtime import shutdown
+shutdown.TIDY_S = shutdown.LOOK_AGAIN_S = 0.05
+async def main():
+    with shutdown.Shutdown() as stop:
+        stop.begin(lambda: time.sleep(600), submitting=lambda: SUBMITS)
+        print("ready", flush=True)
+        await asyncio.sleep(600)
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_while_a_gateway_starts_ends_it(home: Home, number: signal.Signals) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as silent:
+        url = f"postgresql://me@127.0.0.1:{silent.getsockname()[1]}/x"
+        sandbox = {"REELGATE_SANDBOX_URL": "http://127.0.0.1:9"}
+        with home.start("serve", "--port", "0", REELGATE_DATABASE_URL=url, **sandbox) as starting:
+            silent.settimeout(60)
+            # It waits for the database's first word.
+            connection, _ = silent.accept()
+            starting.send_signal(number)
+            ended = finish(starting)
+            connection.close()
+    assert ended.code in {0, 130, 143}
+    assert "Traceback" not in ended.err
+
+
+def hanging(submits: int) -> subprocess.Popen[str]:
+    code = HANGS.replace("SUBMITS", str(submits))
+    pipe = subprocess.PIPE
+    return subprocess.Popen([sys.executable, "-c", code], stdout=pipe, stderr=pipe, text=True)
+
+
+def test_what_hangs_at_a_signal_is_ended_after_the_limit_and_a_submit_is_waited_for() -> None:
+    with hanging(0) as idle, hanging(1) as submitting:
+        for process in (idle, submitting):
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            process.send_signal(signal.SIGTERM)
+        ended = finish(idle)
+        assert (ended.code, "stopped_at_once" in ended.err + ended.out) == (0, True)
+        assert submitting.poll() is None
+        submitting.kill()
+        wait_until(lambda: submitting.poll() is not None)

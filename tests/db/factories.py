@@ -1,0 +1,75 @@
+"""Videos for the store tests."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from typing import Any
+
+from reelgate.domain.video import (
+    Caller,
+    Failure,
+    KeptFile,
+    State,
+    Timeline,
+    Video,
+    VideoRequest,
+    new_video_id,
+)
+from reelgate.polling.distribution import Distribution
+from reelgate.polling.forecast import Forecast
+from reelgate.polling.observations import Prior
+
+NOW = 1_800_000_000.0
+REQUEST = VideoRequest(
+    model="imagine-text-to-video",
+    prompt="a cat, größer als 🌭",
+    aspect_ratio="16:9",
+    duration=5,
+    resolution="720p",
+    style_id=60503,
+    is_enhance=True,
+)
+FORECAST = Forecast.of(Distribution.learn([], Prior(60, 90)))
+FILE = KeptFile("a.mp4", 5_000_000_000, "0" * 64, "video/mp4", "a.webp")
+FAILURE = Failure("rate_limited", "slow down", 30.0)
+
+_numbers = itertools.count()
+
+
+def a_video(prompt: str = "", **fields: object) -> Video:
+    """A new video of a request that no other test uses, unless a prompt is given."""
+    request = replace(REQUEST, prompt=prompt or f"cat {next(_numbers)}")
+    known: dict[str, Any] = {
+        "id": new_video_id(),
+        "owner": "",
+        "request": request,
+        "provider": "imagine",
+        "timeline": Timeline(created_at=NOW),
+    }
+    return Video(**{**known, **fields})
+
+
+def a_full_video() -> Video:
+    """A video every field of which is set."""
+    return a_video(
+        REQUEST.prompt,
+        owner="key_1",
+        state=State.COMPLETED,
+        epoch=3,
+        caller=Caller.ANSWERED,
+        attempts=2,
+        retries=1,
+        provider_id="job-1",
+        batch_id="batch-1",
+        cost=10,
+        forecast=FORECAST,
+        failure=FAILURE,
+        file=FILE,
+        expires_at=NOW + 100,
+        remixed_from="video_0",
+        metadata={"who": "me", "why": "because"},
+        webhook_url="https://hook.example/",
+        decodings=1,
+        timeline=Timeline(NOW, NOW + 1, NOW + 2, NOW + 60.25, NOW + 61),
+    )

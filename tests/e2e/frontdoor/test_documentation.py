@@ -1,0 +1,116 @@
+"""What the documentation says is so."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reelgate.domain.video import MOVES, STATUS, State
+from reelgate.errors import ReelgateError
+from reelgate.http import generations, health, models, videos
+
+from .checkout import DOCS, PAGES, ROOT, read
+
+LINK = re.compile(r"\]\((?!https?://|#|mailto:)([^)#]+)(#[^)]*)?\)")
+NAMED_TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
+STATE_ROW = re.compile(r"^\| `(\w+)` \| ((?:`\w+` ?)*)\| `(\w+)` \|", re.MULTILINE)
+ERROR_ROW = re.compile(r"^\| (\d{3}) \| `(\w+)` \|", re.MULTILINE)
+PRIVATE_WORDS = (f"{ROOT}/", f"{Path.home()}/")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    links = [found[1] for found in LINK.finditer(page.read_text(encoding="utf-8"))]
+    assert [link for link in links if not page.parent.joinpath(link).exists()] == []
+
+
+def test_every_anchor_is_a_heading_of_its_page() -> None:
+    for page in PAGES:
+        for found in LINK.finditer(page.read_text(encoding="utf-8")):
+            if found[2]:
+                assert found[2][1:] in anchors(page.parent / found[1]), f"{page}: {found[0]}"
+
+
+def test_the_states_and_moves_are_those_of_the_code() -> None:
+    rows = STATE_ROW.findall(read("docs", "architecture.md"))
+    told = {State(state): set(re.findall(r"\w+", targets)) for state, targets, _ in rows}
+    assert told == {state: {str(target) for target in targets} for state, targets in MOVES.items()}
+    assert {State(state): shown for state, _, shown in rows} == {
+        state: shown.value for state, shown in STATUS.items()
+    }
+
+
+def test_the_drawing_has_the_same_moves() -> None:
+    drawn = re.findall(r"^    (\w+) --> (\w+)", read("docs", "architecture.md"), re.MULTILINE)
+    moves = {(str(state), str(target)) for state, targets in MOVES.items() for target in targets}
+    assert set(drawn) == moves
+
+
+def test_every_error_a_caller_can_meet_is_in_the_table() -> None:
+    rows = {(int(status), code) for status, code in ERROR_ROW.findall(read("docs", "api.md"))}
+    assert rows == {(error.status, error.code) for error in public_errors()}
+
+
+def test_every_route_is_described() -> None:
+    text = read("docs", "api.md")
+    for room in (generations, videos, models, health):
+        for route in room.router.routes:
+            path = getattr(route, "path", "")
+            shown = path.replace(generations.SEED_MODEL, "{model}")
+            for method in getattr(route, "methods", None) or ():
+                assert f"`{method} {shown}`" in text or method == "HEAD", f"{method} {path}"
+
+
+def test_every_test_that_backs_a_promise_exists() -> None:
+    named = NAMED_TEST.findall(read("docs", "guarantees.md"))
+    assert named
+    assert [
+        f"{file}::{test}" for file, test in named if test not in functions_of(ROOT / file)
+    ] == []
+
+
+def test_no_promise_stands_without_a_test() -> None:
+    rows = [line for line in read("docs", "guarantees.md").splitlines() if line.startswith("| ")]
+    promises = [row for row in rows if not row.startswith(("| fault", "|---"))]
+    assert [row for row in promises if not NAMED_TEST.search(row)] == []
+
+
+def test_every_decision_is_listed() -> None:
+    decisions = {path.name for path in (DOCS / "adr").glob("0*.md")}
+    assert (
+        set(re.findall(r"\((0\d{3}-[\w-]+\.md)\)", read("docs", "adr", "README.md"))) == decisions
+    )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_page_names_a_place_of_one_machine(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert [word for word in PRIVATE_WORDS if word in text] == []
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that a forge makes of a page's headings."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def public_errors() -> Iterator[type[ReelgateError]]:
+    """The whole tree but for its abstract root."""
+    pending = ReelgateError.__subclasses__()
+    while pending:
+        error = pending.pop()
+        pending += error.__subclasses__()
+        yield error
+
+
+def functions_of(file: Path) -> set[str]:
+    """The names of the functions that a file defines."""
+    if not file.exists():
+        return set()
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    return {node.name for node in ast.walk(tree) if isinstance(node, functions)}

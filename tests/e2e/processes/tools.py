@@ -1,0 +1,40 @@
+"""What a worker carries videos with, without a gateway around it."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from reelgate.clock import Clock, SystemClock
+from reelgate.db.changes import Changes
+from reelgate.db.database import Database
+from reelgate.db.durations import Durations
+from reelgate.db.videos import Videos
+from reelgate.jobs.context import JobContext, Limits, Upstream
+from reelgate.jobs.distributions import Distributions
+from reelgate.limits.account import LocalAccount
+from reelgate.limits.polls import PollLimiter
+from reelgate.limits.submits import SubmitLimiter
+from reelgate.providers.base import Provider
+
+
+def tools_on(
+    database: Database,
+    provider: object,
+    changes: Changes,
+    *,
+    lease_s: float = 0.0,
+    clock: Clock | None = None,
+) -> JobContext:
+    """Tools for one upstream; `provider` needs only the methods that the test comes to."""
+    clock = clock or SystemClock()
+    account = LocalAccount(database)
+    looks = PollLimiter(account, clock, 1.0)
+    return JobContext(
+        videos=Videos(database, changes),
+        laws=Distributions(Durations(database), clock, {"imagine": looks}),
+        providers={"imagine": cast("Provider", provider)},
+        keeper=None,
+        clock=clock,
+        limits=Limits(submit_lease_s=lease_s),
+        upstreams={"imagine": Upstream(account, SubmitLimiter(), looks)},
+    )
