@@ -1,7 +1,7 @@
 # Every target works on a fresh machine with Python 3.11+ and git: the first one that runs makes
 # .venv and installs what uv.lock names. `make PYTHON=/path/to/python3.12 test` chooses a Python.
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test chaos check format docs bench clean
+.PHONY: help demo serve test chaos check check-web format format-web docs bench screenshots clean
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -13,7 +13,7 @@ CHECKED := src tests bench chaos scripts
 PYTEST_ARGS ?= -n 4 --dist worksteal
 
 help: ## Show what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(READY) ## Make a real MP4 from a prompt, with no account
 	@$(BIN)/python -m scripts.demo
@@ -33,16 +33,32 @@ check: $(READY) ## Lint, format, strict types, import direction
 	$(BIN)/mypy $(CHECKED)
 	$(BIN)/mypy examples
 	$(BIN)/lint-imports
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory check-web; \
+		else echo "There is no npm: the playground's JavaScript was not checked."; fi
+
+check-web: node_modules/.package-lock.json ## Lint, format and types of the playground's JavaScript
+	npm run --silent check
+
+node_modules/.package-lock.json: package-lock.json
+	npm ci --no-audit --no-fund --silent
+	@touch $@
 
 format: $(READY) ## Format the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory format-web; fi
+
+format-web: node_modules/.package-lock.json
+	npm run --silent format
 
 docs: $(READY) ## Write the settings into docs/configuration.md and .env.example
 	$(BIN)/python -m scripts.settings_docs
 
 bench: $(READY) ## Measure, side by side with peers; BENCH_ARGS="--full", or the names of some
 	$(BIN)/python bench/run.py $(BENCH_ARGS)
+
+screenshots: $(READY) ## Take the pictures of the playground that the documentation shows
+	$(BIN)/python -m scripts.screenshots
 
 clean: ## Remove what was built, installed and made here
 	rm -rf .venv out .reelgate dist build node_modules examples/node_modules

@@ -26,7 +26,7 @@ def main() -> int:
     if done.returncode == 0:
         say(f"\n{FILE.relative_to(ROOT)}: {told(FILE)}")
         say("It was made by the sandbox on this machine, not by imagine.art: no account, no cost.")
-        say("Next: `make serve`, then open http://localhost:8000/docs")
+        say("Next: `make serve`, then open http://localhost:8000")
     return done.returncode
 
 

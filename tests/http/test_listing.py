@@ -160,3 +160,44 @@ async def test_the_list_is_filtered_by_status_and_model(gateway: JobsGateway) ->
     assert ids(await page(gateway, model="no-such-model")) == []
     narrow = await page(gateway, status="in_progress", model="imagine-text-to-video", limit=1)
     assert (ids(narrow), narrow["has_more"]) == ([running[1]], True)
+
+
+@pytest.mark.both_databases
+async def test_a_search_finds_the_prompts_that_hold_every_word(gateway: JobsGateway) -> None:
+    prompts = [
+        "A red KITE over Dover",
+        "a kite",
+        "100% wind_mill",
+        "it's 'quoted' <b>",
+        "ünïcode 🎬",
+    ]
+    made = {
+        prompt: (await gateway.created(f"{prompt} {a_prompt(NEVER)}"))["id"] for prompt in prompts
+    }
+    for words, found in (
+        ("kite", ["a kite", "A red KITE over Dover"]),
+        ("dover red", ["A red KITE over Dover"]),
+        ("%", ["100% wind_mill"]),
+        ("d_m", ["100% wind_mill"]),
+        ("'quoted' <b>", ["it's 'quoted' <b>"]),
+        ("🎬 ünï", ["ünïcode 🎬"]),
+        ("resolution", []),
+        ("\x00", []),
+    ):
+        assert ids(await page(gateway, q=words)) == [made[each] for each in found], words
+    assert ids(await page(gateway, q="kite", limit=1, after=made["a kite"])) == [
+        made["A red KITE over Dover"]
+    ]
+
+
+@pytest.mark.both_databases
+async def test_a_span_of_time_begins_with_its_first_moment(gateway: JobsGateway) -> None:
+    first, last = await made(gateway, 2)
+    timeline = (await gateway.call("GET", f"{VIDEOS}/{last}")).body["reelgate"]["timeline"]
+    at = timeline["created_at"]
+    assert ids(await page(gateway, created_after=at)) == [last]
+    assert ids(await page(gateway, created_before=at)) == [first]
+    assert ids(await page(gateway, created_after=at - 3600, created_before=at + 1)) == [last, first]
+    assert ids(await page(gateway, created_after=at + 7200)) == []
+    refused = await asked(gateway, created_after="nan")
+    assert is_refused(refused, 422, "invalid_request", "created_after")

@@ -176,7 +176,7 @@ async def test_a_target_that_names_its_host_is_meant_for_that_host(gateway: Gate
         ("http://localhost:8000/v1/videos?limit=1", "evil.example", 200),
         ("http://[::1]/v1/videos", "localhost", 200),
         ("http://localhost/v1/videos?limit=0", "localhost", 422),
-        ("http://localhost", "localhost", 404),
+        ("http://localhost/nothing", "localhost", 404),
     ):
         assert (await raw(gateway, "GET", target, {"Host": host}))[0] == status, target
 

@@ -89,6 +89,7 @@ def banner(
 ) -> Iterator[ListenConnection]:
     """The lines to show; `token_left_s` is None when the token does not tell when it dies."""
     yield f"Reelgate listens on {url}", "bold green"
+    yield f"  playground     {url}/", ""
     yield f"  documentation  {url}/docs", ""
     yield f"  data folder    {settings.data_dir.absolute()}", ""
     if settings.uses_sandbox:

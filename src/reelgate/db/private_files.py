@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import stat
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +16,7 @@ log = structlog.get_logger()
 
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
+SECRET_BYTES = 32
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 HAS_MODES = os.name == "posix"
 
@@ -47,6 +49,38 @@ def private_file(path: Path) -> None:
     """
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, FILE_MODE))
+
+
+def kept_secret(path: Path) -> bytes:
+    """The random secret in a file that only its owner may read, made when it is first asked for.
+
+    Raises:
+        StorageFailed: it can be neither read nor made.
+    """
+    try:
+        return path.read_bytes() or written_secret(path)
+    except FileNotFoundError:
+        return written_secret(path)
+    except OSError as error:
+        message = f"{path.name} in the data folder cannot be read: {error.strerror or error}"
+        raise StorageFailed(message) from error
+
+
+def written_secret(path: Path) -> bytes:
+    """Write a new secret beside the file and put it in place, so that nobody reads half of it."""
+    fresh = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    try:
+        private_file(fresh)
+        fresh.write_bytes(secrets.token_hex(SECRET_BYTES).encode())
+        with suppress(FileExistsError):
+            # Unlike a rename this leaves the one that another process has made meanwhile.
+            path.hardlink_to(fresh)
+        return path.read_bytes()
+    except OSError as error:
+        message = f"{path.name} in the data folder cannot be written: {error.strerror or error}"
+        raise StorageFailed(message) from error
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def not_ours(called: str, folder: Path, found: os.stat_result) -> str:

@@ -21,13 +21,25 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from reelgate.db.changes import Changes
 from reelgate.db.database import Database
 from reelgate.db.group_commit import Work
 from reelgate.db.rows import PROGRESS_COLUMNS, from_row, progress_columns
 from reelgate.db.schema import HAS_FILE, OPEN, videos
-from reelgate.domain.video import MOVES, Caller, Failure, KeptFile, State, Timeline, Video
+from reelgate.domain.video import (
+    MOVES,
+    Caller,
+    Failure,
+    KeptFile,
+    State,
+    Timeline,
+    Video,
+    first_id_of,
+)
 from reelgate.polling.forecast import Forecast
 
 # Statements are built once: building one costs as much as running it.
@@ -88,6 +100,27 @@ DROP_FILE = (
 )
 
 
+CLOCK_SLACK_S = 3600.0
+"""How far the clock that made an id may be from the one that tells when its video was made."""
+
+
+class PromptOf(FunctionElement[str]):
+    """The prompt within a video's stored request."""
+
+    type = Text()
+    inherit_cache = True
+
+
+@compiles(PromptOf)
+def _prompt_sqlite(element: PromptOf, compiler: SQLCompiler, **kw: Any) -> str:  # noqa: ANN401
+    return f"json_extract({compiler.process(element.clauses, **kw)}, '$.prompt')"
+
+
+@compiles(PromptOf, "postgresql")
+def _prompt_postgres(element: PromptOf, compiler: SQLCompiler, **kw: Any) -> str:  # noqa: ANN401
+    return f"(CAST({compiler.process(element.clauses, **kw)} AS json) ->> 'prompt')"
+
+
 NEVER_STORED = "\x00"
 """Postgres refuses to hear of it in any text."""
 
@@ -128,6 +161,17 @@ class Page:
     after: str | None = None
     states: tuple[State, ...] = ()
     model: str | None = None
+    words: tuple[str, ...] = ()
+    """Each stands somewhere in the prompt, whatever the case of its letters."""
+    created_after: float | None = None
+    created_before: float | None = None
+    """Unix seconds; the first is part of the span, the second is not."""
+
+    @property
+    def is_searched(self) -> bool:
+        """Whether it may pass over many rows before it is full."""
+        spans = self.created_after is not None or self.created_before is not None
+        return bool(self.states or self.model or self.words or spans)
 
 
 Write = Callable[[Work[Video | None]], Awaitable[Video | None]]
@@ -251,7 +295,7 @@ class Videos:
 
     async def page(self, asked: Page) -> list[Video]:
         """Up to `limit` of an owner's videos, newest first or oldest first."""
-        if NEVER_STORED in (asked.model or ""):
+        if NEVER_STORED in (asked.model or "") or any(NEVER_STORED in each for each in asked.words):
             return []
         values = {
             "the_owner": asked.owner,
@@ -266,8 +310,11 @@ class Videos:
             of_states=bool(asked.states),
             of_model=asked.model is not None,
         )
+        for word in asked.words:
+            query = query.where(PromptOf(videos.c.request).icontains(word, autoescape=True))
+        query = created_within(query, asked)
         # A filter may pass over many rows before the page is full.
-        run = self._database.read if asked.states or asked.model else self._database.look_up
+        run = self._database.read if asked.is_searched else self._database.look_up
         return await run(all_of(query, values))
 
     async def delete(self, video_id: str) -> None:
@@ -325,6 +372,21 @@ def all_of(query: Select[Any], values: dict[str, Any]) -> Work[list[Video]]:
         return [from_row(row) for row in connection.execute(query, values).mappings()]
 
     return read
+
+
+def created_within(query: Select[Any], asked: Page) -> Select[Any]:
+    """Only those of a span of time.
+
+    Ids grow with time, so that the index by id leads to the span; a clock that was set in between
+    is why the ids alone do not decide.
+    """
+    if asked.created_after is not None:
+        first = first_id_of(asked.created_after - CLOCK_SLACK_S)
+        query = query.where(videos.c.id >= first, videos.c.created_at >= asked.created_after)
+    if asked.created_before is not None:
+        last = first_id_of(asked.created_before + CLOCK_SLACK_S)
+        query = query.where(videos.c.id < last, videos.c.created_at < asked.created_before)
+    return query
 
 
 @cache

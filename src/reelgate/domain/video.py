@@ -236,6 +236,11 @@ def new_video_id() -> str:
     return f"video_{uuid_utils.uuid7().hex}"
 
 
+def first_id_of(moment: float) -> str:
+    """The lowest id that can have been made at this Unix time: older videos have lower ones."""
+    return f"video_{max(0, int(moment * 1000)):012x}{'0' * 20}"
+
+
 def is_video_id(text: str) -> bool:
     """Whether a text has the form of an id."""
     return VIDEO_ID.fullmatch(text) is not None

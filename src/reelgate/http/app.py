@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 
 from reelgate.errors import ReelgateError
 from reelgate.http import errors as problems
-from reelgate.http import generations, health, models, sandbox, videos
+from reelgate.http import generations, health, models, sandbox, session, share, stats, videos, web
 from reelgate.http import openapi as document
 from reelgate.http.auth import Context
 from reelgate.http.middleware import RequestContext
@@ -36,7 +36,7 @@ EXPOSED = (
 )
 """Headers that a script in a browser may read."""
 
-SECTIONS = ("Blocking", "Videos", "Models", "Gateway")
+SECTIONS = ("Blocking", "Videos", "Models", "Statistics", "Gateway")
 """Of the documentation, in their order there."""
 
 DESCRIPTION = "One request in, one finished video out: a gateway for slow video generators."
@@ -78,8 +78,19 @@ def routes(context: Context) -> list[BaseRoute]:
 
     They stand here by themselves: FastAPI tries those of an included router twice for each request.
     """
-    rooms = [videos, generations, models, health, *([sandbox] if context.sandbox else [])]
-    return [route for room in rooms for route in room.router.routes]
+    routers = [
+        videos.router,
+        generations.router,
+        models.router,
+        health.router,
+        *([sandbox.router] if context.sandbox else []),
+        share.making,
+        stats.router,
+        session.router,
+        share.showing,
+        web.router,
+    ]
+    return [route for router in routers for route in router.routes]
 
 
 def middleware(context: Context) -> list[Middleware]:

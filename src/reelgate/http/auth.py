@@ -9,17 +9,23 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from starlette.types import Receive
 
+from reelgate.db.database import Database
 from reelgate.domain.video import Video
 from reelgate.http.bodies import METHODS, Bodies
 from reelgate.http.connections import authenticated
-from reelgate.http.keyless import KeylessRules
+from reelgate.http.keyless import READING, KeylessRules
 from reelgate.images.references import References
+from reelgate.jobs.context import PollCount
 from reelgate.media.storage import Storage
 from reelgate.providers.base import Provider
 from reelgate.service.callers import NOBODY, Gatekeeper
 from reelgate.service.readiness import Readiness
 from reelgate.service.videos import Service
 from reelgate.settings import Settings
+
+SESSION = "reelgate_session"
+"""The cookie that says who a browser is."""
+COOKIES = "cookie"
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 """Answers a request."""
@@ -42,6 +48,10 @@ class Context:
     submitting: Callable[[], int]
     """How many submits wait for the upstream's answer."""
     readiness: Readiness
+    database: Database
+    secret_of: Callable[[str], bytes | None]
+    """What signs for an owner's links; None for an owner that has no key any more."""
+    polls: PollCount
 
     @property
     def sandbox(self) -> bool:
@@ -140,10 +150,20 @@ async def owner_of(request: Request, ctx: Context) -> str:
     Raises:
         InvalidApiKey: nobody knows the key.
         ForeignOrigin, UnknownHost, CameThroughProxy: there are no keys, and this is not a program
-            of this machine.
+            of this machine; ForeignOrigin also for a session that another page would use.
         RateLimited: it has called too often.
     """
-    owner = await ctx.gatekeeper.identify(request.headers.get("authorization"))
+    authorization = request.headers.get("authorization")
+    # Reading the cookies costs more than everything else here, and programs send none.
+    cookie = None if authorization or COOKIES not in request.headers else session_of(request)
+    owner = await ctx.gatekeeper.identify(authorization, cookie)
     if owner == NOBODY:
         ctx.keyless.check(request.scope)
+    elif cookie and request.method not in READING:
+        ctx.keyless.check_own_page(request.scope)
     return owner
+
+
+def session_of(request: Request) -> str | None:
+    """The cookie of a browser that has signed in."""
+    return request.cookies.get(SESSION)

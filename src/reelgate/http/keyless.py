@@ -122,6 +122,16 @@ class KeylessRules:
         if signs.origins:
             self._check_origin(scope, signs, "list videos")
 
+    def check_own_page(self, scope: Scope) -> None:
+        """Refuse what a page of another origin would change with a session's cookie.
+
+        `SameSite=Strict` keeps other sites from sending it, but not another port of this host.
+
+        Raises:
+            ForeignOrigin: such a page asks.
+        """
+        self._check_origin(scope, signs_of(scope), "use a session")
+
     def _check_host(self, scope: Scope, signs: Signs) -> None:
         if self.any_host:
             return

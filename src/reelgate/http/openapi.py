@@ -9,7 +9,13 @@ from fastapi.security import HTTPBearer
 from pydantic import BaseModel
 
 from reelgate.http.errors import MEDIA_TYPE
-from reelgate.http.schemas import PROMPT_SCHEMA, ErrorAnswer, GenerationRequest, RemixRequest
+from reelgate.http.schemas import (
+    PROMPT_SCHEMA,
+    ErrorAnswer,
+    GenerationRequest,
+    RemixRequest,
+    ShareRequest,
+)
 from reelgate.http.video_request import VideoCreate
 
 REF = "#/components/schemas/{model}"
@@ -78,10 +84,12 @@ DENIED = {
 }
 
 
-def body_schema_of(shape: type[BaseModel]) -> Document:
+def body_schema_of(shape: type[BaseModel], *, required: bool = True) -> Document:
     """A JSON body of this shape, for a route that reads it itself."""
     schema = {"$ref": REF.format(model=shape.__name__)}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+    return {
+        "requestBody": {"required": required, "content": {"application/json": {"schema": schema}}}
+    }
 
 
 def completed(document: Document) -> Document:
@@ -93,7 +101,7 @@ def completed(document: Document) -> Document:
     schemas = components.setdefault("schemas", {})
     for name in FASTAPIS_OWN:
         schemas.pop(name, None)
-    for shape in (VideoCreate, GenerationRequest, RemixRequest, ErrorAnswer):
+    for shape in (VideoCreate, GenerationRequest, RemixRequest, ShareRequest, ErrorAnswer):
         add_schema(schemas, shape.model_json_schema(ref_template=REF))
     for path in document.get("paths", {}).values():
         for method in METHODS & path.keys():

@@ -238,3 +238,38 @@ def video_object(video: Video, request: Request, ctx: Context) -> dict[str, Any]
     return public.video_object(
         video, now=ctx.service.now(), video_url=ctx.video_url(request, video)
     )
+
+
+HOUR_S = 3600
+SHORTEST_SHARE_S = 60
+LONGEST_SHARE_S = 366 * 24 * HOUR_S
+
+
+class ShareRequest(BaseModel):
+    """How long a link is to work."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    expires_in_s: int = Field(
+        24 * HOUR_S,
+        ge=SHORTEST_SHARE_S,
+        le=LONGEST_SHARE_S,
+        description="Seconds from now.",
+    )
+
+
+class Share(BaseModel):
+    """A link to one video."""
+
+    url: str = Field(description="Opens in a browser, without a key.")
+    content_url: str = Field(description="The MP4 itself, for programs and other pages.")
+    expires_at: int = Field(description="Unix seconds.")
+
+
+class Shared(BaseModel):
+    """What a link tells of its video."""
+
+    prompt: str
+    model: str
+    created_at: int
+    expires_at: int

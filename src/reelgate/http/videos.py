@@ -86,6 +86,10 @@ router = APIRouter(prefix="/v1/videos", tags=["Videos"], route_class=Authenticat
 POLL_AFTER_MS = "2000"
 """OpenAI's SDK keeps to the first `openai-poll-after-ms` it is sent."""
 
+MAX_SEARCH_CHARS = 200
+MAX_TIME = 1e11
+"""Unix seconds: beyond every video, and within what an id can hold."""
+
 VideoId = Annotated[str, Path(description="The video's id: `video_...`.")]
 
 
@@ -123,13 +127,30 @@ async def list_videos(
     order: Annotated[Ordering, Query(description="By age: newest or oldest first.")] = "desc",
     status: Annotated[VideoStatus | None, Query(description="Only those that stand so.")] = None,
     model: Annotated[str | None, Query(description="Only those of this model.")] = None,
+    q: Annotated[
+        str | None,
+        Query(
+            max_length=MAX_SEARCH_CHARS,
+            description="All these words stand in the prompt.",
+        ),
+    ] = None,
+    created_after: Annotated[
+        float | None, Query(ge=0, le=MAX_TIME, description="Unix seconds; this moment included.")
+    ] = None,
+    created_before: Annotated[
+        float | None, Query(ge=0, le=MAX_TIME, description="Unix seconds; this moment excluded.")
+    ] = None,
 ) -> Response:
     """One page, and whether more follows."""
     visit.check_may_list()
     check_once(name for name, _ in visit.query_params.multi_items())
     states = tuple(state for state, shown in STATUS.items() if shown is status)
     named = visit.service.catalog.aliases().get(model, model) if model else model
-    found = await visit.service.page(Page(visit.owner, limit + 1, order, after, states, named))
+    words = tuple((q or "").split())
+    page = Page(
+        visit.owner, limit + 1, order, after, states, named, words, created_after, created_before
+    )
+    found = await visit.service.page(page)
     data = [video_object(video, visit, visit.ctx) for video in found[:limit]]
     return JSONResponse(
         {

@@ -52,6 +52,14 @@ class Upstream:
     looks: PollLimiter
 
 
+@dataclass(slots=True)
+class PollCount:
+    """How often this process has polled, for how many jobs that are done with it."""
+
+    jobs: int = 0
+    polls: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class JobContext:
     """Shared by all jobs of a process; `keeper` is None where files stay upstream."""
@@ -64,6 +72,7 @@ class JobContext:
     limits: Limits
     upstreams: Mapping[str, Upstream]
     rng: random.Random = field(default_factory=random.Random)
+    polls: PollCount = field(default_factory=PollCount)
     sending: set[str] = field(default_factory=set)
     """The videos whose submit waits for the upstream's answer."""
     receipts: Receipts | None = None

@@ -65,6 +65,12 @@ class LearnedDistribution:
         return default_pace(self.law, unit_s=unit_s, earlier=earlier)
 
 
+def history_key(account: str, kind: str, unit_s: float) -> str:
+    """What durations are kept under: those of a sandbox apart, for each speed of it."""
+    scale = "" if unit_s == 1 else f"@{unit_s:g}"
+    return f"{account}/{kind}{scale}"
+
+
 class Distributions:
     """One law for each kind of job, and one crowd of those that wait for each account."""
 
@@ -177,6 +183,4 @@ class Distributions:
         return moved_by([record.seen.middle_s for record in youngest])
 
     def _key(self, account: str, kind: str) -> str:
-        """What durations are kept under: those of a sandbox apart, for each speed of it."""
-        scale = "" if self._unit_s == 1 else f"@{self._unit_s:g}"
-        return f"{account}/{kind}{scale}"
+        return history_key(account, kind, self._unit_s)

@@ -64,6 +64,8 @@ class PollLoop:
                 look = await self._watch_over(waiting, pause)
         finally:
             laws.leave(waiting)
+        self._tools.polls.jobs += 1
+        self._tools.polls.polls += waiting.polls
         return await (self._give_up() if look is None else self._act(look, waiting))
 
     async def _watch_over(self, waiting: Waiting, pause: Pause) -> Ready | Failed | None:

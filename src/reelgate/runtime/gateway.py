@@ -14,7 +14,7 @@ from reelgate.db.admission import Admission
 from reelgate.db.api_keys import ApiKeys
 from reelgate.db.backup import sqlite_file
 from reelgate.db.durations import Durations
-from reelgate.db.private_files import warn_if_exposed
+from reelgate.db.private_files import kept_secret, warn_if_exposed
 from reelgate.db.videos import Videos
 from reelgate.domain.api_keys import digest_of
 from reelgate.domain.catalog import Catalog
@@ -24,7 +24,7 @@ from reelgate.http.auth import Context
 from reelgate.http.bodies import Bodies
 from reelgate.http.keyless import KeylessRules
 from reelgate.images.references import open_references
-from reelgate.jobs.context import JobContext, Limits, Upstream
+from reelgate.jobs.context import JobContext, Limits, PollCount, Upstream
 from reelgate.jobs.distributions import Distributions
 from reelgate.jobs.engine import Engine
 from reelgate.jobs.receipts import Receipts, redeem
@@ -39,7 +39,7 @@ from reelgate.providers.registry import video_url
 from reelgate.runtime.deployment import Deployment, make_folder, open_deployment
 from reelgate.runtime.upstreams import start_providers
 from reelgate.runtime.webhooks import open_webhooks
-from reelgate.service.callers import Gatekeeper, open_standings
+from reelgate.service.callers import NOBODY, Gatekeeper, open_standings
 from reelgate.service.housekeeping import Housekeeping
 from reelgate.service.readiness import Readiness
 from reelgate.service.videos import Load, Service
@@ -47,6 +47,9 @@ from reelgate.settings import Settings
 
 Transfer = Callable[[], Awaitable[None]]
 """Gives every job of this process to others."""
+
+LINKS_FILE = "links.key"
+"""The file that signs links to videos where there are no keys, made with the first link."""
 
 
 @asynccontextmanager
@@ -101,6 +104,9 @@ async def open_gateway(settings: Settings, own_url: str = "") -> AsyncIterator[C
             transfer=work.transfer,
             submitting=work.submitting,
             readiness=readiness,
+            database=deployment.database,
+            secret_of=partial(secret_of, settings, gatekeeper),
+            polls=work.polls,
             references=await stack.enter_async_context(
                 open_references(
                     providers, SystemClock(), allow_private=settings.reference_allow_private
@@ -129,6 +135,13 @@ def warn_of_readers(settings: Settings) -> None:
         warn_if_exposed(file.parent, file)
     if file is None or file.parent != settings.data_dir.absolute():
         warn_if_exposed(settings.data_dir)
+
+
+def secret_of(settings: Settings, gatekeeper: Gatekeeper, owner: str) -> bytes | None:
+    """What signs for an owner's links: its key, else a secret of this data folder."""
+    if owner == NOBODY:
+        return kept_secret(settings.data_dir / LINKS_FILE)
+    return gatekeeper.secret_of(owner)
 
 
 async def start_gatekeeper(settings: Settings, deployment: Deployment) -> Gatekeeper:
@@ -173,6 +186,7 @@ class Work:
         upstreams: the accounts, as this process uses them.
         hand_over: gives all jobs to other processes where there are others.
         submitting: how many submits wait for the upstream's answer.
+        polls: how often this process has polled.
     """
 
     service: Service
@@ -180,6 +194,7 @@ class Work:
     upstreams: Mapping[str, Upstream]
     transfer: Transfer
     submitting: Callable[[], int]
+    polls: PollCount
 
 
 async def start_work(base: Foundation, gatekeeper: Gatekeeper, stack: AsyncExitStack) -> Work:
@@ -202,7 +217,8 @@ async def start_work(base: Foundation, gatekeeper: Gatekeeper, stack: AsyncExitS
             dispatch.pause()
             await worker.stop()
 
-    return Work(service, load, tools.upstreams, transfer, lambda: len(tools.sending))
+    submitting = partial(len, tools.sending)
+    return Work(service, load, tools.upstreams, transfer, submitting, tools.polls)
 
 
 def start_readiness(

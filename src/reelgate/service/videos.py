@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
@@ -191,6 +191,11 @@ class Service:
             VideoNotFound: there is none, or it belongs to somebody else.
         """
         return await self._must_own(video_id, owner, "video_id")
+
+    @property
+    def providers(self) -> Iterable[Provider]:
+        """Those that make videos here."""
+        return self._providers.values()
 
     async def page(self, page: Page) -> list[Video]:
         """One page of an owner's videos.

@@ -1,0 +1,267 @@
+"""Numbers for those who run the gateway, and what the next video is likely to take."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from fastapi import APIRouter, Query
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+
+from reelgate.domain.catalog import Model
+from reelgate.domain.video import VideoRequest
+from reelgate.http.auth import AuthenticatedRequest, AuthenticatedRoute
+from reelgate.http.openapi import NOT_FOUND, REFUSED
+from reelgate.http.parsing import check_once
+from reelgate.http.session import is_operator
+from reelgate.http.videos import VideoId
+from reelgate.jobs.distributions import history_key
+from reelgate.version import VERSION
+
+if TYPE_CHECKING:
+    from reelgate.db.webhook_log import Delivery
+
+router = APIRouter(prefix="/v1", route_class=AuthenticatedRoute)
+
+DAY_S = 86400
+MAX_DELIVERIES = 100
+STARTED_S = time.monotonic()
+
+
+class Delay(BaseModel):
+    """How long something took, over the latest videos; null where there is none."""
+
+    jobs: int
+    p50_s: float | None
+    p90_s: float | None
+
+
+class DayStats(BaseModel):
+    """The videos of one model that were asked for on one day (UTC)."""
+
+    day: str
+    model: str
+    jobs: int
+    completed: int
+    failed: int
+    credits: int
+
+
+class FailureStats(BaseModel):
+    """The videos that failed with one `error.code`."""
+
+    code: str
+    jobs: int
+    last_at: float
+
+
+class KeyStats(BaseModel):
+    """What one API key has asked for; the id is empty for videos made without keys."""
+
+    id: str
+    name: str | None
+    jobs: int
+    open: int
+    credits: int
+
+
+class CredentialStats(BaseModel):
+    """An upstream's credential."""
+
+    provider: str
+    expires_at: float | None = Field(description="Unix seconds; null where it does not tell.")
+    credits: int | None = Field(description="What is left, where the upstream tells.")
+
+
+class PollStats(BaseModel):
+    """How often this process has polled, since it began, for jobs that are done with it."""
+
+    jobs: int
+    polls: int
+
+
+class ProcessStats(BaseModel):
+    """The process that answers."""
+
+    version: str
+    uptime_s: float
+
+
+class Stats(BaseModel):
+    """The last 30 days: all of it for the operator, a key's own videos for everybody else."""
+
+    states: dict[str, int] = Field(description="Jobs by the gateway's own states.")
+    days: list[DayStats]
+    kept: Delay = Field(description="From found ready to kept here.")
+    unseen: Delay = Field(description="How long a video may have been ready before it was found.")
+    failures: list[FailureStats]
+    keys: list[KeyStats]
+    credentials: list[CredentialStats]
+    polls: PollStats
+    process: ProcessStats
+
+
+class TimesOfKind(BaseModel):
+    """How long jobs like this one took, from accepted to ready."""
+
+    jobs: int
+    p10_s: float
+    p50_s: float
+    p90_s: float
+    curve: list[float] = Field(description="In equal steps from 0 s to the 99th percentile.")
+
+
+class Estimate(BaseModel):
+    """What a video of this kind is likely to take."""
+
+    times: TimesOfKind | None = Field(description="Null until three jobs of this kind are known.")
+    cost: int | None = Field(description="What the last one like it cost, where that is known.")
+
+
+class WebhookLine(BaseModel):
+    """One delivery of a webhook."""
+
+    id: str
+    event: str
+    url: str
+    state: str
+    attempts: int
+    created_at: float
+    tried_at: float | None
+    status: int | None = Field(description="Of the endpoint's last answer.")
+    error: str | None
+
+
+class WebhookLines(BaseModel):
+    """The log of one video."""
+
+    object: Literal["list"] = "list"
+    data: list[WebhookLine]
+
+
+@router.get("/stats", tags=["Statistics"], summary="How the gateway does", response_model=Stats)
+async def get_stats(visit: AuthenticatedRequest) -> JSONResponse:
+    """The last 30 days, and this process since it began."""
+    # Loaded by the first who asks: a gateway that nobody watches does without.
+    from reelgate.db.statistics import Statistics  # noqa: PLC0415
+
+    visit.check_may_list()
+    ctx = visit.ctx
+    everything = is_operator(visit.owner)
+    found = await Statistics(ctx.database).overview(
+        visit.service.now(), None if everything else visit.owner
+    )
+    return JSONResponse(
+        {
+            "states": found.states,
+            "days": [asdict(day) | {"day": date_of(day.day)} for day in found.days],
+            "kept": delay(found.kept_s),
+            "unseen": delay(found.unseen_s),
+            "failures": [asdict(each) for each in found.failures],
+            "keys": [asdict(each) for each in found.keys],
+            "credentials": credentials(visit) if everything else [],
+            "polls": {"jobs": ctx.polls.jobs, "polls": ctx.polls.polls},
+            "process": {"version": VERSION, "uptime_s": round(time.monotonic() - STARTED_S, 1)},
+        },
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+@router.get(
+    "/videos/{video_id}/webhooks",
+    tags=["Videos"],
+    summary="Who was told of a video, and how that went",
+    response_model=WebhookLines,
+    responses=NOT_FOUND,
+)
+async def get_webhooks(video_id: VideoId, visit: AuthenticatedRequest) -> JSONResponse:
+    """The latest deliveries first."""
+    from reelgate.db.webhook_log import WebhookLog  # noqa: PLC0415
+
+    video = await visit.service.find(video_id, visit.owner)
+    found = await WebhookLog(visit.ctx.database).page(limit=MAX_DELIVERIES, video_id=video.id)
+    return JSONResponse({"object": "list", "data": [line_of(each) for each in found]})
+
+
+@router.get(
+    "/estimate",
+    tags=["Statistics"],
+    summary="What a video is likely to take",
+    response_model=Estimate,
+    responses=REFUSED,
+)
+async def get_estimate(
+    visit: AuthenticatedRequest,
+    model: Annotated[str, Query(description="A model's id or alias.")],
+    duration: Annotated[str | None, Query(description="As in a request.")] = None,
+    resolution: Annotated[str | None, Query(description="As in a request.")] = None,
+) -> JSONResponse:
+    """From the times and costs of earlier jobs with the same model, duration and resolution."""
+    from reelgate.db.statistics import Statistics, times_of  # noqa: PLC0415
+
+    visit.check_may_list()
+    check_once(name for name, _ in visit.query_params.multi_items())
+    found = visit.service.catalog.find(model)
+    wanted = filled(found, duration, resolution)
+    kind = history_key(found.provider, wanted.kind, visit.ctx.settings.time_unit_s)
+    statistics = Statistics(visit.ctx.database)
+    times = times_of(await statistics.times(kind))
+    values = {"duration": wanted.duration, "resolution": wanted.resolution}
+    cost = await statistics.last_cost(visit.service.now(), wanted.model, values)
+    return JSONResponse(
+        {"times": None if times is None else asdict(times), "cost": cost},
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+def filled(model: Model, duration: str | None, resolution: str | None) -> VideoRequest:
+    """A request for this model, to learn its kind."""
+    number = int(duration) if duration and duration.isdecimal() else duration
+    return model.request(prompt="-", duration=number, resolution=resolution)
+
+
+def date_of(day: int) -> str:
+    """A day as ISO 8601 writes it."""
+    return datetime.fromtimestamp(day * DAY_S, UTC).date().isoformat()
+
+
+def delay(ordered: Sequence[float]) -> dict[str, float | int | None]:
+    """The middle of some times and what nine of ten stay under."""
+    if not ordered:
+        return {"jobs": 0, "p50_s": None, "p90_s": None}
+    p50, p90 = (round(ordered[int(part * (len(ordered) - 1))], 2) for part in (0.5, 0.9))
+    return {"jobs": len(ordered), "p50_s": p50, "p90_s": p90}
+
+
+def credentials(visit: AuthenticatedRequest) -> list[dict[str, Any]]:
+    """Every upstream's credential, and when it ends."""
+    now = visit.service.now()
+    ends = {provider.name: provider.expiry for provider in visit.service.providers}
+    return [
+        {
+            "provider": name,
+            "expires_at": None if expiry is None else round(now + expiry.left_s),
+            "credits": None,
+        }
+        for name, expiry in ends.items()
+    ]
+
+
+def line_of(delivery: Delivery) -> dict[str, Any]:
+    """A line of the log; an endpoint's address may hold a secret of its own behind the `?`."""
+    message = delivery.message
+    return {
+        "id": message.id,
+        "event": message.event,
+        "url": message.url.partition("?")[0],
+        "state": delivery.state.value,
+        "attempts": delivery.attempts,
+        "created_at": delivery.created_at,
+        "tried_at": delivery.tried_at,
+        "status": delivery.status,
+        "error": delivery.error,
+    }

@@ -1,0 +1,1 @@
+"""The playground: the static files of the page at `/`."""

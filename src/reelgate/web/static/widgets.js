@@ -1,0 +1,258 @@
+/** One control for each kind of field. */
+
+import { button, h, icon, show } from "./dom.js";
+
+/**
+ * @typedef {import("./fields.js").Field} Field
+ * @typedef {import("./fields.js").Value} Value
+ * @typedef {{element: HTMLElement, note: (text: string, bad?: boolean) => void}} Control
+ */
+
+/** More values than this are a list to open, not a row of buttons. */
+const ROW = 7;
+let numbers = 0;
+
+/** @param {Value} value */
+const shown = (value) => (value === null ? "default" : String(value));
+
+/**
+ * A control for a field.
+ * @param {Field} field
+ * @param {Value | undefined} value
+ * @param {(value: Value) => void} changed
+ * @returns {Control}
+ */
+export function control(field, value, changed) {
+  numbers += 1;
+  const id = `field-${numbers}`;
+  const note = h("p", { class: "note", id: `${id}-note` });
+  const now = value === undefined ? field.initial : value;
+  let element;
+  if (field.allowed.length > ROW) element = list(field, id, now, changed);
+  else if (field.allowed.length) element = row(field, id, now, changed);
+  else if (field.type === "boolean") element = toggle(field, id, now, changed);
+  else element = line(field, id, now, changed);
+  if (field.help) element.append(h("p", { class: "help" }, field.help));
+  element.append(note);
+  element.dataset.field = field.name;
+  return {
+    element,
+    note(text, bad = false) {
+      note.textContent = text;
+      note.classList.toggle("bad", bad);
+      const input = element.querySelector("input, select");
+      if (bad) input?.setAttribute("aria-invalid", "true");
+      else input?.removeAttribute("aria-invalid");
+    },
+  };
+}
+
+/** @param {Field} field @param {string} id @param {Value} now @param {(value: Value) => void} changed */
+function row(field, id, now, changed) {
+  return h(
+    "fieldset",
+    { class: "field" },
+    h("legend", {}, field.label),
+    h(
+      "div",
+      { class: "choices" },
+      ...field.allowed.map((choice) =>
+        h(
+          "label",
+          {},
+          h("input", {
+            type: "radio",
+            name: id,
+            value: shown(choice),
+            checked: choice === now,
+            "aria-describedby": `${id}-note`,
+            on: { change: () => changed(choice) },
+          }),
+          h("span", {}, ratio(choice), shown(choice), field.name === "duration" && typeof choice === "number" && " s"),
+        ),
+      ),
+    ),
+  );
+}
+
+/** A frame of these proportions, where a value looks like `16:9`. @param {Value} value */
+function ratio(value) {
+  const found = /^(\d+):(\d+)$/.exec(String(value));
+  if (!found) return null;
+  const [wide, high] = [Number(found[1]), Number(found[2])];
+  const frame = h("i", { class: "ratio", "aria-hidden": "true" });
+  const scale = 13 / Math.max(wide, high);
+  frame.style.width = `${Math.max(4, wide * scale)}px`;
+  frame.style.height = `${Math.max(4, high * scale)}px`;
+  return frame;
+}
+
+/** @param {Field} field @param {string} id @param {Value} now @param {(value: Value) => void} changed */
+function list(field, id, now, changed) {
+  const select = h(
+    "select",
+    {
+      id,
+      "aria-describedby": `${id}-note`,
+      on: { change: () => changed(field.allowed[select.selectedIndex] ?? null) },
+    },
+    ...field.allowed.map((choice) => h("option", { value: shown(choice) }, shown(choice))),
+  );
+  select.selectedIndex = Math.max(0, field.allowed.indexOf(now));
+  return h("div", { class: "field" }, h("label", { for: id }, field.label), select);
+}
+
+/** @param {Field} field @param {string} id @param {Value} now @param {(value: Value) => void} changed */
+function toggle(field, id, now, changed) {
+  const box = h("input", {
+    type: "checkbox",
+    id,
+    role: "switch",
+    class: "switch",
+    checked: now === true,
+    "aria-describedby": `${id}-note`,
+    on: { change: () => changed(box.checked) },
+  });
+  return h("div", { class: "field inline" }, h("label", { for: id }, field.label), box);
+}
+
+/** @param {Field} field @param {string} id @param {Value} now @param {(value: Value) => void} changed */
+function line(field, id, now, changed) {
+  const isNumber = field.type === "integer" || field.type === "number";
+  const input = h("input", {
+    id,
+    type: isNumber ? "number" : "text",
+    step: field.type === "number" ? "any" : isNumber ? "1" : null,
+    min: field.min,
+    max: field.max,
+    maxlength: field.maxChars,
+    value: now === null ? "" : String(now),
+    placeholder: field.initial === null ? "" : String(field.initial),
+    autocomplete: "off",
+    "aria-describedby": `${id}-note`,
+    on: {
+      input: () => {
+        const text = input.value.trim();
+        changed(text === "" ? null : isNumber ? Number(text) : text);
+      },
+    },
+  });
+  return h("div", { class: `field ${isNumber ? "inline" : ""}` }, h("label", { for: id }, field.label), input);
+}
+
+const PICTURES = "image/png,image/jpeg,image/webp";
+const MAX_PICTURE_BYTES = 20 * 1024 * 1024;
+
+/**
+ * A place for a picture: dropped, pasted, chosen, or told by its address.
+ * @param {(file: File | null, address: string) => void} changed
+ */
+export function pictureBox(changed) {
+  /** @type {File | null} */
+  let file = null;
+  const note = h("p", { class: "note", id: "picture-note", role: "status" });
+  const preview = h("div", { class: "preview" });
+  const chooser = h("input", {
+    type: "file",
+    id: "picture-file",
+    accept: PICTURES,
+    class: "offscreen",
+    "aria-describedby": "picture-note",
+    on: { change: () => void take(chooser.files?.[0]) },
+  });
+  const address = h("input", {
+    type: "url",
+    "aria-label": "Address of a reference picture",
+    placeholder: "or its address: https://…",
+    on: { input: () => changed(file, address.value.trim()) },
+  });
+  const drop = h(
+    "div",
+    {
+      class: "drop",
+      on: {
+        dragover: (/** @type {DragEvent} */ event) => {
+          event.preventDefault();
+          drop.classList.add("over");
+        },
+        dragleave: () => drop.classList.remove("over"),
+        drop: (/** @type {DragEvent} */ event) => {
+          event.preventDefault();
+          drop.classList.remove("over");
+          void take(event.dataTransfer?.files[0]);
+        },
+      },
+    },
+    preview,
+    chooser,
+    h("label", { for: "picture-file" }, icon("image"), "Drop, paste or choose a picture"),
+  );
+  const element = h("fieldset", { class: "field" }, h("legend", {}, "Reference picture"), drop, address, note);
+
+  /** @param {File | undefined | null} chosen */
+  async function take(chosen) {
+    if (!chosen) return;
+    chooser.value = "";
+    const why = await unusable(chosen);
+    if (why) {
+      note.textContent = why;
+      note.classList.add("bad");
+      return;
+    }
+    file = chosen;
+    note.textContent = `${chosen.name} is attached.`;
+    note.classList.remove("bad");
+    draw();
+    changed(file, "");
+  }
+
+  function clear() {
+    file = null;
+    address.value = "";
+    note.textContent = "";
+    note.classList.remove("bad");
+    draw();
+    changed(null, "");
+  }
+
+  function draw() {
+    const before = preview.querySelector("img")?.src;
+    if (before) URL.revokeObjectURL(before);
+    drop.classList.toggle("full", file !== null);
+    address.hidden = file !== null;
+    if (!file) return show(preview);
+    show(
+      preview,
+      h("img", { src: URL.createObjectURL(file), alt: `Reference picture ${file.name}` }),
+      h("span", {}, file.name),
+      button({ icon: "close", label: "Remove the picture" }, clear),
+    );
+  }
+  draw();
+  return {
+    element,
+    take,
+    clear,
+    /** @param {string} text */
+    note(text) {
+      note.textContent = text;
+      note.classList.add("bad");
+    },
+  };
+}
+
+/** Why a file cannot be a reference picture; its bytes decide, not its name. @param {File} file */
+async function unusable(file) {
+  if (file.size > MAX_PICTURE_BYTES) return `${file.name} is larger than 20 MB.`;
+  const head = new Uint8Array(await file.slice(0, 12).arrayBuffer());
+  const text = String.fromCharCode(...head);
+  const known =
+    text.startsWith("\x89PNG") || text.startsWith("\xff\xd8\xff") || (text.startsWith("RIFF") && text.endsWith("WEBP"));
+  if (!known) return `${file.name} is not a PNG, JPEG or WebP picture.`;
+  try {
+    (await createImageBitmap(file)).close();
+    return "";
+  } catch {
+    return `${file.name} cannot be read as a picture: it may be damaged.`;
+  }
+}
