@@ -6,10 +6,11 @@ errors as the `UpstreamError`s of `reelgate.errors`, and the worker decides what
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from enum import Enum
+from typing import Protocol, TypeGuard
 
 from reelgate.domain.catalog import Model
 from reelgate.domain.picture import Picture
@@ -72,6 +73,22 @@ class Ended:
 
 
 PollResult = Running | Ready | Ended | Failed
+
+
+class Match(Enum):
+    """How well a job in the upstream's own list fits a submit whose answer was lost."""
+
+    MARKER = "marker"  # it carries the marker that only this submit was sent with
+    LIKENESS = "likeness"  # no job carries a marker; prompt, settings and time are the same
+    HINT = "hint"  # as far as it tells, but it tells too little to be taken up
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A job in the upstream's own list that may be a lost submit's."""
+
+    submission: Submission
+    match: Match
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,3 +182,31 @@ class Provider(Protocol):
     def video_url(self, provider_id: str) -> str:
         """The address at which anybody can play the finished video."""
         ...
+
+
+class Reconciler(Provider, Protocol):
+    """A provider that can be asked what became of a submit whose answer was lost."""
+
+    async def submit(self, request: VideoRequest, *, marker: str = "") -> Submission:
+        """As `Provider.submit`; the marker goes along and is unique to this submit."""
+        ...
+
+    async def reconcile(
+        self, request: VideoRequest, since: float, *, marker: str = ""
+    ) -> Sequence[Candidate]:
+        """The jobs in the upstream's own list that may be this submit's; costs nothing.
+
+        Args:
+            request: what was asked for.
+            since: when it was sent, Unix seconds.
+            marker: what it was sent with; empty where that is not known any more.
+
+        Raises:
+            UpstreamError: the list cannot be had; `temporary` tells whether waiting helps.
+        """
+        ...
+
+
+def can_reconcile(provider: Provider) -> TypeGuard[Reconciler]:
+    """Whether a provider declares `reconcile`."""
+    return callable(getattr(provider, "reconcile", None))

@@ -3,7 +3,7 @@
 It imports nothing else of Reelgate.
 """
 
-from reelgate.sandbox.options import SandboxOptions
+from reelgate.sandbox.options import Listing, SandboxOptions
 from reelgate.sandbox.server import MARK, Sandbox, run_sandbox
 
-__all__ = ["MARK", "Sandbox", "SandboxOptions", "run_sandbox"]
+__all__ = ["MARK", "Listing", "Sandbox", "SandboxOptions", "run_sandbox"]

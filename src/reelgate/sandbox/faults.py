@@ -23,6 +23,8 @@ class Operation(StrEnum):
     """`POST /v1/video/upload`."""
     STATUS = "status"
     """`GET /v1/assets/{id}/status`."""
+    LIST = "list"
+    """`GET /v1/assets/status`."""
     ASSET = "asset"
     """`HEAD` or `GET /processed/{id}`."""
     HEAD = "head"

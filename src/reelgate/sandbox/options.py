@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 MIB = 1024 * 1024
+
+Listing = Literal["markers", "plain", "off"]
+"""What the list of finished jobs tells of each: with its `placeholderUuid` or without one; or there
+is no such list. Which of them is true of imagine.art is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,7 @@ class SandboxOptions:
         max_request_bytes: The largest body taken.
         max_cache_bytes: Rendered clips kept on disk; the least recently used go first.
         max_records: Requests remembered; the oldest go first.
+        listing: Whether there is a list of finished jobs, and whether it has markers.
     """
 
     host: str = "127.0.0.1"
@@ -45,6 +50,7 @@ class SandboxOptions:
     max_request_bytes: int = 32 * MIB
     max_cache_bytes: int = 2048 * MIB
     max_records: int = 200_000
+    listing: Listing = "markers"
 
     def __post_init__(self) -> None:
         """Refuse values that could only fail later.

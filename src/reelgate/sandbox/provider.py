@@ -7,6 +7,7 @@ import json
 import secrets
 import time
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
@@ -146,6 +147,33 @@ class Provider:
         if state is JobState.FAILED and job.reason:
             body["errorMessage"] = job.reason
         return Done(json_answer(body), _OUTCOMES[state], job.id)
+
+    def list(self, status: str, asset_base: str, *, limit: int, offset: int) -> Done:
+        """List the account's jobs in one state, the newest first."""
+        if self.options.listing == "off":
+            return Done(error_answer(404, "no such path"), Outcome.UNKNOWN)
+        newest = sorted(self.jobs, key=lambda job: job.accepted_at, reverse=True)
+        of_state = (job for job in newest if job.word(self.state(job)) == status)
+        page = islice(of_state, offset, offset + limit)
+        assets = [self._listed(job, status, f"{asset_base}/{job.id}") for job in page]
+        return Done(json_answer({"status": "success", "assets": assets}))
+
+    def _listed(self, job: Job, status: str, asset_url: str) -> dict[str, object]:
+        """A job in the list; all that it tells beside status and addresses is assumed."""
+        metadata: dict[str, object] = {
+            "prompt": job.clip.prompt,
+            "duration": job.clip.duration_s,
+            "variation": job.variation,
+        }
+        if self.options.listing == "markers":
+            metadata["placeholderUuid"] = job.placeholder_uuid
+        return {
+            "id": job.id,
+            "status": status,
+            "created_at": job.accepted_at,
+            "url": {"generation": [asset_url], "thumbnail": [], "processed": [asset_url]},
+            "asset_metadata": metadata,
+        }
 
     async def asset(self, asset_id: str) -> Done:
         """Serve a finished clip or an uploaded image; anything else is not there (yet)."""

@@ -28,6 +28,7 @@ from reelgate.sandbox.wire import (
 if TYPE_CHECKING:
     from reelgate.sandbox.jobs import Job
 
+LIST_LIMIT = 50
 BODY_EFFECTS = frozenset({Effect.CUT_OFF, Effect.SLOW_BYTES, Effect.GZIP, Effect.OCTET_STREAM})
 RESETS = frozenset({Effect.RESET_BEFORE, Effect.RESET_AFTER})
 
@@ -63,6 +64,7 @@ class Routes:
         return [
             web.post("/v1/video/upload", handler(Operation.SUBMIT, self._submit)),
             web.get("/v1/assets/{id}/status", handler(Operation.STATUS, self._status)),
+            web.get("/v1/assets/status", handler(Operation.LIST, self._list)),
             web.get("/processed/{id}", handler(Operation.ASSET, self._asset)),
             web.post("/auth/auth/other/refresh/web", handler(Operation.REFRESH, self._refresh)),
             web.get("/v1/credit", handler(Operation.CREDIT, self._credit)),
@@ -141,6 +143,15 @@ class Routes:
         url = f"{_asset_base(request)}/{seen.id}"
         strike = self.provider.desk.take(Operation.STATUS, seen.id or "", _strikes(job))
         return Plan(partial(self.provider.status, job, url), strike)
+
+    async def _list(self, request: web.Request, _seen: RequestSeen) -> Plan:
+        self._need_bearer(request)
+        _need_query(request, "org_id", "status")
+        limit, offset = (int(request.query.get(name) or 0) for name in ("limit", "offset"))
+        base = _asset_base(request)
+        status = request.query["status"]
+        listed = partial(self.provider.list, status, base, limit=limit or LIST_LIMIT, offset=offset)
+        return self._plan(Operation.LIST, listed)
 
     async def _asset(self, request: web.Request, seen: RequestSeen) -> Plan:
         job = self._job(request, seen)

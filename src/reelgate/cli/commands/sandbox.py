@@ -1,16 +1,18 @@
 """`reelgate sandbox`: the stand-in for imagine.art, alone on a port."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
 from reelgate.cli.app import command_app
 from reelgate.cli.exits import CliError, ExitCode
 from reelgate.cli.listening import cannot_listen
-from reelgate.sandbox import SandboxOptions, run_sandbox
+from reelgate.sandbox import Listing, SandboxOptions, run_sandbox
 
 app = command_app()
+
+LISTINGS: tuple[Listing, ...] = get_args(Listing)
 
 
 @app.command(no_args_is_help=False)
@@ -35,6 +37,9 @@ def sandbox(
     max_short_side_px: Annotated[
         int | None, typer.Option(min=32, help="Shrink every clip to this, for load tests.")
     ] = None,
+    listing: Annotated[
+        str, typer.Option(help="Its list of finished jobs: with markers, plain, or off.")
+    ] = "markers",
 ) -> None:
     """Run a stand-in for imagine.art: real MP4s, but only test pictures with a watermark.
 
@@ -53,6 +58,7 @@ def sandbox(
             data_dir=data_dir,
             render_workers=render_workers,
             max_short_side_px=max_short_side_px,
+            listing=listing_of(listing),
         )
     except ValueError as error:
         raise CliError(f"{error}", ExitCode.USAGE) from error
@@ -60,3 +66,15 @@ def sandbox(
         run_sandbox(options)
     except OSError as error:
         raise cannot_listen(error, host, port) from error
+
+
+def listing_of(word: str) -> Listing:
+    """The kind of list that a word names.
+
+    Raises:
+        ValueError: none is called so.
+    """
+    for listing in LISTINGS:
+        if word == listing:
+            return listing
+    raise ValueError(f"--listing is one of {', '.join(LISTINGS)}, not {word!r}")

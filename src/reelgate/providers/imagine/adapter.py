@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import assert_never
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 from uuid import uuid4
 
 from reelgate.domain.catalog import Model
@@ -20,15 +21,33 @@ from reelgate.errors import (
 )
 from reelgate.net.client import FilePart, HttpClient
 from reelgate.net.redact import fit_to_tell, redacted
-from reelgate.providers.base import Asset, Ended, Failed, PollResult, Ready, Running, Submission
+from reelgate.providers.base import (
+    Asset,
+    Candidate,
+    Ended,
+    Failed,
+    PollResult,
+    Ready,
+    Running,
+    Submission,
+)
 from reelgate.providers.errors import MODERATION_WORDS
 from reelgate.providers.expiry import Expiry
 from reelgate.providers.imagine.asset_host import POLL_TIMEOUT_S, AssetHost
 from reelgate.providers.imagine.credentials import Credentials, ImagineAccount
+from reelgate.providers.imagine.listing import (
+    EARLIER_S,
+    MAX_PAGES,
+    PAGE_SIZE,
+    ListedJob,
+    candidates,
+    read_list,
+)
 from reelgate.providers.imagine.models import imagine_models, typical_s
 from reelgate.providers.imagine.wire import (
     UPSTREAM,
     Report,
+    carries_marker,
     read_report,
     read_submission,
     read_upload,
@@ -41,6 +60,7 @@ from reelgate.providers.imagine.words import Word
 
 SUBMIT_TIMEOUT_S = 60.0
 UPLOAD_TIMEOUT_S = 120.0
+LIST_TIMEOUT_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,14 +147,16 @@ class ImagineWeb:
             raise refusal(answer, hide=credentials.hide)
         return read_upload(answer, hide=credentials.hide)
 
-    async def submit(self, request: VideoRequest) -> Submission:
+    async def submit(self, request: VideoRequest, *, marker: str = "") -> Submission:
         """Ask for the video. This spends credits and is never idempotent.
+
+        `marker` goes along as the `placeholderUuid`, which the account's list may tell.
 
         Raises:
             UpstreamError: `surely_refused` tells whether it may be sent again.
         """
         credentials = self._account.credentials
-        parts = submit_parts(request, self._account, str(uuid4()))
+        parts = submit_parts(request, self._account, marker or str(uuid4()))
         answer = await self._http.post_form(
             f"{self._api_url}/video/upload",
             parts,
@@ -144,6 +166,43 @@ class ImagineWeb:
         if not answer.ok:
             raise submit_refusal(answer, hide=credentials.hide)
         return read_submission(answer, hide=credentials.hide)
+
+    async def reconcile(
+        self, request: VideoRequest, since: float, *, marker: str = ""
+    ) -> Sequence[Candidate]:
+        """The finished jobs in the account's own list that may be this submit's; costs nothing.
+
+        Raises:
+            UpstreamError: the list cannot be had; `temporary` tells whether waiting helps.
+        """
+        jobs: list[ListedJob] = []
+        for page in range(MAX_PAGES):
+            found, count = await self._listed(page * PAGE_SIZE)
+            jobs += found
+            told = [job.created_at for job in found if job.created_at is not None]
+            if count < PAGE_SIZE or (told and max(told) < since - EARLIER_S):
+                break
+        return candidates(jobs, request, since, marker if carries_marker(request) else "")
+
+    async def _listed(self, offset: int) -> tuple[list[ListedJob], int]:
+        credentials = self._account.credentials
+        asked = [
+            ("status", "finished"),
+            ("service", "image"),
+            ("service", "video"),
+            ("limit", str(PAGE_SIZE)),
+            ("offset", str(offset)),
+            ("org_id", self._account.organisation()),
+        ]
+        answer = await self._http.request(
+            "GET",
+            f"{self._api_url}/assets/status?{urlencode(asked)}",
+            headers={"Authorization": f"Bearer {credentials.bearer()}"},
+            timeout_s=LIST_TIMEOUT_S,
+        )
+        if not answer.ok:
+            raise refusal(answer, hide=credentials.hide)
+        return read_list(answer, self._asset_host.base)
 
     def watch(self, provider_id: str) -> ImaginePoller:
         """A way to look at an accepted job; makes no request by itself."""

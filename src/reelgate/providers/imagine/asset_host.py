@@ -40,6 +40,11 @@ class AssetHost:
         self._url = url.rstrip("/")
         self._knows_no_head = False
 
+    @property
+    def base(self) -> str:
+        """What the address of every video begins with."""
+        return self._url
+
     def url(self, provider_id: str) -> str:
         """The address of a job's video."""
         return f"{self._url}/{quote(provider_id, safe='')}"

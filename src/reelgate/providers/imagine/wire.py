@@ -38,8 +38,13 @@ def submit_parts(request: VideoRequest, account: ImagineAccount, placeholder_uui
         *_video(request),
         *_place(account),
         *_reference(request, placeholder_uuid),
-        *(_enhancement(request, placeholder_uuid) if request.model == SEED_MODEL else ()),
+        *(_enhancement(request, placeholder_uuid) if carries_marker(request) else ()),
     ]
+
+
+def carries_marker(request: VideoRequest) -> bool:
+    """Whether a submit of this request tells a `placeholderUuid`."""
+    return request.model == SEED_MODEL
 
 
 def upload_parts(picture: Picture, account: ImagineAccount) -> Parts:
@@ -280,6 +285,13 @@ def _reasons(holder: dict[str, object]) -> Iterator[str]:
 
 def _has_generation(asset: dict[str, object]) -> bool:
     return _first_address(asset.get("url"), "generation") is not None
+
+
+def addresses_of(url: object) -> Iterator[str]:
+    """The addresses at which a job's file is told to be."""
+    for kind in ("processed", "generation"):
+        if (address := _first_address(url, kind)) is not None:
+            yield address
 
 
 def _first_address(url: object, kind: str) -> str | None:
