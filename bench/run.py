@@ -23,7 +23,7 @@ from typing import Any
 import accept
 import events
 import latency
-import pacing_wave
+import polling_wave
 import scaling
 import soak
 import startup
@@ -64,8 +64,8 @@ def told_ratio(result: dict[str, Any]) -> str:
 BENCHMARKS = {
     # With more jobs a class the plain loop's clients keep a core busy.
     "latency": Benchmark(lambda _full: latency.run(16), latency.report),
-    "pacing_wave": Benchmark(
-        lambda full: pacing_wave.run([16, 300, 10_000] if full else [16, 300]), pacing_wave.report
+    "polling_wave": Benchmark(
+        lambda full: polling_wave.run([16, 300, 10_000] if full else [16, 300]), polling_wave.report
     ),
     "waiting": Benchmark(
         lambda full: (

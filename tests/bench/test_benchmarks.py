@@ -13,7 +13,7 @@ BENCH = Path(__file__).parents[2] / "bench"
 TINY = {
     "waiting.py": ["--callers", "6", "--plain", "2", "--taught", "2", "--speed", "400"],
     "latency.py": ["--jobs", "1", "--speed", "600"],
-    "pacing_wave.py": ["--jobs", "3"],
+    "polling_wave.py": ["--jobs", "3"],
     "accept.py": ["--jobs", "40"],
     "startup.py": ["--times", "1"],
     "events.py": ["--streams", "6", "--quiet-s", "0.5"],

@@ -26,8 +26,8 @@ from reelgate.db.sqlite import SqliteDatabase, only_process_in
 from reelgate.db.videos import COUNT_OPEN, UNFINISHED, LostRace, Videos
 from reelgate.domain.video import State
 from reelgate.errors import StorageFailed
-from reelgate.polling.observations import Seen
-from reelgate.polling.waiting import KEPT, Record
+from reelgate.polling.observations import Observation
+from reelgate.polling.waiting import SAMPLE_SIZE, Record
 from reelgate.runtime.gateway import open_gateway
 from reelgate.settings import Settings
 
@@ -99,7 +99,7 @@ async def test_of_each_kind_the_200_durations_with_the_highest_tickets_are_read_
     database: Database,
 ) -> None:
     durations = Durations(database)
-    records = [Record(Seen(n, n + 1), 0.0, ticket=n) for n in range(KEPT + 30)]
+    records = [Record(Observation(n, n + 1), 0.0, ticket=n) for n in range(SAMPLE_SIZE + 30)]
     await asyncio.gather(*(durations.add({"a": record}) for record in records))
     await durations.add({"b": records[0]})
     assert await durations.recent("a") == records[:29:-1]
@@ -108,7 +108,7 @@ async def test_of_each_kind_the_200_durations_with_the_highest_tickets_are_read_
     await durations.forget()
     assert await durations.recent("a") == records[:29:-1]
     kept = await database.read(lambda c: c.scalar(text("SELECT count(*) FROM durations")))
-    assert kept == KEPT + 1
+    assert kept == SAMPLE_SIZE + 1
 
 
 @pytest.mark.parametrize("query", [COUNT_OPEN, UNFINISHED], ids=["count_open", "unfinished"])

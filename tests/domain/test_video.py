@@ -21,7 +21,7 @@ from reelgate.domain.video import (
 )
 from reelgate.polling.distribution import Distribution
 from reelgate.polling.forecast import Forecast
-from reelgate.polling.observations import Prior, Seen
+from reelgate.polling.observations import Observation, Prior
 
 BEGAN_S = 1_800_000_000.0
 REQUEST = VideoRequest(
@@ -54,11 +54,11 @@ class JobLife(RuleBasedStateMachine):
         self.forecast = Forecast.of(Distribution.learn([], Prior(60, 90)))
 
     @initialize(
-        seen=st.lists(st.floats(0.1, 1000).map(Seen.exactly), max_size=5),
+        seen=st.lists(st.floats(0.1, 1000).map(Observation.exact), max_size=5),
         low_s=st.floats(0, 200),
         width_s=st.floats(0.5, 500),
     )
-    def learn(self, seen: list[Seen], low_s: float, width_s: float) -> None:
+    def learn(self, seen: list[Observation], low_s: float, width_s: float) -> None:
         self.forecast = Forecast.of(Distribution.learn(seen, Prior(low_s, low_s + width_s)))
 
     @rule(seconds=st.floats(0, 400))

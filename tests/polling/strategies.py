@@ -1,4 +1,4 @@
-"""Hypothesis strategies for what pacing is given."""
+"""Hypothesis strategies for the arguments of polling."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import strategies as st
 
 from reelgate.polling.distribution import Distribution
-from reelgate.polling.observations import Prior, Seen
+from reelgate.polling.observations import Observation, Prior
 from reelgate.polling.schedule import Pace
 
 elapsed_s = st.floats(0, 1e5)
@@ -22,16 +22,16 @@ def priors(draw: st.DrawFn) -> Prior:
 
 
 @st.composite
-def seen(draw: st.DrawFn) -> Seen:
+def observations(draw: st.DrawFn) -> Observation:
     after, by = sorted((draw(st.floats(0, 5000)), draw(st.floats(0, 5000))))
-    return Seen(after, draw(st.sampled_from((by, after, math.inf))))
+    return Observation(after, draw(st.sampled_from((by, after, math.inf))))
 
 
-jobs = st.lists(st.floats(0, 5000) | seen(), max_size=40)
+jobs = st.lists(st.floats(0, 5000) | observations(), max_size=40)
 
 
 @st.composite
-def laws(draw: st.DrawFn) -> Distribution:
+def distributions(draw: st.DrawFn) -> Distribution:
     return Distribution.learn(draw(jobs), draw(priors()))
 
 

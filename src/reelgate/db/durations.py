@@ -8,15 +8,15 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from reelgate.db.database import Database
 from reelgate.db.schema import durations
-from reelgate.polling.observations import Seen
-from reelgate.polling.waiting import KEPT, Record
+from reelgate.polling.observations import Observation
+from reelgate.polling.waiting import SAMPLE_SIZE, Record
 
 # Statements are built once: building one costs as much as running it.
 DRAWN = (
     select(durations.c.after_s, durations.c.by_s, durations.c.submitted_at, durations.c.ticket)
     .where(durations.c.kind == bindparam("the_kind"))
     .order_by(durations.c.ticket.desc())
-    .limit(KEPT)
+    .limit(SAMPLE_SIZE)
 )
 ADD = insert(durations)
 PLACED = select(
@@ -26,7 +26,7 @@ PLACED = select(
     .label("place"),
 ).subquery()
 FORGET = delete(durations).where(
-    durations.c.id.in_(select(PLACED.c.id).where(PLACED.c.place > KEPT))
+    durations.c.id.in_(select(PLACED.c.id).where(PLACED.c.place > SAMPLE_SIZE))
 )
 
 
@@ -41,7 +41,10 @@ class Durations:
 
         def read(connection: Connection) -> list[Record]:
             rows = connection.execute(DRAWN, {"the_kind": kind})
-            return [Record(Seen(after, by), began, ticket) for after, by, began, ticket in rows]
+            return [
+                Record(Observation(after, by), submitted_at, ticket)
+                for after, by, submitted_at, ticket in rows
+            ]
 
         return await self._database.read(read)
 
@@ -50,8 +53,8 @@ class Durations:
         rows = [
             {
                 "kind": kind,
-                "after_s": record.seen.after_s,
-                "by_s": record.seen.by_s,
+                "after_s": record.observation.after_s,
+                "by_s": record.observation.by_s,
                 "submitted_at": record.submitted_at,
                 "ticket": record.ticket,
             }

@@ -13,9 +13,21 @@ from reelgate.domain.video import Video
 from reelgate.limits.polls import PollLimiter
 from reelgate.polling.budget import SharedBudget
 from reelgate.polling.distribution import Distribution
-from reelgate.polling.observations import OTHERS, UNPUBLISHED, Moved, Prior, moved_by
-from reelgate.polling.schedule import KNOWN, PLAIN_S, Pace, default_pace
-from reelgate.polling.waiting import Record, Waiting, begun, drawn, ticket_of
+from reelgate.polling.observations import (
+    OTHER_KINDS_JOBS,
+    UNPUBLISHED,
+    Prior,
+    ShiftedRange,
+    shifted_range,
+)
+from reelgate.polling.schedule import KNOWN_AFTER, PLAIN_S, Pace, default_pace
+from reelgate.polling.waiting import (
+    Record,
+    WaitingJob,
+    observations_of,
+    submission_order,
+    ticket_of,
+)
 from reelgate.providers.base import Provider
 
 FRESH_S = 10.0
@@ -47,22 +59,22 @@ class LearnedDistribution:
 
     Attributes:
         kind: of which jobs.
-        law: what is known now.
+        distribution: what is known now.
         taught_at: when the jobs that taught it were submitted, ascending Unix times.
         published_s: the middle of the times that the provider publishes; None without any.
         at_s: when it was learned, in monotonic seconds.
     """
 
     kind: str
-    law: Distribution
+    distribution: Distribution
     taught_at: tuple[float, ...]
     published_s: float | None
     at_s: float
 
     def pace(self, submitted_at: float, unit_s: float) -> Pace:
         """How eagerly to look at a job that begins now, were it alone on its account."""
-        earlier = bisect_right(self.taught_at, submitted_at - APART * self.law.mean_s)
-        return default_pace(self.law, unit_s=unit_s, earlier=earlier)
+        earlier = bisect_right(self.taught_at, submitted_at - APART * self.distribution.mean_s)
+        return default_pace(self.distribution, unit_s=unit_s, earlier=earlier)
 
 
 def history_key(account: str, kind: str, unit_s: float) -> str:
@@ -89,52 +101,52 @@ class Distributions:
         self._unit_s = unit_s
         self._known: dict[str, LearnedDistribution] = {}
         # In the order of their submits, so that any few of them can stand for all.
-        self._waiting: dict[str, dict[Waiting, None]] = {}
+        self._waiting: dict[str, dict[WaitingJob, None]] = {}
         self._crowds: dict[str, SharedBudget] = {}
         self._first = asyncio.Lock()
 
     async def of(self, video: Video, provider: Provider) -> Distribution:
         """The law this video's rendering follows; what the provider publishes fills the gaps."""
-        return (await self._learned(video, provider)).law
+        return (await self._learned(video, provider)).distribution
 
-    async def join(self, video: Video, provider: Provider) -> Waiting:
+    async def join(self, video: Video, provider: Provider) -> WaitingJob:
         """The video is one of those that wait on its account, until it leaves."""
         waiting = self._waiting_of(video, await self._learned(video, provider))
         self._waiting.setdefault(waiting.kind, {})[waiting] = None
-        self._crowds.setdefault(waiting.account, SharedBudget()).join(waiting.law)
+        self._crowds.setdefault(waiting.account, SharedBudget()).join(waiting.distribution)
         return waiting
 
-    def leave(self, waiting: Waiting) -> None:
+    def leave(self, waiting: WaitingJob) -> None:
         """The video that joined waits no longer."""
         del self._waiting[waiting.kind][waiting]
-        self._crowds[waiting.account].leave(waiting.law)
+        self._crowds[waiting.account].leave(waiting.distribution)
 
     async def pace(
-        self, video: Video, provider: Provider, waiting: Waiting
+        self, video: Video, provider: Provider, waiting: WaitingJob
     ) -> tuple[Distribution, Pace]:
         """Its law, and how eagerly to look now that so many jobs wait on the account."""
         known = self._fresh(waiting.kind) or await self._learned(video, provider)
         budget_per_s = await self._looks[waiting.account].budget_per_s()
-        return known.law, self._crowds[waiting.account].slowed(waiting.pace, budget_per_s)
+        return known.distribution, self._crowds[waiting.account].slowed(waiting.pace, budget_per_s)
 
-    async def teach(self, waiting: Waiting, polled_at_s: float) -> None:
+    async def teach(self, waiting: WaitingJob, polled_at_s: float) -> None:
         """Remember how long a video took: a look this long after its submit found it ready."""
-        record = waiting.ready(polled_at_s)
+        record = waiting.ended(polled_at_s)
         records = {waiting.kind: record}
         published_s = self._known[waiting.kind].published_s
         if published_s is not None:
-            multiple = replace(record, seen=record.seen.scaled(1 / published_s))
+            multiple = replace(record, observation=record.observation.scaled(1 / published_s))
             records[self._key(waiting.account, ALL_KINDS)] = multiple
         await self._history.add(records)
 
-    def _waiting_of(self, video: Video, learned: LearnedDistribution) -> Waiting:
+    def _waiting_of(self, video: Video, learned: LearnedDistribution) -> WaitingJob:
         submitted_at = video.timeline.submitted_at or self._clock.now()
-        return Waiting(
+        return WaitingJob(
             kind=learned.kind,
             account=video.provider,
             submitted_at=submitted_at,
             ticket=ticket_of(video.id, submitted_at, unit_s=self._unit_s),
-            law=learned.law,
+            distribution=learned.distribution,
             pace=learned.pace(submitted_at, self._unit_s),
             # One that was taken over has been polled: as often as the plain loop would have.
             polls=int((self._clock.now() - submitted_at) / (PLAIN_S * self._unit_s)),
@@ -162,13 +174,13 @@ class Distributions:
         ended = await self._history.recent(kind)
         prior = UNPUBLISHED.scaled(self._unit_s)
         if published_s is not None:
-            moved = await self._moved(video.provider) if len(ended) < KNOWN else None
-            prior = Prior(*published_s, unit_s=self._unit_s, moved=moved)
+            shifted = await self._shifted(video.provider) if len(ended) < KNOWN_AFTER else None
+            prior = Prior(*published_s, unit_s=self._unit_s, shifted=shifted)
         waiting = self._waiting.get(kind, ())
         learned = self._known[kind] = LearnedDistribution(
             kind=kind,
-            law=Distribution.learn(
-                drawn(ended, waiting, alike=self._looks[video.provider].alike), prior
+            distribution=Distribution.learn(
+                observations_of(ended, waiting, count=self._looks[video.provider].alike), prior
             ),
             taught_at=tuple(sorted(record.submitted_at for record in ended)),
             published_s=prior.middle_s if published_s is not None else None,
@@ -176,11 +188,11 @@ class Distributions:
         )
         return learned
 
-    async def _moved(self, account: str) -> Moved | None:
+    async def _shifted(self, account: str) -> ShiftedRange | None:
         """What the jobs of all kinds of an account tell of its published times."""
         records = await self._history.recent(self._key(account, ALL_KINDS))
-        youngest = sorted(records, key=begun)[-OTHERS:]
-        return moved_by([record.seen.middle_s for record in youngest])
+        youngest = sorted(records, key=submission_order)[-OTHER_KINDS_JOBS:]
+        return shifted_range([record.observation.middle_s for record in youngest])
 
     def _key(self, account: str, kind: str) -> str:
         return history_key(account, kind, self._unit_s)

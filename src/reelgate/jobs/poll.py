@@ -13,7 +13,7 @@ from reelgate.domain.video import Failure, State, Video
 from reelgate.errors import RateLimited, UpstreamError, UpstreamTimeout
 from reelgate.jobs.context import JobContext, Pause, fail
 from reelgate.polling.schedule import next_poll_s
-from reelgate.polling.waiting import Waiting
+from reelgate.polling.waiting import WaitingJob
 from reelgate.providers.base import Ended, Failed, Ready, Running
 
 log = structlog.get_logger()
@@ -68,7 +68,7 @@ class PollLoop:
         self._tools.polls.polls += waiting.polls
         return await (self._give_up() if look is None else self._act(look, waiting))
 
-    async def _watch_over(self, waiting: Waiting, pause: Pause) -> Ready | Failed | None:
+    async def _watch_over(self, waiting: WaitingJob, pause: Pause) -> Ready | Failed | None:
         while True:
             await pause.sleep(self._video, await self._next_poll_s(waiting) - self._elapsed_s)
             await self._take_turn(pause)
@@ -86,7 +86,7 @@ class PollLoop:
     def _is_late(self) -> bool:
         return self._elapsed_s >= self._deadline_s
 
-    async def _next_poll_s(self, waiting: Waiting) -> float:
+    async def _next_poll_s(self, waiting: WaitingJob) -> float:
         if self._is_late and self._polled_at_s:
             return max(self._polled_at_s + LATE_GAP_S, self._not_before_s)
         next_s = await self._next_by_law_s(waiting)
@@ -94,7 +94,7 @@ class PollLoop:
             return next_s
         return max(min(next_s, self._polled_at_s + ENDED_GAP_S), self._not_before_s)
 
-    async def _next_by_law_s(self, waiting: Waiting) -> float:
+    async def _next_by_law_s(self, waiting: WaitingJob) -> float:
         law, pace = await self._tools.laws.pace(self._video, self._provider, waiting)
         return next_poll_s(
             law,
@@ -114,7 +114,7 @@ class PollLoop:
             if not await self._looks.rest_s():
                 return
 
-    async def _look(self, waiting: Waiting) -> Ready | Failed | None:
+    async def _look(self, waiting: WaitingJob) -> Ready | Failed | None:
         """The end of the rendering, if this look shows it."""
         self._polled_at_s = self._elapsed_s
         waiting.polls += 1
@@ -158,7 +158,7 @@ class PollLoop:
         self._not_before_s = self._elapsed_s + pause
         log.info("look_failed", video=self._video.id, error=error.message, pause_s=round(pause, 1))
 
-    async def _act(self, look: Ready | Failed, waiting: Waiting) -> Video:
+    async def _act(self, look: Ready | Failed, waiting: WaitingJob) -> Video:
         match look:
             case Ready():
                 timeline = replace(self._video.timeline, ready_at=self._tools.clock.now())

@@ -1,1 +1,1 @@
-"""When to look at a running job next, how far it is and how long it still takes."""
+"""When to poll a running job, how far it is and how long it still takes: pure functions of data."""

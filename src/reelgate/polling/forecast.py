@@ -1,7 +1,7 @@
-"""What a law says of one job's progress and time left, small enough to be kept with the job.
+"""One job's progress and time left, sampled from a distribution and stored with the job.
 
-Whoever reads the job, on whatever machine and after whatever restart, then tells the same progress,
-and it cannot fall while the law itself learns.
+Every process that reads the job then shows the same progress, also after a restart, and it cannot
+fall while the distribution is learned anew.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ class Forecast:
     left_s: tuple[float, ...]
 
     @classmethod
-    def of(cls, law: Distribution) -> Self:
-        """Sample a law at evenly spaced times, up to the last that it knows of."""
-        step_s = law.times_s[-1] / (POINTS - 1)
+    def of(cls, distribution: Distribution) -> Self:
+        """Sample a distribution at evenly spaced times, up to the start of its tail."""
+        step_s = distribution.times_s[-1] / (POINTS - 1)
         times = [round(step_s * point, 2) for point in range(POINTS)]
         return cls(
             times_s=tuple(times),
-            progress_at=tuple(law.progress(time_s) for time_s in times),
-            left_s=tuple(round(law.eta_s(time_s), 2) for time_s in times),
+            progress_at=tuple(distribution.progress(time_s) for time_s in times),
+            left_s=tuple(round(distribution.eta_s(time_s), 2) for time_s in times),
         )
 
     def progress(self, elapsed_s: float) -> int:

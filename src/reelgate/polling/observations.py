@@ -1,4 +1,4 @@
-"""What is known about how long a kind of job takes: what was published, and what was seen."""
+"""What is known about how long a kind of job takes: published times, and observed jobs."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ BROAD_FROM_S = 1.0
 """Nothing is believed to take less than this."""
 BROAD_UP_TO = 4.0
 """The broad part ends at so many times the longest published time."""
-OTHERS = 20
-"""Jobs of a provider, the youngest, that tell how its published times compare with the truth."""
-OTHERS_TRUSTED = 2.0
-"""With so many of them half of the published range's share goes to where they say it lies."""
-OTHERS_SPREAD = 0.25
-"""The spread of their logarithms that is assumed before they show their own."""
-OTHERS_WIDTH = 1.5
-"""How many of their spreads to each side the moved range reaches."""
+OTHER_KINDS_JOBS = 20
+"""The youngest jobs of a provider whose durations are compared with its published times."""
+OTHER_KINDS_TRUST = 2.0
+"""With this many of them, half of the published range's weight moves to where they lie."""
+OTHER_KINDS_STDDEV = 0.25
+"""The standard deviation of their logarithms that is assumed before they show their own."""
+OTHER_KINDS_REACH = 1.5
+"""How many standard deviations the shifted range reaches to each side."""
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
-    """Where a provider's other kinds say that the published range really lies.
+class ShiftedRange:
+    """The published range as a provider's other kinds correct it.
 
     Args:
         low: its shortest time, as a multiple of the middle of the published range; above 0.
         high: its longest, likewise.
-        share: the part of the published range's share that is moved there, in (0, 1).
+        share: the part of the published range's share that goes there, in (0, 1).
     """
 
     low: float
@@ -41,8 +41,8 @@ class Moved:
     share: float
 
 
-def moved_by(multiples: Sequence[float]) -> Moved | None:
-    """What jobs of a provider's other kinds tell.
+def shifted_range(multiples: Sequence[float]) -> ShiftedRange | None:
+    """Correct a published range by jobs of the provider's other kinds; None without any.
 
     Args:
         multiples: how long they took, in units of the middle of what is published for their kind,
@@ -53,18 +53,19 @@ def moved_by(multiples: Sequence[float]) -> Moved | None:
     count = len(multiples)
     logs = [math.log(multiple) for multiple in multiples]
     mean = fmean(logs)
-    squares = OTHERS_TRUSTED * OTHERS_SPREAD**2 + sum((each - mean) ** 2 for each in logs)
-    reach = OTHERS_WIDTH * math.sqrt(squares / (OTHERS_TRUSTED + count))
-    share = count / (count + OTHERS_TRUSTED)
-    return Moved(math.exp(mean - reach), math.exp(mean + reach), share)
+    squares = sum((each - mean) ** 2 for each in logs)
+    squares += OTHER_KINDS_TRUST * OTHER_KINDS_STDDEV**2
+    reach = OTHER_KINDS_REACH * math.sqrt(squares / (OTHER_KINDS_TRUST + count))
+    share = count / (count + OTHER_KINDS_TRUST)
+    return ShiftedRange(math.exp(mean - reach), math.exp(mean + reach), share)
 
 
 @dataclass(frozen=True, slots=True)
 class Prior:
-    """What is believed of a kind before a job of it was seen: a mixture.
+    """What is believed of a kind before any job of it: a mixture.
 
-    Most of it is uniform on the published range, or on where the provider's other kinds say that
-    this really lies; the rest is log-uniform from a second to several times the range.
+    Most of it is uniform on the published range, or on this as the provider's other kinds correct
+    it; the rest is log-uniform from a second to several times the range.
 
     Args:
         low_s: shortest published time, in seconds from the accepted submit.
@@ -72,7 +73,7 @@ class Prior:
         outside: twice the share of jobs believed to outlast all of this.
         broad: the share that is log-uniform.
         unit_s: what counts as a second upstream.
-        moved: what the provider's other kinds tell, None if there are none.
+        shifted: the range corrected by the provider's other kinds, None if there are none.
 
     Raises:
         ValueError: the range is empty, negative or not finite, or a share is out of range.
@@ -83,7 +84,7 @@ class Prior:
     outside: float = 0.02
     broad: float = BROAD_SHARE
     unit_s: float = 1.0
-    moved: Moved | None = None
+    shifted: ShiftedRange | None = None
 
     def __post_init__(self) -> None:
         if not (0 <= self.low_s < self.high_s < math.inf):
@@ -109,21 +110,21 @@ class Prior:
 
 
 UNPUBLISHED = Prior(30.0, 240.0, outside=0.1, broad=0.5)
-"""Used where a provider says nothing: nobody vouches for the range, so it holds for fewer jobs."""
+"""Used where a provider publishes nothing: a guess, so it holds for fewer jobs."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Observation:
     """One job: not ready at `after_s`, ready at `by_s`.
 
-    We only learn that a job is ready by looking, so its duration is known to lie between two looks.
-    Recording the second alone would teach the law its own looks: a kind that became faster than
-    the first look would never be found out.
+    Its duration is only known to lie between two polls. Recording the second alone would bias the
+    distribution towards its own polls: a kind that became faster than the first poll would never
+    be found out.
 
     Args:
-        after_s: the last look that found it not ready (0 if there was none), seconds since submit.
-        by_s: the look that found it ready; infinite if none has yet.
-        alike: how many jobs it stands for, above 0.
+        after_s: the last poll that found it not ready (0 if there was none), seconds since submit.
+        by_s: the poll that found it ready; infinite if none has yet.
+        count: how many jobs it stands for, above 0.
 
     Raises:
         ValueError: the two are negative, reversed or not numbers.
@@ -131,29 +132,29 @@ class Seen:
 
     after_s: float
     by_s: float
-    alike: float = 1.0
+    count: float = 1.0
 
     def __post_init__(self) -> None:
         if not (0 <= self.after_s <= self.by_s and math.isfinite(self.after_s)):
-            raise ValueError("a job was seen with 0 <= after_s <= by_s, after_s finite")
-        if not (0 < self.alike < math.inf):
+            raise ValueError("an observation needs 0 <= after_s <= by_s, after_s finite")
+        if not (0 < self.count < math.inf):
             raise ValueError("a job stands for a number of jobs above 0")
 
-    def scaled(self, by: float) -> Seen:
+    def scaled(self, by: float) -> Observation:
         """The same in another unit of time."""
-        return Seen(self.after_s * by, self.by_s * by, self.alike)
+        return Observation(self.after_s * by, self.by_s * by, self.count)
 
     @classmethod
-    def exactly(cls, duration_s: float) -> Seen:
-        """A job whose duration is known, because the provider told it."""
+    def exact(cls, duration_s: float) -> Observation:
+        """A job whose duration is known."""
         return cls(duration_s, duration_s)
 
     @property
     def finished(self) -> bool:
-        """Whether it was ever seen ready."""
+        """Whether it was found ready."""
         return math.isfinite(self.by_s)
 
     @property
     def middle_s(self) -> float:
-        """The middle of what is known, in seconds; only for a finished job."""
+        """The middle of its interval, in seconds; only for a finished job."""
         return (self.after_s + self.by_s) / 2

@@ -1,4 +1,4 @@
-"""Running jobs as right-censored observations, and which jobs are learned from."""
+"""Which jobs of a kind are learned from: a sample of those that ended, and those that wait."""
 
 from __future__ import annotations
 
@@ -7,38 +7,44 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reelgate.polling.distribution import Distribution
-from reelgate.polling.observations import Seen
-from reelgate.polling.schedule import Pace
+from reelgate.polling.observations import Observation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from reelgate.polling.observations import Seen
+    from reelgate.polling.distribution import Distribution
+    from reelgate.polling.schedule import Pace
+
+SAMPLE_SIZE = 200
+"""Jobs kept of each kind: enough for a smooth distribution, few enough to follow a drift."""
+MAX_WAITING = 500
+"""At most this many waiting jobs are asked; of more, every second, third, ... stands for all."""
+DECAY_S = 600.0
+"""Where jobs are many, this much older ones are kept a factor of e more rarely."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What was seen of a job, when it was submitted (Unix time), and the ticket it drew then."""
+    """What was observed of a job, when it was submitted (Unix time), and its ticket."""
 
-    seen: Seen
+    observation: Observation
     submitted_at: float
     ticket: float
 
 
 @dataclass(slots=True, eq=False)
-class Waiting:
-    """One job that waits; its looks bring `not_ready_at_s` up to date.
+class WaitingJob:
+    """One job that waits; its polls bring `not_ready_at_s` up to date.
 
     Attributes:
         kind: what its duration depends on.
-        account: whose budget its looks are made on.
+        account: whose budget its polls are made on.
         submitted_at: Unix time.
         ticket: see `ticket_of`.
-        law: what was known of its kind when it began.
-        pace: how eagerly to look at it alone, settled when it began: a law that is learned anew
-            says where looks are worth most, not that a job is owed more of them.
-        not_ready_at_s: the last look that found it not ready, in seconds since its submit.
+        distribution: what was known of its kind when it began.
+        pace: how often to poll it if it were alone, settled when it began: a distribution learned
+            later says where polls pay most, not that a job deserves more of them.
+        not_ready_at_s: the last poll that found it not ready, in seconds since its submit.
         polls: how often it was polled.
     """
 
@@ -46,60 +52,59 @@ class Waiting:
     account: str
     submitted_at: float
     ticket: float
-    law: Distribution
+    distribution: Distribution
     pace: Pace
     not_ready_at_s: float = 0.0
     polls: int = 0
 
-    def so_far(self, alike: float = 1.0) -> Record:
-        """What is known of it now; it stands for `alike` jobs."""
-        return Record(Seen(self.not_ready_at_s, math.inf, alike), self.submitted_at, self.ticket)
+    def censored(self, count: float = 1.0) -> Record:
+        """What is known of it while it runs; it stands for `count` jobs."""
+        observation = Observation(self.not_ready_at_s, math.inf, count)
+        return Record(observation, self.submitted_at, self.ticket)
 
-    def ready(self, polled_at_s: float) -> Record:
-        """What is known of it once a look found it ready."""
-        return Record(Seen(self.not_ready_at_s, polled_at_s), self.submitted_at, self.ticket)
-
-
-KEPT = 200
-"""Jobs kept of each kind: enough for a smooth law, few enough to follow a drift."""
-MOST_WAITING = 500
-"""Jobs that wait are asked up to so many; of more, every second, third, ... stands for the rest."""
-MEMORY_S = 600.0
-"""Of jobs submitted this long before others, a third as many are kept where there are many."""
+    def ended(self, polled_at_s: float) -> Record:
+        """What is known of it once a poll found it ready."""
+        observation = Observation(self.not_ready_at_s, polled_at_s)
+        return Record(observation, self.submitted_at, self.ticket)
 
 
 def ticket_of(job_id: str, submitted_at: float, *, unit_s: float = 1.0) -> float:
-    """The ticket of a job: the same wherever and whenever it is drawn.
+    """The key of a weighted sample without replacement: the jobs with the highest are kept.
+
+    It is the submit time plus Gumbel noise (Efraimidis and Spirakis, 2006), taken from the job's id
+    so that it is the same in each process and after a restart.
 
     Args:
-        job_id: what its luck is taken from.
+        job_id: where the noise comes from.
         submitted_at: Unix time.
         unit_s: what counts as a second upstream.
     """
     number = int.from_bytes(hashlib.blake2b(job_id.encode(), digest_size=6).digest())
-    luck = (number + 0.5) / 2**48
-    return submitted_at / (MEMORY_S * unit_s) - math.log(-math.log(luck))
+    uniform = (number + 0.5) / 2**48
+    return submitted_at / (DECAY_S * unit_s) - math.log(-math.log(uniform))
 
 
-def drawn(ended: Sequence[Record], waiting: Iterable[Waiting], *, alike: float = 1.0) -> list[Seen]:
-    """Put jobs that wait among those that were kept, in the order they were submitted in.
+def observations_of(
+    ended: Sequence[Record], waiting: Iterable[WaitingJob], *, count: float = 1.0
+) -> list[Observation]:
+    """The sample of ended jobs and the jobs that wait, in the order of their submits.
 
-    A job that waits counts only if it would be kept now, were it ready: else the slow ones among
-    jobs that were submitted together would count more than the fast.
+    A job that waits counts only if it would be in the sample, were it ready now: else the slow ones
+    among jobs that were submitted together would count more than the fast.
 
     Args:
-        ended: jobs that were kept.
+        ended: jobs in the sample.
         waiting: jobs that wait here.
-        alike: how many jobs that wait here or elsewhere each of these stands for.
+        count: how many jobs that wait here or elsewhere each of these stands for.
     """
-    least = min((record.ticket for record in ended), default=-math.inf)
-    bar = least if len(ended) >= KEPT else -math.inf
-    due = [each for each in waiting if each.ticket >= bar]
-    every = max(1, -(-len(due) // MOST_WAITING))
-    waits = [each.so_far(alike=every * alike) for each in due[::every]]
-    return [record.seen for record in sorted([*ended, *waits], key=begun)]
+    lowest = min((record.ticket for record in ended), default=-math.inf)
+    threshold = lowest if len(ended) >= SAMPLE_SIZE else -math.inf
+    eligible = [job for job in waiting if job.ticket >= threshold]
+    every = max(1, -(-len(eligible) // MAX_WAITING))
+    running = [job.censored(every * count) for job in eligible[::every]]
+    return [record.observation for record in sorted([*ended, *running], key=submission_order)]
 
 
-def begun(record: Record) -> tuple[float, float]:
-    """The order of submission; chance decides between those submitted together."""
+def submission_order(record: Record) -> tuple[float, float]:
+    """Sort key: the submit time, then chance between jobs submitted together."""
     return record.submitted_at, record.ticket

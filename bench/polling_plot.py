@@ -1,4 +1,4 @@
-"""The plot of docs/pacing.md: where looks fall, and what delay they buy."""
+"""The plot of docs/pacing.md: where polls fall, and what delay they buy."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pacing_model import (
-    LAWS,
-    best_looks,
+from polling_model import (
+    DISTRIBUTIONS,
+    best_polls,
     cost_of,
     learned,
     paced_cost,
-    paced_looks,
-    plain_looks,
+    paced_polls,
+    plain_polls,
     quantiles,
 )
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT = 860, 640
 INK, GREY = "#1f2933", "#9aa5b1"
-COLOURS = {"every n s": "#9aa5b1", "cold": "#e9a23b", "200 jobs seen": "#2b6cb0", "optimum": INK}
+COLOURS = {"every n s": "#9aa5b1", "cold": "#e9a23b", "200 earlier jobs": "#2b6cb0", "optimum": INK}
 PRICES_S = [10 ** (power / 4) for power in range(-8, 5)]
 
 
@@ -80,29 +80,31 @@ def label(x: float, y: float, words: str, anchor: str = "start", colour: str = I
     return f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}" fill="{colour}">{words}</text>'
 
 
-def timeline(law: Distribution) -> list[str]:
-    """The attention of a bimodal kind over time, with the looks of both ways under it."""
+def timeline(distribution: Distribution) -> list[str]:
+    """The poll density of a bimodal kind over time, with the polls of both ways under it."""
     panel = Panel(150, 50, 680, 130, 200, 0.5)
-    heights = [(t / 2, min(law.attention(t / 2), panel.y_most)) for t in range(400)]
-    ours = [look for look in paced_looks(law, default_pace(law), 185) if look <= 200]
-    parts = [
-        label(150, 30, "A kind with two humps, 40-50 s and 140-170 s, after 200 jobs"),
-        label(135, 120, "sqrt(h / 2)", "end"),
-        panel.line(heights, COLOURS["200 jobs seen"]),
+    heights = [(t / 2, min(distribution.poll_density(t / 2), panel.y_most)) for t in range(400)]
+    ours = [
+        poll for poll in paced_polls(distribution, default_pace(distribution), 185) if poll <= 200
     ]
-    rows = ((ours, "our looks", "200 jobs seen"), (plain_looks(190), "every 10 s", "every n s"))
-    for at, (looks, words, key) in enumerate(rows):
+    parts = [
+        label(150, 30, "A kind with two modes, 40-50 s and 140-170 s, after 200 jobs"),
+        label(135, 120, "sqrt(h / 2)", "end"),
+        panel.line(heights, COLOURS["200 earlier jobs"]),
+    ]
+    rows = ((ours, "our polls", "200 earlier jobs"), (plain_polls(190), "every 10 s", "every n s"))
+    for at, (polls, words, key) in enumerate(rows):
         top = 190 + 24 * at
-        parts += [stroke(panel.x(t), top, panel.x(t), top + 16, COLOURS[key]) for t in looks]
+        parts += [stroke(panel.x(t), top, panel.x(t), top + 16, COLOURS[key]) for t in polls]
         parts.append(label(135, top + 13, words, "end"))
     lower = Panel(150, 190, 680, 50, 200, 1)
     return parts + lower.frame("seconds since the submit", 20)
 
 
 def trade() -> list[str]:
-    """Delay against looks for one published class."""
+    """Delay against polls for one published class."""
     panel = Panel(150, 330, 680, 250, 24, 8)
-    parts = [label(150, 312, "60-90 s: mean delay bought by looks, for four ways of looking")]
+    parts = [label(150, 312, "60-90 s: mean delay bought by polls, for four schedules")]
     for value in (0, 2, 4, 6, 8):
         parts.append(label(135, panel.y(value) + 4, f"{value} s", "end"))
         parts.append(stroke(150, panel.y(value), 830, panel.y(value), "#e4e7eb"))
@@ -110,35 +112,37 @@ def trade() -> list[str]:
         parts.append(panel.line(points, COLOURS[name]))
         x, y = 640, 360 + 22 * at
         parts += [stroke(x, y - 4, x + 26, y - 4, COLOURS[name]), label(x + 34, y, name)]
-    return parts + panel.frame("looks per job", 4)
+    return parts + panel.frame("polls per job", 4)
 
 
 def curves() -> dict[str, list[tuple[float, float]]]:
-    """Looks and delay along the prices, for each way."""
-    law = LAWS["60-90 s"]
-    durations = quantiles(law, 600)
+    """Polls and delay along the prices, for each way."""
+    distribution = DISTRIBUTIONS["60-90 s"]
+    durations = quantiles(distribution, 600)
     gaps = [math.exp(n / 10) for n in range(11, 29)]
     ways = {
-        "every n s": [cost_of(plain_looks(90 + gap, gap), durations) for gap in gaps],
-        "optimum": [cost_of(best_looks(durations, p), durations) for p in PRICES_S],
+        "every n s": [cost_of(plain_polls(90 + gap, gap), durations) for gap in gaps],
+        "optimum": [cost_of(best_polls(durations, p), durations) for p in PRICES_S],
     }
-    for name, jobs in (("cold", 0), ("200 jobs seen", 200)):
-        laws = learned(law, jobs, UNPUBLISHED, times=8)
-        ways[name] = [paced_cost(laws, durations, at_price(price_s)) for price_s in PRICES_S]
-    return {name: sorted((c.looks, c.delay_s) for c in costs) for name, costs in ways.items()}
+    for name, jobs in (("cold", 0), ("200 earlier jobs", 200)):
+        distributions = learned(distribution, jobs, UNPUBLISHED, times=8)
+        ways[name] = [
+            paced_cost(distributions, durations, at_price(price_s)) for price_s in PRICES_S
+        ]
+    return {name: sorted((c.polls, c.delay_s) for c in costs) for name, costs in ways.items()}
 
 
 def at_price(price_s: float) -> Callable[[Distribution], Pace]:
-    """The same price for every law."""
+    """The same price for every distribution."""
     return lambda _: Pace(price_s)
 
 
 def draw() -> str:
     """The whole picture, as SVG."""
-    law = learned(LAWS["bimodal"], 200, UNPUBLISHED, times=1)[0]
+    distribution = learned(DISTRIBUTIONS["bimodal"], 200, UNPUBLISHED, times=1)[0]
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
         f'font-family="sans-serif" font-size="13">'
     )
     back = f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>'
-    return "\n".join([head, back, *timeline(law), *trade(), "</svg>"]) + "\n"
+    return "\n".join([head, back, *timeline(distribution), *trade(), "</svg>"]) + "\n"

@@ -1,10 +1,10 @@
-"""Whatever the truth: `python bench/pacing_truth.py [--http 0.1 1.5]`.
+"""Whatever the truth: `python bench/polling_truth.py [--http 0.1 1.5]`.
 
 Published times are a hint. Here the truth is the published range times a factor, and nobody tells
 the gateway. Simulated, the gateway's own decisions are made on a clock that jumps
-(`pacing_world.py`); with `--http`, a gateway polls a sandbox that is as much faster or slower, over
-sockets, beside the plain loop. Polls are those of a status; the request that makes sure of what
-the last one found is one more for each job. Seeds are fixed.
+(`polling_simulation.py`); with `--http`, a gateway polls a sandbox that is as much faster or
+slower, over sockets, beside the plain loop. Polls are those of a status; the request that confirms
+what the last one found is one more for each job. Seeds are fixed.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from tempfile import TemporaryDirectory
 
 import latency
 from figures import table
-from pacing_model import PUBLISHED
-from pacing_world import Outcome, World, at_once, evenly, plain_of
+from polling_model import PUBLISHED
+from polling_simulation import Outcome, Simulation, at_once, evenly, plain_of
 from programs import gateway, plain_loop, prepare_process, sandbox
 
 FACTORS = (0.03, 0.1, 0.3, 0.6, 1.0, 1.5, 3.0)
@@ -32,7 +32,7 @@ SUBMITTED = {"alone": (1, 0.0), "300 at once": (300, 0.0), "300 in 100 s": (300,
 ALONE = 60
 """A job alone is simulated so many times, each with a database of its own."""
 TAUGHT = 40
-"""Jobs, one every 10 s, that are seen between a cold wave and the warm one."""
+"""Jobs, one every 10 s, between a cold wave and the warm one."""
 APART_S = 2000.0
 COLUMNS = ("published", "truth", "submitted", "cold", "plain loop", "warm", "plain loop")
 HTTP_COLUMNS = ("class", "truth", "who", "jobs", "mean", "p95", "requests/job")
@@ -50,7 +50,7 @@ class Cost:
         """Of all jobs together."""
         return cls(
             fmean(delay for outcome in outcomes for delay in outcome.delays_s),
-            fmean(polls for outcome in outcomes for polls in outcome.looks),
+            fmean(polls for outcome in outcomes for polls in outcome.polls),
         )
 
     def __str__(self) -> str:
@@ -63,11 +63,11 @@ async def both_waves(kind: str, factor: float, submitted: str, seed: int) -> lis
     low_s, high_s = PUBLISHED[kind]
     duration_s = partial(rng.uniform, factor * low_s, factor * high_s)
     starts = evenly(jobs, over_s) if over_s else at_once(jobs)
-    world = World(PUBLISHED[kind], seed=seed)
-    cold = await world.wave(starts, duration_s)
-    await world.wave(evenly(TAUGHT, 10.0 * TAUGHT), duration_s)
-    world.clock.at_s += APART_S
-    return [cold, await world.wave(starts, duration_s)]
+    simulation = Simulation(PUBLISHED[kind], seed=seed)
+    cold = await simulation.wave(starts, duration_s)
+    await simulation.wave(evenly(TAUGHT, 10.0 * TAUGHT), duration_s)
+    simulation.clock.at_s += APART_S
+    return [cold, await simulation.wave(starts, duration_s)]
 
 
 def simulated(kinds: Sequence[str]) -> Iterator[tuple[str, ...]]:
@@ -93,7 +93,7 @@ def over_http(factors: Sequence[float], jobs: int, speed: float) -> Iterator[tup
             for who in ("ours, cold", "ours, warm"):
                 with sandbox(speed=speed / factor) as upstream:
                     program = gateway(
-                        Path(folder), sandbox_url=upstream.url, sandbox_speed=speed, looks_per_s=100
+                        Path(folder), sandbox_url=upstream.url, sandbox_speed=speed, polls_per_s=100
                     )
                     results += latency.wave(who, program, upstream, jobs, speed)
         with sandbox(speed=speed / factor) as upstream:
@@ -102,7 +102,7 @@ def over_http(factors: Sequence[float], jobs: int, speed: float) -> Iterator[tup
         for found in sorted(results, key=lambda each: list(latency.CLASSES).index(each["class"])):
             mean, p95 = (f"{found['delay_s'][name]:.2f} s" for name in ("mean", "p95"))
             told = (found["class"], f"{factor:g} times", found["who"], str(found["jobs"]))
-            yield (*told, mean, p95, f"{found['looks']:.1f}")
+            yield (*told, mean, p95, f"{found['polls']:.1f}")
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -1,9 +1,10 @@
-"""Many jobs at the same time: `python bench/pacing_wave.py [--jobs 1 16 300 10000]`.
+"""Many jobs at the same time: `python bench/polling_wave.py [--jobs 1 16 300 10000]`.
 
-The gateway's own decisions on a clock that jumps (`pacing_world.py`): each published class, so many
-jobs submitted in one instant and over 100 s, on an empty database (cold) and once more when it has
-taught (warm: the first wave, and at least 100 jobs, one every 10 s). Requests are the looks and the
-one that makes sure of what the last of them found; the plain loop needs none such. Seeds are fixed.
+The gateway's own decisions on a clock that jumps (`polling_simulation.py`): each published
+class, this many jobs submitted in one instant and over 100 s, on an empty database (cold) and once
+more after it (warm: the first wave, and at least 100 jobs, one every 10 s). Requests are the polls
+and the one that confirms what the last of them found; the plain loop needs none such. Seeds are
+fixed.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ from time import process_time
 from typing import Any
 
 from figures import quantile, table
-from pacing_model import PUBLISHED
-from pacing_world import CONFIRMING, Outcome, World, at_once, evenly, plain_of
+from polling_model import PUBLISHED
+from polling_simulation import CONFIRMING, Outcome, Simulation, at_once, evenly, plain_of
 
 ARRIVAL_S = 100.0
 APART_S = 400.0
 """From the end of one wave to the next."""
 TAUGHT = 100
-"""Jobs that a warm law has seen at least."""
+"""Jobs that a warm distribution is learned from at least."""
 SEEDS = {1: 20, 16: 8, 300: 4}
 """Few jobs are simulated this many times, with other durations each."""
 COLUMNS = ("class", "jobs", "submitted", "who", "mean", "p99", "requests/job", "at most")
@@ -36,7 +37,7 @@ COLUMNS = ("class", "jobs", "submitted", "who", "mean", "p99", "requests/job", "
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One way of looking at one wave."""
+    """One way of polling one wave."""
 
     kind: str
     jobs: int
@@ -57,12 +58,12 @@ async def waves(kind: str, jobs: int, submitted: str, seed: int) -> dict[str, Ou
     """A cold wave, a warm one, and the plain loop on the jobs of both."""
     rng, starts = Random(seed), starts_of(submitted, jobs)
     duration_s = partial(rng.uniform, *PUBLISHED[kind])
-    world = World(PUBLISHED[kind], seed=seed)
-    cold = await world.wave(starts, duration_s)
+    simulation = Simulation(PUBLISHED[kind], seed=seed)
+    cold = await simulation.wave(starts, duration_s)
     if jobs < TAUGHT:
-        await world.wave(evenly(TAUGHT, 10.0 * TAUGHT), duration_s)
-    world.clock.at_s += APART_S
-    warm = await world.wave(starts, duration_s)
+        await simulation.wave(evenly(TAUGHT, 10.0 * TAUGHT), duration_s)
+    simulation.clock.at_s += APART_S
+    warm = await simulation.wave(starts, duration_s)
     plain = plain_of([*cold.durations_s, *warm.durations_s])
     return {"ours, cold": cold, "ours, warm": warm, "plain loop": plain}
 
@@ -70,7 +71,7 @@ async def waves(kind: str, jobs: int, submitted: str, seed: int) -> dict[str, Ou
 async def rows_of(kind: str, jobs: int, submitted: str) -> list[Row]:
     """All three ways, over several seeds where a wave is small."""
     runs = [await waves(kind, jobs, submitted, seed) for seed in range(SEEDS.get(jobs, 1))]
-    plain = fmean(fmean(run["plain loop"].looks) for run in runs)
+    plain = fmean(fmean(run["plain loop"].polls) for run in runs)
     aims = {"ours, cold": plain, "ours, warm": 2 * plain, "plain loop": plain}
     return [
         row(kind, jobs, submitted, who, aim, [r[who] for r in runs]) for who, aim in aims.items()
@@ -82,13 +83,13 @@ def row(
 ) -> Row:
     """The jobs of several runs together."""
     delays = sorted(delay for outcome in outcomes for delay in outcome.delays_s)
-    looks = fmean(look for outcome in outcomes for look in outcome.looks)
-    requests = looks if who == "plain loop" else looks + CONFIRMING
+    polls = fmean(poll for outcome in outcomes for poll in outcome.polls)
+    requests = polls if who == "plain loop" else polls + CONFIRMING
     return Row(kind, jobs, submitted, who, fmean(delays), quantile(delays, 0.99), requests, aim)
 
 
 def run(jobs: Sequence[int]) -> list[dict[str, Any]]:
-    """Every class, crowd and way of submitting."""
+    """Every class, number of jobs and way of submitting."""
     cases = product(PUBLISHED, jobs, ("at once", "over 100 s"))
     return [asdict(row) for case in cases for row in asyncio.run(rows_of(*case))]
 

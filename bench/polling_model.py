@@ -1,7 +1,7 @@
-"""A world for pacing to be measured in: laws of duration, schedules of looks, the optimum.
+"""What polling is measured against: known distributions of duration, schedules, the optimum.
 
-Everything is computed on quantiles of the true law instead of drawn durations, so delays carry no
-sampling noise; the only chance left is in the histories that laws are learned from.
+Delays are computed on quantiles of the true distribution instead of drawn durations, so they carry
+no sampling noise; only the histories that distributions are learned from are drawn.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ PLAIN_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a way of looking costs per job: mean delay after ready in seconds, mean looks."""
+    """What a schedule costs per job: mean delay after ready in seconds, mean polls."""
 
     delay_s: float
-    looks: float
+    polls: float
 
 
 def uniform(low_s: float, high_s: float) -> Quantiles:
-    """The law with the same chance at every time of a range."""
+    """The distribution with the same chance at every time of a range."""
     return lambda q: low_s + (high_s - low_s) * q
 
 
@@ -56,7 +56,7 @@ def pareto(q: float) -> float:
 
 
 PUBLISHED = {"60-90 s": (60.0, 90.0), "70-100 s": (70.0, 100.0), "120-180 s": (120.0, 180.0)}
-LAWS: dict[str, Quantiles] = {
+DISTRIBUTIONS: dict[str, Quantiles] = {
     **{name: uniform(*ends) for name, ends in PUBLISHED.items()},
     "bimodal": bimodal,
     "lognormal": lognormal,
@@ -64,36 +64,36 @@ LAWS: dict[str, Quantiles] = {
 }
 
 
-def quantiles(law: Quantiles, count: int) -> list[float]:
-    """Durations that stand for the law, each with the same chance."""
-    return [law((at + 0.5) / count) for at in range(count)]
+def quantiles(distribution: Quantiles, count: int) -> list[float]:
+    """Durations that stand for the distribution, each with the same chance."""
+    return [distribution((at + 0.5) / count) for at in range(count)]
 
 
-def cost_of(looks: Sequence[float], durations: Sequence[float]) -> Cost:
-    """What a schedule of looks costs, the last of them later than every duration."""
-    found = [bisect_left(looks, duration) for duration in durations]
-    delays = [looks[at] - duration for at, duration in zip(found, durations, strict=True)]
+def cost_of(polls: Sequence[float], durations: Sequence[float]) -> Cost:
+    """What a schedule of polls costs, the last of them later than every duration."""
+    found = [bisect_left(polls, duration) for duration in durations]
+    delays = [polls[at] - duration for at, duration in zip(found, durations, strict=True)]
     return Cost(fmean(delays), fmean(found) + 1)
 
 
-def plain_looks(until_s: float, every_s: float = PLAIN_S) -> list[float]:
-    """The looks of a loop that sleeps a fixed time."""
+def plain_polls(until_s: float, every_s: float = PLAIN_S) -> list[float]:
+    """The polls of a loop that sleeps a fixed time."""
     return [every_s * n for n in range(1, int(until_s / every_s) + 2)]
 
 
-def paced_looks(law: Distribution, pace: Pace, until_s: float) -> list[float]:
-    """The looks of one job that is not ready before `until_s`."""
-    looks = [next_poll_s(law, 0.0, pace, deadline_s=math.inf)]
-    while looks[-1] < until_s:
-        made = len(looks)
-        looks.append(next_poll_s(law, looks[-1], pace, deadline_s=math.inf, polls=made))
-    return looks
+def paced_polls(distribution: Distribution, pace: Pace, until_s: float) -> list[float]:
+    """The polls of one job that is not ready before `until_s`."""
+    polls = [next_poll_s(distribution, 0.0, pace, deadline_s=math.inf)]
+    while polls[-1] < until_s:
+        made = len(polls)
+        polls.append(next_poll_s(distribution, polls[-1], pace, deadline_s=math.inf, polls=made))
+    return polls
 
 
-def best_looks(durations: Sequence[float], price_s: float) -> list[float]:
-    """The optimal looks for a known law, by dynamic programming over its quantiles.
+def best_polls(durations: Sequence[float], price_s: float) -> list[float]:
+    """The optimal polls for a known distribution, by dynamic programming over its quantiles.
 
-    Looking just as a quantile is reached is never worse than a little later, and the best next look
+    Polling just as a quantile is reached is never worse than a little later, and the best next poll
     is never earlier for a later last one: so the search for each is short.
     """
     count = len(durations)
@@ -104,26 +104,26 @@ def best_looks(durations: Sequence[float], price_s: float) -> list[float]:
         best[last], following[last] = min(
             (
                 price_s * (count - last)
-                + (look - last) * durations[look - 1]
-                - (sums[look] - sums[last])
-                + best[look],
-                look,
+                + (poll - last) * durations[poll - 1]
+                - (sums[poll] - sums[last])
+                + best[poll],
+                poll,
             )
-            for look in range(last + 1, following[last + 1] + 1)
+            for poll in range(last + 1, following[last + 1] + 1)
         )
-    looks, at = [], 0
+    polls, at = [], 0
     while at < count:
         at = following[at]
-        looks.append(durations[at - 1])
-    return looks
+        polls.append(durations[at - 1])
+    return polls
 
 
-def at_looks(cost_at: Schedules, looks: float, *, steps: int = 16) -> Cost:
-    """The cost at the price where a job takes so many looks, found by bisection."""
+def at_polls(cost_at: Schedules, polls: float, *, steps: int = 16) -> Cost:
+    """The cost at the price where a job takes so many polls, found by bisection."""
     low, high = math.log(1e-4), math.log(3e3)
     for _ in range(steps):
         middle = (low + high) / 2
-        if cost_at(math.exp(middle)).looks > looks:
+        if cost_at(math.exp(middle)).polls > polls:
             low = middle
         else:
             high = middle
@@ -132,28 +132,33 @@ def at_looks(cost_at: Schedules, looks: float, *, steps: int = 16) -> Cost:
 
 def mean_cost(costs: Sequence[Cost]) -> Cost:
     """The mean of several costs."""
-    return Cost(fmean(c.delay_s for c in costs), fmean(c.looks for c in costs))
+    return Cost(fmean(c.delay_s for c in costs), fmean(c.polls for c in costs))
 
 
 def learned(
-    law: Quantiles, jobs: int, prior: Prior, *, times: int, seed: int = 1
+    distribution: Quantiles, jobs: int, prior: Prior, *, times: int, seed: int = 1
 ) -> list[Distribution]:
-    """Laws learned from that many drawn durations, several times over."""
-    chance = Random(seed)
+    """Distributions learned from that many drawn durations, several times over."""
+    rng = Random(seed)
     return [
-        Distribution.learn([law(chance.random()) for _ in range(jobs)], prior)
+        Distribution.learn([distribution(rng.random()) for _ in range(jobs)], prior)
         for _ in range(times if jobs else 1)
     ]
 
 
 def paced_cost(
-    laws: Sequence[Distribution],
+    distributions: Sequence[Distribution],
     durations: Sequence[float],
     pace_of: Callable[[Distribution], Pace],
 ) -> Cost:
-    """The mean cost over learned laws, each at its own pace."""
+    """The mean cost over learned distributions, each at its own pace."""
     until_s = max(durations)
-    return mean_cost([cost_of(paced_looks(law, pace_of(law), until_s), durations) for law in laws])
+    return mean_cost(
+        [
+            cost_of(paced_polls(distribution, pace_of(distribution), until_s), durations)
+            for distribution in distributions
+        ]
+    )
 
 
 def drifting(kind: str, part: float) -> tuple[float, float]:

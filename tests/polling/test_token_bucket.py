@@ -1,4 +1,4 @@
-"""The account's looks, one by one."""
+"""An account's polls, spaced."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from reelgate.polling.budget import BURST_S, TokenBucket
 arrivals_s = st.lists(st.floats(0, 30), min_size=1, max_size=60).map(sorted)
 
 
-def passed_s(gate: TokenBucket, arrivals: list[float], per_s: float) -> list[float]:
-    return [at + gate.wait_s(at, per_s) for at in arrivals]
+def passed_s(bucket: TokenBucket, arrivals: list[float], per_s: float) -> list[float]:
+    return [at + bucket.wait_s(at, per_s) for at in arrivals]
 
 
 @given(arrivals_s, st.floats(0.1, 50), st.floats(0, 60))
@@ -37,14 +37,14 @@ def test_whoever_comes_first_goes_first(arrivals: list[float], per_s: float) -> 
 def test_after_a_rest_all_go_one_after_the_other(
     arrivals: list[float], per_s: float, until_s: float
 ) -> None:
-    gate = TokenBucket()
-    gate.close(until_s)
-    passed = passed_s(gate, [min(at, until_s) for at in arrivals], per_s)
+    bucket = TokenBucket()
+    bucket.close(until_s)
+    passed = passed_s(bucket, [min(at, until_s) for at in arrivals], per_s)
     assert passed == pytest.approx([until_s + nth / per_s for nth in range(len(passed))])
 
 
 @given(arrivals_s, st.floats(0.1, 50))
 def test_nobody_waits_while_the_budget_is_unused(arrivals: list[float], per_s: float) -> None:
-    gate = TokenBucket()
+    bucket = TokenBucket()
     spaced = [at + nth / per_s for nth, at in enumerate(arrivals)]
-    assert all(gate.wait_s(at, per_s) <= 1e-9 for at in spaced)
+    assert all(bucket.wait_s(at, per_s) <= 1e-9 for at in spaced)
