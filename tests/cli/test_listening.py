@@ -19,11 +19,11 @@ def settings(**values: object) -> Settings:
 @pytest.mark.parametrize(
     ("host", "has_keys", "allow_open", "access"),
     [
-        ("127.0.0.1", False, False, Access.GUARDED),
-        ("::1", False, False, Access.GUARDED),
+        ("127.0.0.1", False, False, Access.RESTRICTED),
+        ("::1", False, False, Access.RESTRICTED),
         ("0.0.0.0", False, False, Access.FORBIDDEN),
         ("192.168.1.4", False, False, Access.FORBIDDEN),
-        ("0.0.0.0", True, False, Access.GUARDED),
+        ("0.0.0.0", True, False, Access.RESTRICTED),
         ("0.0.0.0", False, True, Access.OPEN),
     ],
 )
@@ -36,7 +36,7 @@ def test_without_keys_a_gateway_listens_on_loopback_only(
 
 def said(
     asked: Settings,
-    access: Access = Access.GUARDED,
+    access: Access = Access.RESTRICTED,
     left_s: float | None = None,
     keys: KeyStanding = KeyStanding.NEVER,
 ) -> str:
@@ -68,7 +68,7 @@ def test_the_banner_says_how_long_the_token_lives(left_s: float | None, words: s
 
 def test_an_open_gateway_warns() -> None:
     assert "can spend your credits" in said(settings(), Access.OPEN)
-    assert "can spend your credits" not in said(settings(), Access.GUARDED)
+    assert "can spend your credits" not in said(settings(), Access.RESTRICTED)
 
 
 def test_the_banner_s_curl_brings_a_key_where_there_are_keys() -> None:

@@ -15,7 +15,7 @@ from .program import Home, finish, wait_until
 HANGS = """
 import asyncio, os, signal, time
 from reelgate.runtime import shutdown
-shutdown.TIDY_S = shutdown.LOOK_AGAIN_S = 0.05
+shutdown.CLEANUP_S = shutdown.CHECK_EVERY_S = 0.05
 async def main():
     with shutdown.Shutdown() as stop:
         stop.begin(lambda: time.sleep(600), submitting=lambda: SUBMITS)

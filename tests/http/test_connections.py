@@ -13,7 +13,7 @@ from reelgate.http.connections import (
     Connection,
     ConnectionLimits,
     Connections,
-    counted_as,
+    address_group,
 )
 
 A, B, HERE = "203.0.113.1", "203.0.113.2", "127.0.0.1"
@@ -34,7 +34,7 @@ class Door:
     def serve(self, name: str, address: str = HERE) -> Connection:
         connection = self.come(name, address)
         connection.authenticated()
-        connection.whole()
+        connection.request_complete()
         return connection
 
     def _cutting(self, name: str) -> Callable[[], None]:
@@ -51,13 +51,13 @@ def test_the_oldest_that_has_asked_nothing_makes_room() -> None:
 
 
 @pytest.mark.parametrize("order", ["authenticated first", "whole first"])
-def test_a_request_is_served_once_it_is_whole_and_of_somebody_known(order: str) -> None:
+def test_a_request_is_served_once_it_is_complete_and_of_somebody_known(order: str) -> None:
     door = Door(total=1)
     connection = door.come("a")
     if order == "authenticated first":
         connection.authenticated()
     else:
-        connection.whole()
+        connection.request_complete()
     door.come("b")
     assert door.cut == ["a"]
     other = Door(total=1).serve("a")
@@ -67,15 +67,15 @@ def test_a_request_is_served_once_it_is_whole_and_of_somebody_known(order: str) 
 def test_whoever_is_between_two_requests_goes_after_all_strangers() -> None:
     door = Door(total=2)
     known = door.serve("known")
-    known.answered()
+    known.response_complete()
     door.come("stranger")
     door.come("other")
     assert door.cut == ["stranger"]
     known.authenticated()
-    known.whole()
+    known.request_complete()
     door.come("third")
     assert door.cut == ["stranger", "other"]
-    known.answered()
+    known.response_complete()
     third = door.come("fourth")
     assert door.cut == ["stranger", "other", "third"]
     door.all.close(third)
@@ -123,7 +123,7 @@ def test_a_proxy_on_this_machine_may_bring_everybody() -> None:
     ],
 )
 def test_an_address_counts_for_whoever_has_it(address: str | None, counted: str | None) -> None:
-    assert counted_as(address) == counted
+    assert address_group(address) == counted
 
 
 def test_unfinished_heads_share_their_room() -> None:
@@ -141,12 +141,12 @@ def test_unfinished_heads_share_their_room() -> None:
 def test_nothing_is_left_of_those_who_went() -> None:
     door = Door()
     for connection in [door.come("a", A), door.serve("b", A), door.come("c", B)]:
-        connection.answered()
+        connection.response_complete()
         door.all.close(connection)
         door.all.close(connection)
     assert len(door.all) == 0
     assert not door.all._by_address
-    assert not door.all._resting
+    assert not door.all._idle
 
 
 def test_a_file_that_is_sent_takes_the_room_of_a_connection() -> None:

@@ -27,7 +27,7 @@ class Says(DeferredResponse):
         super().__init__()
         self._act = act
 
-    async def last(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._act(scope, receive, send)
 
 

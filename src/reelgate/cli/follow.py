@@ -18,7 +18,7 @@ from reelgate.cli.exits import CliError, ExitCode, Refused, Unreachable, exit_co
 from reelgate.cli.progress import Show, showing, step_of
 from reelgate.cli.reach import GatewayTarget
 
-PATIENCE_S = 30.0
+RECONNECT_FOR_S = 30.0
 """How long a gateway may be away, as during a restart, before we give up on it."""
 PAUSE_S = 1.0
 MAX_ROUNDS = 30
@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class Outcome:
     """How it ended well: the video, where it was to be saved, its file if it was."""
 
     video: RemoteVideo
@@ -39,10 +39,10 @@ class Ending:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class FollowOptions:
     """What the person wants of a video: the file, if any, and how long to wait for it."""
 
-    place: GatewayTarget
+    gateway: GatewayTarget
     target: Path | None
     force: bool = False
     timeout_s: float | None = None
@@ -52,13 +52,13 @@ class Wish:
 class Follower:
     """One video on its way, and what is known of it so far."""
 
-    wish: Wish
+    options: FollowOptions
     video: RemoteVideo
     seen_at: float = 0.0
     ends_at: float | None = None
     rounds: int = 0
 
-    async def see_through(self, client: Client) -> Ending:
+    async def run_to_end(self, client: Client) -> Outcome:
         """Wait until the video is over, and save it where that is wanted.
 
         Raises:
@@ -70,13 +70,13 @@ class Follower:
             if self.video.error_code is not None:
                 raise job_failed(self.video)
             saved = await self._save(client, show)
-        return Ending(self.video, self.wish.target, saved, is_sandbox=client.is_sandbox)
+        return Outcome(self.video, self.options.target, saved, is_sandbox=client.is_sandbox)
 
     async def _save(self, client: Client, show: Show) -> Saved | None:
-        target = self.wish.target
+        target = self.options.target
         if target is None:
             return None
-        return await download(client, self.video.id, target, show, force=self.wish.force)
+        return await download(client, self.video.id, target, show, force=self.options.force)
 
     async def _until_over(self, client: Client, show: Show) -> None:
         while True:
@@ -88,10 +88,10 @@ class Follower:
             self.video = await temporary_is_unreachable(client.find(self.video.id))
 
     @property
-    def patience_is_over(self) -> bool:
+    def is_given_up(self) -> bool:
         """Whether the gateway has been away for too long, or went away too often."""
         away_s = asyncio.get_running_loop().time() - self.seen_at
-        return away_s > PATIENCE_S or self.rounds >= MAX_ROUNDS
+        return away_s > RECONNECT_FOR_S or self.rounds >= MAX_ROUNDS
 
 
 async def temporary_is_unreachable(asking: Awaitable[T]) -> T:
@@ -104,58 +104,60 @@ async def temporary_is_unreachable(asking: Awaitable[T]) -> T:
         raise
 
 
-async def follow(wish: Wish, begin: Callable[[Client], Awaitable[RemoteVideo]]) -> Ending:
+async def follow(
+    options: FollowOptions, begin: Callable[[Client], Awaitable[RemoteVideo]]
+) -> Outcome:
     """Begin with a video, and see it through.
 
     Raises:
         CliError: it failed, took too long, or was interrupted; the message says how to go on.
     """
-    async with wish.place.reach() as client:
-        vigil = Follower(wish, await begin(client))
-        announce(vigil, client)
-        if wish.timeout_s is not None:
-            vigil.ends_at = asyncio.get_running_loop().time() + wish.timeout_s
-        async with explained(vigil), asyncio.timeout_at(vigil.ends_at):
+    async with options.gateway.reach() as client:
+        follower = Follower(options, await begin(client))
+        announce(follower, client)
+        if options.timeout_s is not None:
+            follower.ends_at = asyncio.get_running_loop().time() + options.timeout_s
+        async with resumable(follower), asyncio.timeout_at(follower.ends_at):
             with suppress(Unreachable):
-                return await vigil.see_through(client)
-    return await go_on(vigil)
+                return await follower.run_to_end(client)
+    return await follow_again(follower)
 
 
-async def go_on(vigil: Follower) -> Ending:
-    """See it through with whichever gateway is at this place now."""
-    async with explained(vigil), asyncio.timeout_at(vigil.ends_at):
+async def follow_again(follower: Follower) -> Outcome:
+    """See it through with whichever gateway is there now."""
+    async with resumable(follower), asyncio.timeout_at(follower.ends_at):
         while True:
-            vigil.rounds += 1
+            follower.rounds += 1
             say("The gateway went away; looking for it.", "yellow")
             await asyncio.sleep(PAUSE_S)
             try:
-                async with vigil.wish.place.reach() as client:
-                    vigil.video = await temporary_is_unreachable(client.find(vigil.video.id))
-                    return await vigil.see_through(client)
+                async with follower.options.gateway.reach() as client:
+                    follower.video = await temporary_is_unreachable(client.find(follower.video.id))
+                    return await follower.run_to_end(client)
             except Unreachable as error:
-                if vigil.patience_is_over:
-                    message = f"{error.message}\n{how_to_go_on(vigil)}"
+                if follower.is_given_up:
+                    message = f"{error.message}\n{resume_hint(follower)}"
                     raise CliError(message, ExitCode.GATEWAY, code=error.code) from error
 
 
 @asynccontextmanager
-async def explained(vigil: Follower) -> AsyncIterator[None]:
+async def resumable(follower: Follower) -> AsyncIterator[None]:
     """Tell whoever stops waiting how to go on."""
     try:
         yield
     except asyncio.CancelledError as error:
-        message = f"Interrupted. {how_to_go_on(vigil)}"
+        message = f"Interrupted. {resume_hint(follower)}"
         # At once: an embedded gateway may take a moment to stop.
         say(message, "yellow")
         raise CliError(
-            message, ExitCode.INTERRUPTED, video=vigil.video.raw, was_said=True
+            message, ExitCode.INTERRUPTED, video=follower.video.raw, was_said=True
         ) from error
     except TimeoutError as error:
-        message = f"Not finished in {vigil.wish.timeout_s:g} s. {how_to_go_on(vigil)}"
-        raise CliError(message, ExitCode.TIMEOUT, video=vigil.video.raw) from error
+        message = f"Not finished in {follower.options.timeout_s:g} s. {resume_hint(follower)}"
+        raise CliError(message, ExitCode.TIMEOUT, video=follower.video.raw) from error
 
 
-def announce(vigil: Follower, client: Client) -> None:
+def announce(follower: Follower, client: Client) -> None:
     """Say which video it is, and that it is none of imagine.art's where that is so."""
     if client.is_sandbox:
         say(
@@ -163,7 +165,7 @@ def announce(vigil: Follower, client: Client) -> None:
             "machine, not imagine.art's.",
             "yellow",
         )
-    say(f"{vigil.video.id}: {vigil.video.text('model')}, {vigil.video.frame}", "dim")
+    say(f"{follower.video.id}: {follower.video.text('model')}, {follower.video.frame}", "dim")
 
 
 def job_failed(video: RemoteVideo) -> CliError:
@@ -173,17 +175,17 @@ def job_failed(video: RemoteVideo) -> CliError:
     return CliError(message, exit_code_of(code), code=code, video=video.raw)
 
 
-def how_to_go_on(vigil: Follower) -> str:
+def resume_hint(follower: Follower) -> str:
     """That nothing is lost, and the command that goes on with it."""
-    place = vigil.wish.place
-    words = ["reelgate", "videos", "wait", vigil.video.id]
-    if vigil.wish.target is not None:
-        words += ["-o", str(vigil.wish.target)]
-    if place.server is not None and "REELGATE_SERVER" not in os.environ:
-        words += ["--server", place.server]
+    gateway = follower.options.gateway
+    words = ["reelgate", "videos", "wait", follower.video.id]
+    if follower.options.target is not None:
+        words += ["-o", str(follower.options.target)]
+    if gateway.server is not None and "REELGATE_SERVER" not in os.environ:
+        words += ["--server", gateway.server]
     goes_on = (
         "The job is kept: it goes on whenever a reelgate runs in this data folder."
-        if place.is_here
+        if gateway.is_here
         else "The job goes on at the gateway."
     )
     return f"{goes_on} Resume with:\n  {shlex.join(words)}"
@@ -192,27 +194,27 @@ def how_to_go_on(vigil: Follower) -> str:
 MEGABYTE = 1_000_000
 
 
-def report(ending: Ending, *, as_json: bool) -> None:
+def report(outcome: Outcome, *, as_json: bool) -> None:
     """The file's path, or one JSON object, on standard output; the rest for the person."""
-    say(" ".join(["Completed:", *facts(ending)]), "green")
-    if ending.is_sandbox:
+    say(" ".join(["Completed:", *facts(outcome)]), "green")
+    if outcome.is_sandbox:
         say("This is a SANDBOX video, not imagine.art's.", "yellow")
-    elif url := ending.video.ours.get("video_url"):
+    elif url := outcome.video.ours.get("video_url"):
         say(f"It plays at {url}")
     if as_json:
-        file = None if ending.saved is None else file_json(ending.saved)
-        put_json({**ending.video.raw, "sandbox": ending.is_sandbox, "file": file})
+        file = None if outcome.saved is None else file_json(outcome.saved)
+        put_json({**outcome.video.raw, "sandbox": outcome.is_sandbox, "file": file})
     else:
-        put(str(ending.saved.path) if ending.saved else ending.video.id)
+        put(str(outcome.saved.path) if outcome.saved else outcome.video.id)
 
 
-def facts(ending: Ending) -> list[str]:
+def facts(outcome: Outcome) -> list[str]:
     """What there is to know of the video, in words."""
-    if ending.saved is None:
-        return [ending.video.frame]
-    size = f"({ending.saved.size_bytes / MEGABYTE:.1f} MB)"
-    words = [ending.video.frame, size, f"saved as {ending.saved.path}"]
-    if ending.saved.path != ending.target:
+    if outcome.saved is None:
+        return [outcome.video.frame]
+    size = f"({outcome.saved.size_bytes / MEGABYTE:.1f} MB)"
+    words = [outcome.video.frame, size, f"saved as {outcome.saved.path}"]
+    if outcome.saved.path != outcome.target:
         words.append("(the name had been taken meanwhile)")
     return words
 

@@ -15,7 +15,7 @@ from reelgate.settings import Settings
 class Access(Enum):
     """Who could use a gateway that listens as the settings say."""
 
-    GUARDED = "guarded"  # this machine only, or callers with a key
+    RESTRICTED = "restricted"  # this machine only, or callers with a key
     OPEN = "open"  # anybody who reaches it, and the settings allow that
     FORBIDDEN = "forbidden"  # anybody who reaches it, and nobody has allowed that
 
@@ -23,7 +23,7 @@ class Access(Enum):
 def may_listen(settings: Settings, *, has_keys: bool) -> Access:
     """Whether to listen: without keys only on loopback, unless the settings allow more."""
     if settings.is_loopback or has_keys:
-        return Access.GUARDED
+        return Access.RESTRICTED
     return Access.OPEN if settings.allow_open else Access.FORBIDDEN
 
 
@@ -76,7 +76,7 @@ EXAMPLE = (
     '-d \'{"prompt": "cat eating hotdogs in a park", "duration": 5, "resolution": "720p"}\''
 )
 
-ListenConnection = tuple[str, str]
+BannerLine = tuple[str, str]
 """A sentence and its style."""
 
 
@@ -86,7 +86,7 @@ def banner(
     access: Access,
     keys: KeyStanding,
     token_left_s: float | None,
-) -> Iterator[ListenConnection]:
+) -> Iterator[BannerLine]:
     """The lines to show; `token_left_s` is None when the token does not tell when it dies."""
     yield f"Reelgate listens on {url}", "bold green"
     yield f"  playground     {url}/", ""
@@ -109,7 +109,7 @@ def banner(
     yield f"  curl -X POST {url}/v1/imagine-text-to-video/generations {example}", ""
 
 
-def token_line(left_s: float | None) -> ListenConnection:
+def token_line(left_s: float | None) -> BannerLine:
     """How long the upstream's token lives still."""
     if left_s is None:
         return "  token          set; it does not tell when it expires", ""

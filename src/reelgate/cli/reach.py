@@ -24,7 +24,7 @@ from reelgate.settings import Settings
 HEALTH_TIMEOUT = aiohttp.ClientTimeout(total=5.0)
 STARTING_S = 5.0
 """How long a gateway may hold the data folder before it leaves its address there."""
-LOOK_EVERY_S = 0.2
+CHECK_EVERY_S = 0.2
 
 Start = Callable[[Settings], AbstractAsyncContextManager[str]]
 
@@ -38,7 +38,7 @@ class GatewayTarget:
 
     @asynccontextmanager
     async def reach(self) -> AsyncIterator[Client]:
-        """A client of the gateway of this place.
+        """A client of the gateway.
 
         Raises:
             CliError: there is none and none can be started.
@@ -66,7 +66,7 @@ async def find_or_start(settings: Settings, stack: AsyncExitStack) -> str:
     try:
         return await stack.enter_async_context(start(settings))
     except StorageFailed as error:
-        url = await running_in(folder, patience_s=STARTING_S)
+        url = await running_in(folder, wait_s=STARTING_S)
         if url is None:
             raise CliError(error.message, ExitCode.GATEWAY, code=error.code) from error
         return url
@@ -75,17 +75,17 @@ async def find_or_start(settings: Settings, stack: AsyncExitStack) -> str:
         raise CliError(message, ExitCode.GATEWAY) from error
 
 
-async def running_in(folder: Path, *, patience_s: float = 0.0) -> str | None:
+async def running_in(folder: Path, *, wait_s: float = 0.0) -> str | None:
     """The address of a gateway that is alive and at work in this folder."""
     loop = asyncio.get_running_loop()
-    ends_at = loop.time() + patience_s
+    ends_at = loop.time() + wait_s
     while True:
         url = find_address(folder)
         if url is not None and await is_gateway(url):
             return url
         if loop.time() >= ends_at:
             return None
-        await asyncio.sleep(LOOK_EVERY_S)
+        await asyncio.sleep(CHECK_EVERY_S)
 
 
 async def is_gateway(url: str) -> bool:
@@ -145,6 +145,6 @@ Timeout = Annotated[
 VideoId = Annotated[str, typer.Argument(metavar="VIDEO_ID", help="`video_...`")]
 
 
-def place_of(server: str | None, api_key: str | None) -> GatewayTarget:
+def gateway_of(server: str | None, api_key: str | None) -> GatewayTarget:
     """Where the work is done; empty variables count as none."""
     return GatewayTarget(server or None, api_key or None)

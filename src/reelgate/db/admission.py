@@ -44,7 +44,7 @@ RETRY_WINDOW_S = 600.0
 """How long after the first try an SDK's own retry is recognised."""
 BUSY_RETRY_S = 10.0
 """When to come back to a key whose videos are all under way."""
-KEY_LIFE_S = 86400.0
+KEY_TTL_S = 86400.0
 """How long an Idempotency-Key is remembered."""
 
 
@@ -96,7 +96,7 @@ class AdmissionOptions:
     quota: Quota = Quota()
 
 
-BESIDE = ("metadata", "webhook_url", "remixed_from")
+OTHER_FIELDS = ("metadata", "webhook_url", "remixed_from")
 """What a body tells beside the video: another caller's retry may differ in nothing else."""
 
 # Statements are built once: building one costs as much as running it.
@@ -112,7 +112,7 @@ SAME_REQUEST = (
 FIRST_TRY = SAME_REQUEST.where(
     videos.c.created_at >= bindparam("since"),
     videos.c.retries < bindparam("the_retry"),
-    *(videos.c[name].is_not_distinct_from(bindparam(f"the_{name}")) for name in BESIDE),
+    *(videos.c[name].is_not_distinct_from(bindparam(f"the_{name}")) for name in OTHER_FIELDS),
 )
 FINISHED = SAME_REQUEST.where(
     videos.c.state == State.COMPLETED.value,
@@ -127,7 +127,7 @@ MAY_HAVE_COST = (
     | videos.c.failure.contains(f'"{UpstreamBadResponse.code}"')
 ) & videos.c.failure.not_like(f'%"{Cancelled.code}"%')
 ADOPTABLE = (videos.c.state != State.FAILED.value) | MAY_HAVE_COST
-ORPHAN = (
+ABANDONED = (
     select(videos.c.id)
     .where(
         videos.c.owner == bindparam("the_owner"),
@@ -146,12 +146,12 @@ COUNT_RETRY = (
     .where(videos.c.id == bindparam("the_id"), videos.c.retries < bindparam("the_retry"))
     .values(retries=bindparam("the_retry"))
 )
-CALL_AGAIN = (
+CALLER_RETURNED = (
     update(videos)
     .where(videos.c.id == bindparam("the_id"), videos.c.caller == Caller.GONE.value)
     .values(caller=Caller.WAITING.value)
 )
-ADOPT = CALL_AGAIN.where(ADOPTABLE)
+ADOPT = CALLER_RETURNED.where(ADOPTABLE)
 ADD = insert(videos)
 FIND = select(videos).where(videos.c.id == bindparam("the_id"))
 FIND_KEY = select(keys).where(keys.c.owner == bindparam("the_owner"), keys.c.key == bindparam("k"))
@@ -167,9 +167,9 @@ SPENT = select(func.sum(videos.c.cost)).where(
 )
 
 
-ONE_BY_ONE = text("SELECT pg_advisory_xact_lock(hashtextextended(:the_owner, 0))")
+LOCK_OWNER = text("SELECT pg_advisory_xact_lock(hashtextextended(:the_owner, 0))")
 # As text, which both databases read alike: each dialect's own construct loads all its drivers.
-KEEP_KEY = text("""
+STORE_KEY = text("""
     INSERT INTO idempotency_keys (owner, key, fingerprint, video_id, created_at)
     VALUES (:owner, :key, :fingerprint, :video_id, :created_at)
     ON CONFLICT (owner, key) DO UPDATE SET
@@ -195,7 +195,7 @@ class Admission:
         self._database = database
         self._queue_up = queue_up
 
-    async def admit(self, video: Video, terms: AdmissionOptions) -> tuple[Video, AdmissionResult]:
+    async def admit(self, video: Video, options: AdmissionOptions) -> tuple[Video, AdmissionResult]:
         """Make this video durable, or find the one that already answers its request.
 
         Raises:
@@ -205,10 +205,10 @@ class Admission:
         """
 
         def change(connection: Connection) -> tuple[Video, AdmissionResult]:
-            admitted, origin = admit(connection, video, terms)
-            if origin is AdmissionResult.NEW:
+            admitted, result = admit(connection, video, options)
+            if result is AdmissionResult.NEW:
                 self._queue_up(connection, admitted.id)
-            return admitted, origin
+            return admitted, result
 
         return await self._database.write(change)
 
@@ -216,42 +216,42 @@ class Admission:
         """Drop the Idempotency-Keys that have lived their day."""
 
         def change(connection: Connection) -> None:
-            connection.execute(FORGET_KEYS, {"before": now - KEY_LIFE_S})
+            connection.execute(FORGET_KEYS, {"before": now - KEY_TTL_S})
 
         await self._database.write(change)
 
 
 def admit(
-    connection: Connection, video: Video, terms: AdmissionOptions
+    connection: Connection, video: Video, options: AdmissionOptions
 ) -> tuple[Video, AdmissionResult]:
-    """The order of precedence: key, retry, orphan, finished, new."""
-    if terms.idempotency_key is not None and not keep_key(connection, video, terms):
-        return by_key(connection, video, terms), AdmissionResult.REPLAYED
-    for find, origin in (
+    """The order of precedence: key, retry, abandoned, finished, new."""
+    if options.idempotency_key is not None and not store_key(connection, video, options):
+        return by_key(connection, video, options), AdmissionResult.REPLAYED
+    for find, result in (
         (first_try, AdmissionResult.RETRIED),
-        (orphan, AdmissionResult.ADOPTED),
+        (abandoned, AdmissionResult.ADOPTED),
         (finished, AdmissionResult.CACHED),
     ):
-        found = find(connection, video, terms)
+        found = find(connection, video, options)
         if found is not None:
-            if terms.idempotency_key is not None:
+            if options.idempotency_key is not None:
                 connection.execute(POINT_KEY, {"was": video.id, "now": found.id})
-            return found, origin
-    check_quota(connection, video.owner, terms)
+            return found, result
+    check_quota(connection, video.owner, options)
     connection.execute(ADD, to_row(video))
     return video, AdmissionResult.NEW
 
 
-def check_quota(connection: Connection, owner: str, terms: AdmissionOptions) -> None:
+def check_quota(connection: Connection, owner: str, options: AdmissionOptions) -> None:
     """Refuse a new job beyond what its owner may have.
 
     Raises:
         RateLimited: saying which limit, and when to come back.
     """
-    quota = terms.quota
+    quota = options.quota
     if quota != Quota() and connection.dialect.name == "postgresql":
         # Other processes count as well: one owner's jobs are admitted one after the other.
-        connection.execute(ONE_BY_ONE, {"the_owner": owner})
+        connection.execute(LOCK_OWNER, {"the_owner": owner})
     if quota.max_in_flight is not None:
         open_jobs = connection.scalar(COUNT_OPEN, {"the_owner": owner}) or 0
         if open_jobs >= quota.max_in_flight:
@@ -261,29 +261,29 @@ def check_quota(connection: Connection, owner: str, terms: AdmissionOptions) -> 
         spent = connection.scalar(SPENT, {"the_owner": owner, "since": quota.since}) or 0
         if spent >= quota.credits:
             message = f"this API key has spent its {quota.credits} credits of today"
-            raise RateLimited(message, retry_after_s=max(1.0, quota.until - terms.now))
+            raise RateLimited(message, retry_after_s=max(1.0, quota.until - options.now))
 
 
-def keep_key(connection: Connection, video: Video, terms: AdmissionOptions) -> bool:
+def store_key(connection: Connection, video: Video, options: AdmissionOptions) -> bool:
     """Let the Idempotency-Key stand for this video; False when it stands for one already."""
     row = {
         "owner": video.owner,
-        "key": terms.idempotency_key,
+        "key": options.idempotency_key,
         "fingerprint": body_digest(video),
         "video_id": video.id,
-        "created_at": terms.now,
-        "before": terms.now - KEY_LIFE_S,
+        "created_at": options.now,
+        "before": options.now - KEY_TTL_S,
     }
-    return bool(connection.execute(KEEP_KEY, row).rowcount)
+    return bool(connection.execute(STORE_KEY, row).rowcount)
 
 
-def by_key(connection: Connection, video: Video, terms: AdmissionOptions) -> Video:
+def by_key(connection: Connection, video: Video, options: AdmissionOptions) -> Video:
     """The video that this Idempotency-Key stands for."""
-    values = {"the_owner": video.owner, "k": terms.idempotency_key}
+    values = {"the_owner": video.owner, "k": options.idempotency_key}
     known = connection.execute(FIND_KEY, values).mappings().one()
     if known["fingerprint"] != body_digest(video):
         raise IdempotencyMismatch(param="Idempotency-Key")
-    return call_again(connection, known["video_id"], video.caller)
+    return caller_returned(connection, known["video_id"], video.caller)
 
 
 def body_digest(video: Video) -> str:
@@ -294,16 +294,16 @@ def body_digest(video: Video) -> str:
     """
     digest = video.request.fingerprint()
     row = to_row(video)
-    beside = [row[name] for name in BESIDE]
-    if not any(beside):
+    others = [row[name] for name in OTHER_FIELDS]
+    if not any(others):
         return digest
-    return hashlib.sha256(json.dumps([digest, *beside]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([digest, *others]).encode()).hexdigest()
 
 
-def call_again(connection: Connection, video_id: str, caller: Caller) -> Video:
+def caller_returned(connection: Connection, video_id: str, caller: Caller) -> Video:
     """A video that was answered before; if its blocking caller had gone away, it is back now."""
     if caller is Caller.WAITING:
-        connection.execute(CALL_AGAIN, {"the_id": video_id})
+        connection.execute(CALLER_RETURNED, {"the_id": video_id})
     return by_id(connection, video_id)
 
 
@@ -320,39 +320,39 @@ def by_id(connection: Connection, video_id: str) -> Video:
     return from_row(row)
 
 
-def first_try(connection: Connection, video: Video, terms: AdmissionOptions) -> Video | None:
+def first_try(connection: Connection, video: Video, options: AdmissionOptions) -> Video | None:
     """What an SDK's earlier try made.
 
     OpenAI's SDKs try a POST again after a broken connection without any key; only the count of
     their tries tells. Each count is used once, so that two callers' retries get two videos.
     """
-    if terms.retry <= 0:
+    if options.retry <= 0:
         return None
-    told = to_row(video)
-    beside = {f"the_{name}": told[name] for name in BESIDE}
-    since = {"since": terms.now - RETRY_WINDOW_S, "the_retry": terms.retry}
-    while (row := first(connection, video, FIRST_TRY, since | beside)) is not None:
-        values = {"the_id": row["id"], "the_retry": terms.retry}
+    row_of_retry = to_row(video)
+    others = {f"the_{name}": row_of_retry[name] for name in OTHER_FIELDS}
+    since = {"since": options.now - RETRY_WINDOW_S, "the_retry": options.retry}
+    while (row := first(connection, video, FIRST_TRY, since | others)) is not None:
+        values = {"the_id": row["id"], "the_retry": options.retry}
         if connection.execute(COUNT_RETRY, values).rowcount:
-            return call_again(connection, row["id"], video.caller)
+            return caller_returned(connection, row["id"], video.caller)
     return None
 
 
-def orphan(connection: Connection, video: Video, terms: AdmissionOptions) -> Video | None:
+def abandoned(connection: Connection, video: Video, options: AdmissionOptions) -> Video | None:
     """The oldest job of the same request whose blocking caller went away."""
-    if terms.adopt_since is None:
+    if options.adopt_since is None:
         return None
-    while (row := first(connection, video, ORPHAN, {"since": terms.adopt_since})) is not None:
+    while (row := first(connection, video, ABANDONED, {"since": options.adopt_since})) is not None:
         if connection.execute(ADOPT, {"the_id": row["id"]}).rowcount:
             return by_id(connection, row["id"])
     return None
 
 
-def finished(connection: Connection, video: Video, terms: AdmissionOptions) -> Video | None:
+def finished(connection: Connection, video: Video, options: AdmissionOptions) -> Video | None:
     """The newest finished video of the same request, where the caller takes one."""
-    if terms.max_age_s is None:
+    if options.max_age_s is None:
         return None
-    since = {"since": terms.now - terms.max_age_s, "the_now": terms.now}
+    since = {"since": options.now - options.max_age_s, "the_now": options.now}
     row = first(connection, video, FINISHED, since)
     return None if row is None else from_row(row)
 

@@ -71,7 +71,7 @@ not let in, no such database, tables or rights gone, out of room, shut down, dam
 https://www.postgresql.org/docs/current/errcodes-appendix.html."""
 
 
-def is_broken_line(error: BaseException) -> bool:
+def is_connection_error(error: BaseException) -> bool:
     """Whether the connection failed and not the statement: a new connection may do better."""
     if isinstance(error, DBAPIError):
         return error.connection_invalidated
@@ -99,7 +99,7 @@ async def translated(
     outcome: Awaitable[T],
     outage: Outage,
     errors: tuple[type[Exception], ...] = ENGINE_ERRORS,
-    is_broken: Callable[[BaseException], bool] = is_broken_line,
+    is_broken: Callable[[BaseException], bool] = is_connection_error,
     *,
     is_proof: bool = False,
 ) -> T:

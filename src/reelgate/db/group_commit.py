@@ -20,7 +20,7 @@ Work = Callable[[Connection], T]
 
 MAX_BATCH = 256
 """Units in one transaction: enough to make its commit cheap, few enough to keep it short."""
-APART_S = 0.02
+MIN_INTERVAL_S = 0.02
 """From the beginning of one commit to the next: a transaction costs more than a unit in it."""
 
 
@@ -35,14 +35,14 @@ class GroupCommit:
     def __init__(
         self,
         run: Callable[[Sequence[Work[Any]]], Awaitable[list[Any]]],
-        is_broken_line: Callable[[BaseException], bool],
+        is_connection_error: Callable[[BaseException], bool],
     ) -> None:
         """`run` does all units in one transaction, or raises having done none of them.
 
-        `is_broken_line` tells whether that was nobody's fault: no unit would do better alone.
+        `is_connection_error` tells whether that was nobody's fault: no unit would do better alone.
         """
         self._run = run
-        self._is_broken_line = is_broken_line
+        self._is_connection_error = is_connection_error
         self._waiting: deque[tuple[Work[Any], asyncio.Future[Any]]] = deque()
         self._flusher: asyncio.Task[None] | None = None
         self._not_before_s = 0.0
@@ -67,7 +67,7 @@ class GroupCommit:
         clock = asyncio.get_running_loop().time
         while self._waiting:
             await asyncio.sleep(self._not_before_s - clock())
-            self._not_before_s = clock() + APART_S
+            self._not_before_s = clock() + MIN_INTERVAL_S
             size = min(len(self._waiting), MAX_BATCH)
             await self._commit([self._waiting.popleft() for _ in range(size)])
 
@@ -75,17 +75,17 @@ class GroupCommit:
         try:
             results = await self._run([work for work, _ in batch])
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to whoever asked
-            await self._blame(batch, error)
+            await self._retry_separately(batch, error)
             return
         for (_, done), result in zip(batch, results, strict=True):
             if not done.done():
                 done.set_result(result)
 
-    async def _blame(
+    async def _retry_separately(
         self, batch: list[tuple[Work[Any], asyncio.Future[Any]]], error: Exception
     ) -> None:
         """One bad unit must not fail its neighbours: each is tried again by itself."""
-        if len(batch) > 1 and not self._is_broken_line(error):
+        if len(batch) > 1 and not self._is_connection_error(error):
             for unit in batch:
                 await self._commit([unit])
             return

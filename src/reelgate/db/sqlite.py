@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 
-from reelgate.db.errors import Outage, is_broken_line, translated
+from reelgate.db.errors import Outage, is_connection_error, translated
 from reelgate.db.group_commit import GroupCommit, Work, run_all
 from reelgate.db.private_files import private_file, private_folder
 from reelgate.errors import DatabaseAway, StorageFailed
@@ -30,8 +30,8 @@ T = TypeVar("T")
 SQLITE_READERS = 2
 """Threads that read: a read takes tens of microseconds, so more would only switch."""
 SQLITE_BUSY_TIMEOUT_S = 30.0
-A_LOOK = "SELECT 1 FROM videos LIMIT 1"
-A_CHANGE = "PRAGMA user_version = 0"
+PROBE_READ = "SELECT 1 FROM videos LIMIT 1"
+PROBE_WRITE = "PRAGMA user_version = 0"
 """Written although nothing differs, which an UPDATE of that kind is not."""
 
 
@@ -60,8 +60,8 @@ class SqliteDatabase:
         self._writing = ThreadConnections(sqlite_engine(path, "BEGIN IMMEDIATE"), self._files)
         self._reading = ThreadConnections(sqlite_engine(path, "BEGIN"), self._files)
         # One query needs no transaction around it, which would cost as much as the query.
-        self._looking = ThreadConnections(sqlite_engine(path, None), self._files)
-        self._commits = GroupCommit(self._commit, blames_nobody)
+        self._lookups = ThreadConnections(sqlite_engine(path, None), self._files)
+        self._commits = GroupCommit(self._commit, is_connection_error_or_away)
 
     async def read(self, query: Work[T]) -> T:
         """Run a query in a reader thread."""
@@ -72,7 +72,7 @@ class SqliteDatabase:
         """Run a query here and now: it takes less time than handing it to a thread and back."""
 
         async def looked_up() -> T:
-            return query(self._looking.get())
+            return query(self._lookups.get())
 
         return await translated(looked_up(), self.outage)
 
@@ -94,8 +94,8 @@ class SqliteDatabase:
         """Make a change that changes nothing."""
 
         def change(connection: Connection) -> None:
-            connection.exec_driver_sql(A_LOOK)
-            connection.exec_driver_sql(A_CHANGE)
+            connection.exec_driver_sql(PROBE_READ)
+            connection.exec_driver_sql(PROBE_WRITE)
 
         await translated(self._commits.do(change), self.outage, is_proof=True)
 
@@ -104,7 +104,7 @@ class SqliteDatabase:
         await self._commits.drain()
         for pool in (self._readers, self._writer):
             pool.shutdown()
-        for connections in (self._looking, self._reading, self._writing):
+        for connections in (self._lookups, self._reading, self._writing):
             connections.close()
 
     async def _commit(self, batch: Sequence[Work[Any]]) -> list[Any]:
@@ -125,16 +125,16 @@ class SqliteDatabase:
         return await asyncio.get_running_loop().run_in_executor(pool, call)
 
 
-def blames_nobody(error: BaseException) -> bool:
+def is_connection_error_or_away(error: BaseException) -> bool:
     """Whether no unit of a batch would do better alone."""
-    return is_broken_line(error) or isinstance(error, DatabaseAway)
+    return is_connection_error(error) or isinstance(error, DatabaseAway)
 
 
 class OpenFiles:
     """The files of a database as they were when they were opened.
 
-    A file that is removed or replaced takes writes until it is closed, and they are gone then: an
-    order would be paid and forgotten.
+    A file that is removed or replaced takes writes until it is closed, and they are gone then: a
+    request would be paid and forgotten.
     """
 
     def __init__(self, path: Path) -> None:
@@ -177,7 +177,7 @@ class OpenFiles:
 
 
 class ThreadConnections:
-    """One lasting connection for each thread: checking one out costs more than a query."""
+    """One persistent connection for each thread: checking one out costs more than a query."""
 
     def __init__(self, engine: Engine, files: OpenFiles) -> None:
         self._engine = engine

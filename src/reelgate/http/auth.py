@@ -72,11 +72,13 @@ class Context:
         if not url.startswith("/"):
             return url
         return (
-            urljoin(self.settings.public_url, url) if self.settings.public_url else at(request, url)
+            urljoin(self.settings.public_url, url)
+            if self.settings.public_url
+            else absolute_url(request, url)
         )
 
 
-def at(request: Request, path: str) -> str:
+def absolute_url(request: Request, path: str) -> str:
     """A path of this gateway, at the address by which the caller reaches it."""
     host = request.headers.get("host") or request.base_url.netloc
     return f"{request.scope['scheme']}://{host}{path}"
@@ -89,7 +91,7 @@ def context_of(request: Request) -> Context:
 
 
 class AuthenticatedRequest(Request):
-    """A request of somebody who was let in; `owner` tells whose videos it may see."""
+    """A request of an authenticated caller; `owner` tells whose videos it may see."""
 
     def __init__(self, request: Request, receive: Receive, ctx: Context, owner: str) -> None:
         super().__init__(request.scope, receive)
@@ -131,7 +133,7 @@ class AuthenticatedRoute(APIRoute):
         """
         handle = super().get_route_handler()
 
-        async def let_in(request: Request) -> Response:
+        async def authenticate(request: Request) -> Response:
             ctx = context_of(request)
             owner = await owner_of(request, ctx)
             authenticated(request.scope)
@@ -141,7 +143,7 @@ class AuthenticatedRoute(APIRoute):
                 receive = await body.checked(request)
                 return await handle(AuthenticatedRequest(request, receive, ctx, owner))
 
-        return let_in
+        return authenticate
 
 
 async def owner_of(request: Request, ctx: Context) -> str:

@@ -226,7 +226,7 @@ class Body:
 
         async def timely() -> Message:
             nonlocal size
-            if connection is not None and connection.is_whole:
+            if connection is not None and connection.is_complete:
                 # As nearly always: nothing is left to wait for.
                 return await request.receive()
             ends_at_s = began_s + self._bodies.timeout_s + size / LEAST_BYTES_PER_S

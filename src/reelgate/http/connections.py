@@ -24,12 +24,12 @@ log = structlog.get_logger()
 CONNECTION = "reelgate.connection"
 """Where a request's `state` holds its connection."""
 MAX_REFUSED = 64
-"""Connections beyond the limit that are told so; more are cut without a word."""
+"""Connections beyond the limit that are told so; more are closed without a response."""
 MAX_HEAD_BYTES = 32 * 1024
 MAX_HEADS_BYTES = 16 * 1024 * 1024
 """Of unfinished heads of requests, all together."""
-TELL_EVERY_S = 60.0
-COME_BACK_S = 5.0
+LOG_EVERY_S = 60.0
+RETRY_AFTER_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,8 @@ class Connection:
         "address",
         "head_bytes",
         "is_authenticated",
+        "is_complete",
         "is_known",
-        "is_whole",
     )
 
     def __init__(self, connections: Connections, address: str | None) -> None:
@@ -64,7 +64,7 @@ class Connection:
         self._connections = connections
         self.address = address
         self.head_bytes = 0
-        self.is_whole = False
+        self.is_complete = False
         self.is_authenticated = False
         self.is_known = False
 
@@ -73,19 +73,19 @@ class Connection:
         self.is_authenticated = self.is_known = True
         self._connections.settle(self)
 
-    def whole(self) -> None:
+    def request_complete(self) -> None:
         """Its request is there to the last byte."""
-        self.is_whole = True
+        self.is_complete = True
         self._connections.settle(self)
 
     def room_for_file(self) -> AbstractContextManager[None]:
         """Room for a file that it is sent."""
         return self._connections.room_for_file()
 
-    def answered(self) -> None:
+    def response_complete(self) -> None:
         """Its request has had its answer."""
         self.is_authenticated = False
-        self._connections.rest(self)
+        self._connections.mark_idle(self)
 
 
 class Connections:
@@ -95,29 +95,29 @@ class Connections:
         self.limits = limits
         self.refused = 0
         """Connections beyond the limit that are being told so."""
-        self._cut: dict[Connection, Callable[[], None]] = {}
-        self._strangers: OrderedDict[Connection, None] = OrderedDict()
-        self._resting: OrderedDict[Connection, None] = OrderedDict()
+        self._abort: dict[Connection, Callable[[], None]] = {}
+        self._unauthenticated: OrderedDict[Connection, None] = OrderedDict()
+        self._idle: OrderedDict[Connection, None] = OrderedDict()
         self._by_address: dict[str, OrderedDict[Connection, None]] = {}
         self._heads_bytes = 0
         self._files = 0
-        self._let_go = self._turned_away = 0
-        self._told_at_s = float("-inf")
+        self._evicted = self._refused = 0
+        self._logged_at_s = float("-inf")
 
     def __len__(self) -> int:
-        return len(self._cut)
+        return len(self._abort)
 
-    def open(self, address: str | None, cut: Callable[[], None]) -> Connection | None:
-        """A place for a new connection, which `cut` closes at once; None if there is none."""
-        counted = counted_as(address)
+    def open(self, address: str | None, abort: Callable[[], None]) -> Connection | None:
+        """A place for a new connection, which `abort` closes at once; None if there is none."""
+        counted = address_group(address)
         same = self._by_address.get(counted) if counted else None
         if same is not None and len(same) >= self.limits.per_address:
             self._evict(next(iter(same)))
         if not self._make_room():
             return None
         connection = Connection(self, counted)
-        self._cut[connection] = cut
-        self._strangers[connection] = None
+        self._abort[connection] = abort
+        self._unauthenticated[connection] = None
         if counted:
             self._by_address.setdefault(counted, OrderedDict())[connection] = None
         return connection
@@ -131,23 +131,23 @@ class Connections:
 
     def close(self, connection: Connection) -> None:
         """It is gone."""
-        if self._cut.pop(connection, None) is not None:
+        if self._abort.pop(connection, None) is not None:
             self._leave(connection)
-            self._resting.pop(connection, None)
+            self._idle.pop(connection, None)
             self.hold_head(connection, 0)
 
     def settle(self, connection: Connection) -> None:
         """Serve it if everything is there that this needs."""
-        if connection.is_whole and connection.is_authenticated:
+        if connection.is_complete and connection.is_authenticated:
             self._leave(connection)
-            self._resting.pop(connection, None)
+            self._idle.pop(connection, None)
 
-    def rest(self, connection: Connection) -> None:
+    def mark_idle(self, connection: Connection) -> None:
         """It may send another request, or nothing any more."""
-        if connection.is_known and connection in self._cut:
+        if connection.is_known and connection in self._abort:
             self._leave(connection)
-            self._resting[connection] = None
-            self._resting.move_to_end(connection)
+            self._idle[connection] = None
+            self._idle.move_to_end(connection)
 
     def hold_head(self, connection: Connection, size_bytes: int) -> None:
         """So much of a request's unfinished head is in memory."""
@@ -165,7 +165,7 @@ class Connections:
         """
         if not self._make_room():
             message = "the gateway has as many connections and files open as it takes"
-            raise Overloaded(message, retry_after_s=COME_BACK_S)
+            raise Overloaded(message, retry_after_s=RETRY_AFTER_S)
         self._files += 1
         try:
             yield
@@ -174,17 +174,17 @@ class Connections:
 
     def _make_room(self) -> bool:
         """Make room for one more by letting go of whom it costs least; whether there is any."""
-        if len(self._cut) + self._files < self.limits.total or self._evict_oldest():
+        if len(self._abort) + self._files < self.limits.total or self._evict_oldest():
             return True
-        self._turned_away += 1
-        self._tell()
+        self._refused += 1
+        self._log_evictions()
         return False
 
     def _leave(self, connection: Connection) -> None:
         """It is a stranger no longer."""
-        if connection not in self._strangers:
+        if connection not in self._unauthenticated:
             return
-        del self._strangers[connection]
+        del self._unauthenticated[connection]
         if connection.address:
             same = self._by_address[connection.address]
             del same[connection]
@@ -193,36 +193,36 @@ class Connections:
 
     def _evict_oldest(self) -> bool:
         """Let go of whoever has had the longest time to ask; whether there was anybody."""
-        for line in (self._strangers, self._resting):
-            if line:
-                self._evict(next(iter(line)))
+        for connections in (self._unauthenticated, self._idle):
+            if connections:
+                self._evict(next(iter(connections)))
                 return True
         return False
 
     def _evict(self, connection: Connection) -> None:
-        cut = self._cut[connection]
+        abort = self._abort[connection]
         self.close(connection)
-        cut()
-        self._let_go += 1
-        self._tell()
+        abort()
+        self._evicted += 1
+        self._log_evictions()
 
-    def _tell(self) -> None:
+    def _log_evictions(self) -> None:
         """Tell the operator, once in a while: whoever causes this must not fill the log."""
         now_s = time.monotonic()
-        if now_s - self._told_at_s < TELL_EVERY_S:
+        if now_s - self._logged_at_s < LOG_EVERY_S:
             return
-        self._told_at_s = now_s
+        self._logged_at_s = now_s
         log.warning(
             "too_many_connections",
             limit=self.limits.total,
             per_address=self.limits.per_address,
-            let_go=self._let_go,
-            refused=self._turned_away,
+            evicted=self._evicted,
+            refused=self._refused,
         )
-        self._let_go = self._turned_away = 0
+        self._evicted = self._refused = 0
 
 
-def counted_as(address: str | None) -> str | None:
+def address_group(address: str | None) -> str | None:
     """For whom a connection counts: an address, of IPv6 the network that one site has.
 
     None for this machine itself: a proxy on it brings everybody else's connections.

@@ -14,19 +14,19 @@ from reelgate.db.changes import Subscription
 from reelgate.domain.video import State, Video, VideoStatus
 from reelgate.http.auth import Context
 from reelgate.http.schemas import video_object
-from reelgate.http.streaming import DeferredResponse, unless_gone
+from reelgate.http.streaming import DeferredResponse, until_disconnect
 
 HEARTBEAT_S = 15.0
 """How long the stream may be silent: proxies cut what is silent for a minute."""
-SHORTEST_TICK_S = 0.25
-LONGEST_TICK_S = 5.0
+MIN_TICK_S = 0.25
+MAX_TICK_S = 5.0
 TICKS = 40
 """How often in its whole time a video's progress is told, about."""
 RECONNECT_MS = 2000
 
 RANK = {state: rank for rank, state in enumerate(State)}
 """The order of the states, so that event ids grow."""
-TOLD = re.compile(r"[0-9]\.([0-9]{1,2})")
+EVENT_ID = re.compile(r"[0-9]\.([0-9]{1,2})")
 """An event's id: the rank of its state, and its progress below 100."""
 
 
@@ -38,17 +38,17 @@ class EventStream(DeferredResponse):
         self._request = request
         self._ctx = ctx
         self._video = video
-        self._told = request.headers.get("last-event-id", "")
-        self._progress = told_progress(self._told)
+        self._last_event_id = request.headers.get("last-event-id", "")
+        self._progress = progress_in(self._last_event_id)
 
-    async def last(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Stream until the video is over or its follower leaves."""
-        await unless_gone(self._stream(scope, receive, send), receive)
+        await until_disconnect(self._stream(scope, receive, send), receive)
 
     async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with self._ctx.service.follow(self._video.id) as subscription:
+        with self._ctx.service.subscribe(self._video.id) as subscription:
             video = await self._ctx.service.find(self._video.id, self._video.owner)
-            if video.is_over and self._event_id(video) == self._told:
+            if video.is_over and self._event_id(video) == self._last_event_id:
                 # 204 tells an EventSource that has heard the end not to connect again.
                 await Response(status_code=204)(scope, receive, send)
                 return
@@ -62,24 +62,24 @@ class EventStream(DeferredResponse):
 
     async def _follow(self, video: Video, subscription: Subscription, send: Send) -> None:
         clock = asyncio.get_running_loop().time
-        last_said_s = clock()
+        last_sent_s = clock()
         while True:
-            news = self._news(video)
-            if news is not None or clock() - last_said_s >= HEARTBEAT_S:
-                await send(body(news or ": still here\n\n"))
-                last_said_s = clock()
+            event = self._event(video)
+            if event is not None or clock() - last_sent_s >= HEARTBEAT_S:
+                await send(body(event or ": still here\n\n"))
+                last_sent_s = clock()
             if video.is_over or self._ctx.service.is_closing:
                 return
             changed = await subscription.next_within(tick_of(video, self._ctx.service.now()))
             if changed is not None and not is_older(changed, video):
                 video = changed
 
-    def _news(self, video: Video) -> str | None:
+    def _event(self, video: Video) -> str | None:
         """The event for a video as it stands; None where the reader knows it already."""
         event_id = self._event_id(video)
-        if event_id == self._told:
+        if event_id == self._last_event_id:
             return None
-        self._told = event_id
+        self._last_event_id = event_id
         shown = video_object(video, self._request, self._ctx) | {"progress": self._progress}
         data = bytes(JSONResponse(shown).body).decode()
         return f"id: {event_id}\nevent: video\ndata: {data}\n\n"
@@ -91,10 +91,10 @@ class EventStream(DeferredResponse):
         return f"{RANK[video.state]}.{self._progress}"
 
 
-def told_progress(event_id: str) -> int:
+def progress_in(event_id: str) -> int:
     """The progress in the id of an event that was told before; 0 for any other text."""
-    told = TOLD.fullmatch(event_id)
-    return int(told[1]) if told else 0
+    match = EVENT_ID.fullmatch(event_id)
+    return int(match[1]) if match else 0
 
 
 def is_older(changed: Video, known: Video) -> bool:
@@ -122,6 +122,6 @@ def tick_of(video: Video, now: float) -> float:
     """How long to wait, in seconds, before progress may have moved enough to tell."""
     eta_s = video.eta_s(now)
     if eta_s is None:
-        return LONGEST_TICK_S
+        return MAX_TICK_S
     since_submit_s = now - (video.timeline.submitted_at or now)
-    return min(LONGEST_TICK_S, max(SHORTEST_TICK_S, (since_submit_s + eta_s) / TICKS))
+    return min(MAX_TICK_S, max(MIN_TICK_S, (since_submit_s + eta_s) / TICKS))

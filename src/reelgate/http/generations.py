@@ -19,7 +19,7 @@ from reelgate.http.idempotency import admission_options
 from reelgate.http.openapi import body_schema_of
 from reelgate.http.parsing import read_json, validated
 from reelgate.http.schemas import ErrorAnswer, GenerationRequest, GenerationResult
-from reelgate.http.streaming import BlockingResponse, error_of
+from reelgate.http.streaming import BlockingResponse, failure_of
 from reelgate.service.videos import NewVideo
 
 LONGEST_WAIT_S = 86_400.0
@@ -73,7 +73,7 @@ class GenerationResponse(BlockingResponse):
         self._preference = preference
         self._started = False
         if applied := preference.applied():
-            self.marks["Preference-Applied"] = applied
+            self.extra_headers["Preference-Applied"] = applied
 
     def limit_s(self) -> float:
         """The caller may shorten the wait, not lengthen it."""
@@ -85,11 +85,11 @@ class GenerationResponse(BlockingResponse):
         """As the settings say."""
         return self.ctx.settings.heartbeat_s
 
-    async def beat(self, send: Send) -> None:
+    async def send_heartbeat(self, send: Send) -> None:
         """Send a blank, which JSON may begin with, and before the first one the answer's head."""
         if not self._started:
             self._started = True
-            headers = {"Content-Type": "application/json"} | self.marks
+            headers = {"Content-Type": "application/json"} | self.extra_headers
             raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
             await send({"type": "http.response.start", "status": 200, "headers": raw})
         await send({"type": "http.response.body", "body": b" ", "more_body": True})
@@ -105,11 +105,11 @@ class GenerationResponse(BlockingResponse):
 
     def _response(self, video: Video, request: Request) -> Response:
         if video.state is State.FAILED:
-            return answer(error_of(video), self.marks)
+            return answer(failure_of(video), self.extra_headers)
         if not video.is_over and (self._preference.respond_async or self.is_closing):
             location = {"Location": f"/v1/videos/{video.id}"}
-            return JSONResponse(self._body(video, request), 202, self.marks | location)
-        return JSONResponse(self._body(video, request), headers=self.marks)
+            return JSONResponse(self._body(video, request), 202, self.extra_headers | location)
+        return JSONResponse(self._body(video, request), headers=self.extra_headers)
 
     def _body(self, video: Video, request: Request) -> dict[str, Any]:
         return {
@@ -122,7 +122,7 @@ class GenerationResponse(BlockingResponse):
     def _late_response(self, video: Video, request: Request) -> Response:
         """With heartbeats the status line has gone out as 200: a failure is told in the body."""
         if video.state is State.FAILED:
-            error = body_of(error_of(video))["error"]
+            error = body_of(failure_of(video))["error"]
             return ProblemResponse({"status": "FAILED", "error": error})
         return JSONResponse(self._body(video, request))
 
@@ -165,9 +165,9 @@ BODY = body_schema_of(GenerationRequest)
     responses=RESPONSES,
     openapi_extra=BODY,
 )
-async def generate_imagine(visit: AuthenticatedRequest, prefer: PreferHeader = None) -> Response:
+async def generate_imagine(request: AuthenticatedRequest, prefer: PreferHeader = None) -> Response:
     """The user's specification to the letter."""
-    return await generate(SEED_MODEL, visit, prefer)
+    return await generate(SEED_MODEL, request, prefer)
 
 
 @router.post(
@@ -180,30 +180,30 @@ async def generate_imagine(visit: AuthenticatedRequest, prefer: PreferHeader = N
 )
 async def generate_any(
     model: Annotated[str, Path(description="A model's id or alias, from `GET /v1/models`.")],
-    visit: AuthenticatedRequest,
+    request: AuthenticatedRequest,
     prefer: PreferHeader = None,
 ) -> Response:
     """The same for every model."""
-    return await generate(model, visit, prefer)
+    return await generate(model, request, prefer)
 
 
 async def generate(
-    name: str, visit: AuthenticatedRequest, prefer: Sequence[str] | None
+    name: str, request: AuthenticatedRequest, prefer: Sequence[str] | None
 ) -> Response:
     """Validate, find or make the job, and wait for it as the caller prefers."""
-    model = visit.service.catalog.find(name)
-    wanted = model.request(**validated(GenerationRequest, await read_json(visit)).model_dump())
+    model = request.service.catalog.find(name)
+    wanted = model.request(**validated(GenerationRequest, await read_json(request)).model_dump())
     preference = parse_prefer(", ".join(prefer or ()))
     at_once = preference.respond_async and not preference.wait_s
-    order = NewVideo(
-        request=wanted, owner=visit.owner, caller=Caller.NONE if at_once else Caller.WAITING
+    new_video = NewVideo(
+        request=wanted, owner=request.owner, caller=Caller.NONE if at_once else Caller.WAITING
     )
-    terms = admission_options(visit.headers, visit.service, adopts=not at_once)
-    video, origin = await visit.service.order(order, terms)
+    options = admission_options(request.headers, request.service, adopts=not at_once)
+    video, result = await request.service.create(new_video, options)
     if at_once:
         return accepted(video.id, preference.applied())
     return GenerationResponse(
-        visit.ctx, video, preference, attached=origin is not AdmissionResult.NEW
+        request.ctx, video, preference, attached=result is not AdmissionResult.NEW
     )
 
 

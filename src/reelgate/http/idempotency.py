@@ -24,7 +24,7 @@ def admission_options(headers: Headers, service: Service, *, adopts: bool) -> Ad
     Raises:
         InvalidRequest: one of them cannot be taken.
     """
-    return service.terms(
+    return service.admission_options(
         idempotency_key=idempotency_key(headers.getlist("idempotency-key")),
         retry=retry_count(headers.get("x-stainless-retry-count")),
         max_age_s=max_age_s(", ".join(headers.getlist("cache-control"))),

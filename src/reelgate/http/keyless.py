@@ -23,7 +23,7 @@ from reelgate.net.hosts import names_loopback, normal_name, normal_origin, origi
 from reelgate.settings import Settings, split
 
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
-AT_HOME = frozenset({"same-origin", "none"})
+TRUSTED_SITES = frozenset({"same-origin", "none"})
 """`Sec-Fetch-Site` of a page's own server, and of what a person typed."""
 NULL = "null"
 """The origin of a page that has none: a file, a sandboxed frame. Any site can make one."""
@@ -45,11 +45,11 @@ FORWARDED = frozenset(
 )
 FORWARDED_PREFIX = b"x-forwarded-"
 MAX_SHOWN_CHARS = 100
-OR_A_KEY = "or make an API key with `reelgate keys create NAME`"
+KEY_ADVICE = "or make an API key with `reelgate keys create NAME`"
 
 
 @dataclass(frozen=True, slots=True)
-class Signs:
+class OriginHeaders:
     """What a request's head tells of where it comes from."""
 
     hosts: tuple[str, ...]
@@ -102,12 +102,12 @@ class KeylessRules:
             UnknownHost: it was meant for another host.
             ForeignOrigin: it would change something, and a page of another origin sent it.
         """
-        signs = signs_of(scope)
-        if not self.open_to_all and signs.proxy is not None:
-            raise CameThroughProxy(proxied(signs.proxy))
-        self._check_host(scope, signs)
+        sent = origin_headers(scope)
+        if not self.open_to_all and sent.proxy is not None:
+            raise CameThroughProxy(proxy_message(sent.proxy))
+        self._check_host(scope, sent)
         if scope["method"] not in READING:
-            self._check_origin(scope, signs, "make or change videos")
+            self._check_origin(scope, sent, "make or change videos")
 
     def check_listing(self, scope: Scope) -> None:
         """Refuse to show a page of another origin every video and prompt.
@@ -117,10 +117,10 @@ class KeylessRules:
         Raises:
             ForeignOrigin: a script of such a page asks.
         """
-        signs = signs_of(scope)
+        sent = origin_headers(scope)
         # Without `Origin` no script can read the answer, whatever else the browser says.
-        if signs.origins:
-            self._check_origin(scope, signs, "list videos")
+        if sent.origins:
+            self._check_origin(scope, sent, "list videos")
 
     def check_own_page(self, scope: Scope) -> None:
         """Refuse what a page of another origin would change with a session's cookie.
@@ -130,20 +130,20 @@ class KeylessRules:
         Raises:
             ForeignOrigin: such a page asks.
         """
-        self._check_origin(scope, signs_of(scope), "use a session")
+        self._check_origin(scope, origin_headers(scope), "use a session")
 
-    def _check_host(self, scope: Scope, signs: Signs) -> None:
+    def _check_host(self, scope: Scope, sent: OriginHeaders) -> None:
         if self.any_host:
             return
-        told = signs.hosts
-        if not told and scope["http_version"] == "1.0":
+        hosts = sent.hosts
+        if not hosts and scope["http_version"] == "1.0":
             return  # Older than the header; no browser sends it.
-        found = split_host(told[0]) if len(told) == 1 else None
+        found = split_host(hosts[0]) if len(hosts) == 1 else None
         if found is None or not self._is_own(scope, found[0]):
-            shown = shortened(", ".join(told))
+            shown = shortened(", ".join(hosts))
             message = (
                 f"without an API key this gateway may not be called by the host name {shown!r}: "
-                f"name it in REELGATE_ALLOWED_HOSTS, {OR_A_KEY}"
+                f"name it in REELGATE_ALLOWED_HOSTS, {KEY_ADVICE}"
             )
             raise UnknownHost(message)
 
@@ -153,8 +153,8 @@ class KeylessRules:
         server = scope.get("server")
         return server is not None and name == normal_name(server[0])
 
-    def _check_origin(self, scope: Scope, signs: Signs, what: str) -> None:
-        page = self._foreign_page(scope, signs)
+    def _check_origin(self, scope: Scope, sent: OriginHeaders, what: str) -> None:
+        page = self._foreign_page(scope, sent)
         if page is None:
             return
         if not page or page == NULL:
@@ -163,39 +163,39 @@ class KeylessRules:
             named = f"name it: REELGATE_CORS_ORIGINS=*,{page}"
         message = (
             f"a page of another origin ({page or 'not told'}) may not {what} here without an API "
-            f"key; {named}, {OR_A_KEY}"
+            f"key; {named}, {KEY_ADVICE}"
         )
         raise ForeignOrigin(message)
 
-    def _foreign_page(self, scope: Scope, signs: Signs) -> str | None:
+    def _foreign_page(self, scope: Scope, sent: OriginHeaders) -> str | None:
         """The origin of a page that is neither ours nor named; empty where it is not told.
 
         None for programs, our own pages and those of named origins.
         """
-        if not signs.origins and (signs.site is None or signs.site in AT_HOME):
+        if not sent.origins and (sent.site is None or sent.site in TRUSTED_SITES):
             return None
-        origins = [shortened(normal_origin(each)) for each in signs.origins]
+        origins = [shortened(normal_origin(each)) for each in sent.origins]
         if origins and self.origins.issuperset(origins):
             return None
-        if signs.site is not None and signs.site not in AT_HOME:
+        if sent.site is not None and sent.site not in TRUSTED_SITES:
             return origins[0] if origins else ""
-        ours = self._own_origins(scope, signs)
+        ours = self._own_origins(scope, sent)
         foreign = [origin for origin in origins if origin not in ours]
         # A proxy that the operator allows may have changed the Host that Origin is compared with.
-        if not foreign or (self.open_to_all and signs.site == "same-origin"):
+        if not foreign or (self.open_to_all and sent.site == "same-origin"):
             return None
         return foreign[0]
 
-    def _own_origins(self, scope: Scope, signs: Signs) -> set[str]:
+    def _own_origins(self, scope: Scope, sent: OriginHeaders) -> set[str]:
         """How our own pages call their origin: as the request calls this host."""
-        host = signs.hosts[0] if signs.hosts else ""
+        host = sent.hosts[0] if sent.hosts else ""
         # Where proxies are allowed, one of them may speak TLS for us.
         schemes = {"http", "https"} if self.open_to_all else {scope["scheme"]}
         public = {self.own_origin} if self.own_origin else set()
         return public | {normal_origin(f"{scheme}://{host}") for scheme in schemes}
 
 
-def signs_of(scope: Scope) -> Signs:
+def origin_headers(scope: Scope) -> OriginHeaders:
     """Read the head once: this is done for every request."""
     hosts: list[str] = []
     origins: list[str] = []
@@ -209,15 +209,15 @@ def signs_of(scope: Scope) -> Signs:
             site = value.decode("latin-1")
         elif name in FORWARDED or name.startswith(FORWARDED_PREFIX):
             proxy = name.decode("latin-1")
-    return Signs(tuple(hosts), tuple(origins), site, proxy)
+    return OriginHeaders(tuple(hosts), tuple(origins), site, proxy)
 
 
-def proxied(header: str) -> str:
+def proxy_message(header: str) -> str:
     """Why a request is refused that names whom it was forwarded for."""
     return (
         f"the request came through a proxy ({shortened(header)}), so that it may come from "
         f"anywhere: set REELGATE_ALLOW_OPEN=true if everybody who reaches the proxy may spend your "
-        f"credits, {OR_A_KEY}"
+        f"credits, {KEY_ADVICE}"
     )
 
 

@@ -20,11 +20,11 @@ class RequestContext:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        marks = [(b"x-request-id", scope[REQUEST_ID].encode()), *self._headers]
+        headers = [(b"x-request-id", scope[REQUEST_ID].encode()), *self._headers]
 
-        async def send_marked(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *marks]
+                message["headers"] = [*message["headers"], *headers]
             await send(message)
 
-        await error_boundary(self._app, scope, receive, send_marked)
+        await error_boundary(self._app, scope, receive, send_with_headers)

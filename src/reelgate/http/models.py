@@ -10,9 +10,9 @@ router = APIRouter(tags=["Models"], route_class=AuthenticatedRoute)
 
 
 @router.get("/v1/models", summary="List the models and what each takes")
-async def list_models(visit: AuthenticatedRequest) -> ModelList:
+async def list_models(request: AuthenticatedRequest) -> ModelList:
     """Every model and every alias."""
-    catalog = visit.service.catalog
+    catalog = request.service.catalog
     named = [(model.id, model) for model in catalog.models()]
     named += [(alias, catalog.find(alias)) for alias in catalog.aliases()]
     return ModelList(data=[model_object(name, model) for name, model in named])
@@ -23,9 +23,9 @@ async def list_models(visit: AuthenticatedRequest) -> ModelList:
     summary="One model and what it takes",
     responses={404: {"model": ErrorAnswer, "description": "There is no such model."}},
 )
-async def get_model(model: str, visit: AuthenticatedRequest) -> ModelObject:
+async def get_model(model: str, request: AuthenticatedRequest) -> ModelObject:
     """One model, by its id or an alias."""
-    return model_object(model, visit.service.catalog.find(model))
+    return model_object(model, request.service.catalog.find(model))
 
 
 def model_object(name: str, model: Model) -> ModelObject:

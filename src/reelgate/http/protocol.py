@@ -30,9 +30,9 @@ from reelgate.errors import (
     UriTooLong,
 )
 from reelgate.http.connections import (
-    COME_BACK_S,
     CONNECTION,
     MAX_HEAD_BYTES,
+    RETRY_AFTER_S,
     Connection,
     Connections,
 )
@@ -92,11 +92,11 @@ class LimitedProtocol(HttpToolsProtocol):
         address = self.client[0] if self.client else None
         self._connection = connections.open(address, transport.abort)
         if self._connection is not None:
-            self._allow(connections.limits.head_timeout_s, self._head_is_late)
+            self._set_deadline(connections.limits.head_timeout_s, self._head_timed_out)
         elif connections.may_refuse():
             # It is told why once it has asked for something.
             self._is_beyond_limit = True
-            self._allow(LINGER_S, transport.abort)
+            self._set_deadline(LINGER_S, transport.abort)
         else:
             self._is_refused = True
             transport.abort()
@@ -129,18 +129,18 @@ class LimitedProtocol(HttpToolsProtocol):
             # It began behind another request, somewhere in these bytes.
             self._pending_bytes = size_bytes
         if self._pending_bytes > MAX_HEAD_BYTES:
-            self._refuse(self._too_much())
+            self._refuse(self._head_too_large())
         elif self._pending_bytes and self._stage is not Stage.BODY:
-            self._await_head()
+            self._limit_head()
         elif self._deadline is not None:
-            self._head_is_there()
+            self._head_complete()
 
     def on_message_begin(self) -> None:
         """A request begins."""
         super().on_message_begin()
         self._stage = Stage.HEAD
         if self._connection is not None:
-            self._connection.is_whole = False
+            self._connection.is_complete = False
 
     def on_headers_complete(self) -> None:
         """A request's head is there.
@@ -149,13 +149,13 @@ class LimitedProtocol(HttpToolsProtocol):
             ReelgateError: it is too large; the parser then calls `send_400_response`.
         """
         if self._pending_bytes > MAX_URL_BYTES or len(self.headers) > MAX_HEADERS:
-            self._refusal = refusal_of(self.url, self.headers)
+            self._refusal = head_error(self.url, self.headers)
             if self._refusal is not None:
                 raise self._refusal
         self._take_absolute_form()
         if self._connection is None and self.url not in ALWAYS_ANSWERED:
             message = "the gateway has as many connections as it takes"
-            self._refusal = Overloaded(message, retry_after_s=COME_BACK_S)
+            self._refusal = Overloaded(message, retry_after_s=RETRY_AFTER_S)
             raise self._refusal
         self.scope["state"][CONNECTION] = self._connection
         super().on_headers_complete()
@@ -193,17 +193,17 @@ class LimitedProtocol(HttpToolsProtocol):
         self._pending_bytes = 0
         self._stage = Stage.BETWEEN
         if self._connection is not None:
-            self._connection.whole()
+            self._connection.request_complete()
 
     def on_response_complete(self) -> None:
         """An answer has been sent; the request may still be on its way."""
         super().on_response_complete()
         self._unanswered -= 1
         if self._connection is not None:
-            self._connection.answered()
+            self._connection.response_complete()
         if self._stage is Stage.BODY and not self._unanswered and not self.transport.is_closing():
             # It is read and dropped for a while: closing at once would lose the answer.
-            self._allow(DISCARD_S, self.transport.close)
+            self._set_deadline(DISCARD_S, self.transport.close)
 
     def send_400_response(self, msg: str) -> None:
         """Answer what cannot be read as a request, or was refused by its head."""
@@ -223,30 +223,34 @@ class LimitedProtocol(HttpToolsProtocol):
             self._stalled.cancel()
             self._stalled = None
 
-    def _await_head(self) -> None:
+    def _limit_head(self) -> None:
         """A part of a head is there: the rest has its time, and all such parts their room."""
         if self._connection is not None:
             self.connections_of_server.hold_head(self._connection, self._pending_bytes)
         if self._deadline is None and self._connection is not None:
-            self._allow(self.connections_of_server.limits.head_timeout_s, self._head_is_late)
+            self._set_deadline(
+                self.connections_of_server.limits.head_timeout_s, self._head_timed_out
+            )
 
-    def _head_is_there(self) -> None:
+    def _head_complete(self) -> None:
         is_dropped = self._stage is Stage.BODY and not self._unanswered
         if self._connection is not None and not is_dropped:
             self._cancel_deadline()
             self.connections_of_server.hold_head(self._connection, 0)
 
-    def _head_is_late(self) -> None:
+    def _head_timed_out(self) -> None:
         self._deadline = None
         if self._unanswered:
             # The next request of a caller who waits for an earlier one.
-            self._allow(self.connections_of_server.limits.head_timeout_s, self._head_is_late)
+            self._set_deadline(
+                self.connections_of_server.limits.head_timeout_s, self._head_timed_out
+            )
         elif self._pending_bytes:
             self._refuse(RequestTimeout())
         else:
             self.transport.close()
 
-    def _too_much(self) -> ReelgateError:
+    def _head_too_large(self) -> ReelgateError:
         if self._stage is Stage.HEAD and not self.headers and len(self.url) > MAX_URL_BYTES:
             return UriTooLong()
         return HeadersTooLarge()
@@ -258,11 +262,11 @@ class LimitedProtocol(HttpToolsProtocol):
             # The answer to an earlier request may be half-way out.
             self.transport.abort()
             return
-        self.transport.write(answer_of(error, self.server_state.default_headers))
+        self.transport.write(error_response(error, self.server_state.default_headers))
         self.transport.write_eof()
-        self._allow(LINGER_S, self.transport.abort)
+        self._set_deadline(LINGER_S, self.transport.abort)
 
-    def _allow(self, seconds: float, then: Callable[[], None]) -> None:
+    def _set_deadline(self, seconds: float, then: Callable[[], None]) -> None:
         self._cancel_deadline()
         self._deadline = self.loop.call_later(seconds, then)
 
@@ -275,13 +279,13 @@ class LimitedProtocol(HttpToolsProtocol):
 def protocol_of(connections: Connections) -> type[LimitedProtocol]:
     """The protocol of one server; uvicorn makes an object of it for each connection."""
 
-    class ServersProtocol(LimitedProtocol):
+    class BoundProtocol(LimitedProtocol):
         connections_of_server = connections
 
-    return ServersProtocol
+    return BoundProtocol
 
 
-def refusal_of(url: bytes, headers: list[tuple[bytes, bytes]]) -> ReelgateError | None:
+def head_error(url: bytes, headers: list[tuple[bytes, bytes]]) -> ReelgateError | None:
     """Why a request is refused by its head, if it is."""
     if len(url) > MAX_URL_BYTES:
         return UriTooLong()
@@ -291,7 +295,7 @@ def refusal_of(url: bytes, headers: list[tuple[bytes, bytes]]) -> ReelgateError 
     return None
 
 
-def answer_of(error: ReelgateError, default_headers: list[tuple[bytes, bytes]]) -> bytes:
+def error_response(error: ReelgateError, default_headers: list[tuple[bytes, bytes]]) -> bytes:
     """An error as it goes over the wire, after which the connection is closed."""
     body = json.dumps(body_of(error)).encode()
     headers = [

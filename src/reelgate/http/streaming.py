@@ -30,37 +30,37 @@ class StreamedResponse(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Stream, and stop at once when the reader leaves."""
-        self.sent_whole = await unless_gone(self.stream(scope, receive, send), receive)
+        self.sent_whole = await until_disconnect(self.stream(scope, receive, send), receive)
 
     @abstractmethod
     async def stream(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the head and the body."""
 
 
-async def unless_gone(work: Coroutine[Any, Any, None], receive: Receive) -> bool:
+async def until_disconnect(work: Coroutine[Any, Any, None], receive: Receive) -> bool:
     """Do the work; if the client goes away first, stop it, let it tidy up and return False."""
     working = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(disconnected(receive))
+    disconnect = asyncio.ensure_future(wait_for_disconnect(receive))
     try:
-        await asyncio.wait({working, gone}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({working, disconnect}, return_when=asyncio.FIRST_COMPLETED)
         if working.done():
             working.result()
             return True
         return False
     finally:
         working.cancel()
-        gone.cancel()
-        await asyncio.gather(working, gone, return_exceptions=True)
+        disconnect.cancel()
+        await asyncio.gather(working, disconnect, return_exceptions=True)
 
 
-async def disconnected(receive: Receive) -> None:
+async def wait_for_disconnect(receive: Receive) -> None:
     """Return when the client goes away."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
-PutOff = Callable[[Scope], Awaitable[None]]
-PUT_OFF = "reelgate.put_off"
+SendDeferred = Callable[[Scope], Awaitable[None]]
+SEND_DEFERRED = "reelgate.send_deferred"
 """Where a request's scope holds what is still to be sent."""
 
 
@@ -73,19 +73,19 @@ class DeferredResponse(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Put the answer off until the framework has returned."""
-        scope[PUT_OFF] = partial(error_boundary, self._send_last, receive=receive, send=send)
+        scope[SEND_DEFERRED] = partial(error_boundary, self._respond, receive=receive, send=send)
 
     @abstractmethod
-    async def last(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Wait and answer.
 
         Raises:
             ReelgateError: answered as a problem.
         """
 
-    async def _send_last(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await self.last(scope, receive, send)
+            await self.respond(scope, receive, send)
         except ReelgateError as error:
             await answer(error)(scope, receive, send)
 
@@ -99,15 +99,15 @@ class DeferredResponses:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
         scope[REQUEST_ID] = f"req_{uuid_utils.uuid4().hex}"
-        put_off = await self._run(dict(scope), receive, send)
-        if put_off is not None:
-            await put_off(scope)
+        send_deferred = await self._run(dict(scope), receive, send)
+        if send_deferred is not None:
+            await send_deferred(scope)
 
-    async def _run(self, scope: Scope, receive: Receive, send: Send) -> PutOff | None:
+    async def _run(self, scope: Scope, receive: Receive, send: Send) -> SendDeferred | None:
         """Let the framework have a scope of its own: what it leaves there is kept no longer."""
         await self._framework(scope, receive, send)
-        put_off: PutOff | None = scope.get(PUT_OFF)
-        return put_off
+        send_deferred: SendDeferred | None = scope.get(SEND_DEFERRED)
+        return send_deferred
 
 
 class BlockingResponse(DeferredResponse):
@@ -116,26 +116,26 @@ class BlockingResponse(DeferredResponse):
     def __init__(self, ctx: Context, video: Video, *, attached: bool) -> None:
         super().__init__()
         self.ctx = ctx
-        self.marks = {"Reelgate-Video-Id": video.id}
+        self.extra_headers = {"Reelgate-Video-Id": video.id}
         if attached:
-            self.marks["Reelgate-Attached"] = "true"
+            self.extra_headers["Reelgate-Attached"] = "true"
         self._video_id = video.id
 
-    async def last(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Wait, answer, and note whether the caller has had its answer."""
-        with self.ctx.service.holding(self._video_id):
+        with self.ctx.service.waiting_caller(self._video_id):
             await self._serve(scope, receive, send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        hung_up = asyncio.ensure_future(disconnected(receive))
+        disconnect = asyncio.ensure_future(wait_for_disconnect(receive))
         try:
-            video = await self._wait(hung_up, send)
+            video = await self._wait(disconnect, send)
             if video is None or not video.is_over:
-                await self.ctx.service.hang_up(self._video_id)
+                await self.ctx.service.caller_disconnected(self._video_id)
             if video is not None:
                 await self._answer(video, scope, receive, send)
         finally:
-            hung_up.cancel()
+            disconnect.cancel()
 
     async def _answer(self, video: Video, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the answer; whoever loses it half-way may ask again at no cost."""
@@ -144,39 +144,39 @@ class BlockingResponse(DeferredResponse):
             sent = await self.finish(video, scope, receive, send)
         finally:
             if video.is_over and sent:
-                await self.ctx.service.answered(video.id)
+                await self.ctx.service.caller_answered(video.id)
             elif video.is_over:
-                await self.ctx.service.hang_up(video.id)
+                await self.ctx.service.caller_disconnected(video.id)
 
-    async def _wait(self, hung_up: asyncio.Future[None], send: Send) -> Video | None:
+    async def _wait(self, disconnect: asyncio.Future[None], send: Send) -> Video | None:
         """The video when it is over or the wait is; None when the caller went away."""
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + self.limit_s()
         while True:
             left_s = max(0.0, ends_at - loop.time())
             wait_s = min(left_s, self.heartbeat_every_s() or left_s)
-            video = await self.ctx.service.wait(self._video_id, wait_s, hung_up)
+            video = await self.ctx.service.wait(self._video_id, wait_s, disconnect)
             # First, for a video that is finished at the same moment must stay up for adoption.
-            if hung_up.done():
+            if disconnect.done():
                 return None
             if video.is_over or loop.time() >= ends_at or self.is_closing:
                 return video
-            await self.beat(send)
+            await self.send_heartbeat(send)
 
     @property
     def is_closing(self) -> bool:
         """Whether the gateway is stopping and waits for no video any longer."""
-        return self.ctx.service.lets_go
+        return self.ctx.service.has_released_callers
 
     def limit_s(self) -> float:
         """How long to wait at most."""
         return self.ctx.settings.wait_limit_s
 
     def heartbeat_every_s(self) -> float:
-        """How often `beat` is due while waiting; 0 for never."""
+        """How often `send_heartbeat` is due while waiting; 0 for never."""
         return 0.0
 
-    async def beat(self, send: Send) -> None:
+    async def send_heartbeat(self, send: Send) -> None:
         """Show the caller's proxies that somebody is there."""
 
     @abstractmethod
@@ -184,7 +184,7 @@ class BlockingResponse(DeferredResponse):
         """Send the answer: the video is over, or the wait is; whether the caller took it whole."""
 
 
-def error_of(video: Video) -> ReelgateError:
+def failure_of(video: Video) -> ReelgateError:
     """Why a failed video failed."""
     failure = video.failure
     if failure is None:

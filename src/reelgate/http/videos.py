@@ -31,7 +31,7 @@ from reelgate.http.schemas import (
     VideoObject,
     video_object,
 )
-from reelgate.http.streaming import BlockingResponse, StreamedResponse, error_of
+from reelgate.http.streaming import BlockingResponse, StreamedResponse, failure_of
 from reelgate.http.video_request import read_video_create, request_of
 from reelgate.service.videos import NewVideo
 from reelgate.webhooks.events import check_endpoint
@@ -46,16 +46,18 @@ class SyncResponse(BlockingResponse):
             check_finished(video, closing=self.is_closing)
             response = await content_of(video, "video", Request(scope), self.ctx)
         except ReelgateError as error:
-            await answer(error, self.marks)(scope, receive, send)
+            await answer(error, self.extra_headers)(scope, receive, send)
             return True
-        await response(scope, receive, marked(send, self.marks | told_of(video)))
+        await response(
+            scope, receive, with_headers(send, self.extra_headers | timing_headers(video))
+        )
         return not isinstance(response, StreamedResponse) or response.sent_whole
 
 
 def check_finished(video: Video, *, closing: bool) -> None:
     """Only a completed video has bytes; one still on its way is told to be asked for again."""
     if video.state is State.FAILED:
-        raise error_of(video)
+        raise failure_of(video)
     if closing and not video.is_over:
         raise ShuttingDown(retry_after_s=5)
     if not video.is_over:
@@ -63,22 +65,22 @@ def check_finished(video: Video, *, closing: bool) -> None:
         raise UpstreamTimeout(message, retry_after_s=5)
 
 
-def told_of(video: Video) -> dict[str, str]:
+def timing_headers(video: Video) -> dict[str, str]:
     """Which model made it and how long that took, in seconds."""
     times = video.timeline
     took_s = (times.ready_at or 0.0) - (times.submitted_at or times.ready_at or 0.0)
     return {"X-Model": video.request.model, "X-Inference-Time-S": f"{took_s:.3f}"}
 
 
-def marked(send: Send, headers: dict[str, str]) -> Send:
+def with_headers(send: Send, headers: dict[str, str]) -> Send:
     """A `send` that adds headers to the answer."""
 
-    async def send_marked(message: Message) -> None:
+    async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             MutableHeaders(scope=message).update(headers)
         await send(message)
 
-    return send_marked
+    return send_with_headers
 
 
 router = APIRouter(prefix="/v1/videos", tags=["Videos"], route_class=AuthenticatedRoute)
@@ -100,10 +102,10 @@ VideoId = Annotated[str, Path(description="The video's id: `video_...`.")]
     responses=REFUSED,
     openapi_extra=CREATE_BODY,
 )
-async def create_video(visit: AuthenticatedRequest) -> Response:
+async def create_video(request: AuthenticatedRequest) -> Response:
     """The video object, at once."""
-    video, attached = await order(visit, Caller.NONE)
-    return shown(video, visit, attached=attached)
+    video, attached = await create(request, Caller.NONE)
+    return shown(video, request, attached=attached)
 
 
 @router.post(
@@ -113,15 +115,15 @@ async def create_video(visit: AuthenticatedRequest) -> Response:
     responses=REFUSED | {200: {"content": {"video/mp4": {}}}},
     openapi_extra=CREATE_BODY,
 )
-async def create_video_sync(visit: AuthenticatedRequest) -> Response:
+async def create_video_sync(request: AuthenticatedRequest) -> Response:
     """Raw `video/mp4` once it is finished."""
-    video, attached = await order(visit, Caller.WAITING)
-    return SyncResponse(visit.ctx, video, attached=attached)
+    video, attached = await create(request, Caller.WAITING)
+    return SyncResponse(request.ctx, video, attached=attached)
 
 
 @router.get("", summary="List videos", response_model=VideoList, responses=REFUSED)
 async def list_videos(
-    visit: AuthenticatedRequest,
+    request: AuthenticatedRequest,
     after: Annotated[str | None, Query(description="The last id of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     order: Annotated[Ordering, Query(description="By age: newest or oldest first.")] = "desc",
@@ -142,16 +144,16 @@ async def list_videos(
     ] = None,
 ) -> Response:
     """One page, and whether more follows."""
-    visit.check_may_list()
-    check_once(name for name, _ in visit.query_params.multi_items())
+    request.check_may_list()
+    check_once(name for name, _ in request.query_params.multi_items())
     states = tuple(state for state, shown in STATUS.items() if shown is status)
-    named = visit.service.catalog.aliases().get(model, model) if model else model
+    named = request.service.catalog.aliases().get(model, model) if model else model
     words = tuple((q or "").split())
     page = Page(
-        visit.owner, limit + 1, order, after, states, named, words, created_after, created_before
+        request.owner, limit + 1, order, after, states, named, words, created_after, created_before
     )
-    found = await visit.service.page(page)
-    data = [video_object(video, visit, visit.ctx) for video in found[:limit]]
+    found = await request.service.page(page)
+    data = [video_object(video, request, request.ctx) for video in found[:limit]]
     return JSONResponse(
         {
             "object": "list",
@@ -164,9 +166,9 @@ async def list_videos(
 
 
 @router.get("/{video_id}", response_model=VideoObject, summary="One video", responses=NOT_FOUND)
-async def get_video(video_id: VideoId, visit: AuthenticatedRequest) -> Response:
+async def get_video(video_id: VideoId, request: AuthenticatedRequest) -> Response:
     """The video object; 200 for every video that exists, failed ones too."""
-    return shown(await visit.service.find(video_id, visit.owner), visit)
+    return shown(await request.service.find(video_id, request.owner), request)
 
 
 @router.head("/{video_id}/content", include_in_schema=False)
@@ -186,13 +188,13 @@ async def get_video(video_id: VideoId, visit: AuthenticatedRequest) -> Response:
 )
 async def get_content(
     video_id: VideoId,
-    visit: AuthenticatedRequest,
+    request: AuthenticatedRequest,
     variant: Annotated[Variant, Query(description="`thumbnail`: the first frame.")] = "video",
 ) -> Response:
     """`Range`, `ETag`, `If-None-Match` and `HEAD` work."""
-    check_once(name for name, _ in visit.query_params.multi_items())
+    check_once(name for name, _ in request.query_params.multi_items())
     return await content_of(
-        await visit.service.find(video_id, visit.owner), variant, visit, visit.ctx
+        await request.service.find(video_id, request.owner), variant, request, request.ctx
     )
 
 
@@ -206,23 +208,23 @@ async def get_content(
         204: {"description": "`Last-Event-ID` was the last there is."},
     },
 )
-async def get_events(video_id: VideoId, visit: AuthenticatedRequest) -> Response:
+async def get_events(video_id: VideoId, request: AuthenticatedRequest) -> Response:
     """`event: video` with the object on every change, until the video is over."""
-    return EventStream(visit, visit.ctx, await visit.service.find(video_id, visit.owner))
+    return EventStream(request, request.ctx, await request.service.find(video_id, request.owner))
 
 
 @router.post(
     "/{video_id}/cancel", response_model=VideoObject, summary="Stop a video", responses=NOT_FOUND
 )
-async def cancel_video(video_id: VideoId, visit: AuthenticatedRequest) -> Response:
+async def cancel_video(video_id: VideoId, request: AuthenticatedRequest) -> Response:
     """The object, failed with `cancelled`; unchanged if the video was over already."""
-    return shown(await visit.service.cancel(video_id, visit.owner), visit)
+    return shown(await request.service.cancel(video_id, request.owner), request)
 
 
 @router.delete("/{video_id}", summary="Forget a video and its files", responses=NOT_FOUND)
-async def delete_video(video_id: VideoId, visit: AuthenticatedRequest) -> VideoDeleted:
+async def delete_video(video_id: VideoId, request: AuthenticatedRequest) -> VideoDeleted:
     """A running video is cancelled first."""
-    await visit.service.delete(video_id, visit.owner)
+    await request.service.delete(video_id, request.owner)
     return VideoDeleted(id=video_id)
 
 
@@ -233,35 +235,37 @@ async def delete_video(video_id: VideoId, visit: AuthenticatedRequest) -> VideoD
     responses=REFUSED,
     openapi_extra=body_schema_of(RemixRequest),
 )
-async def remix_video(video_id: VideoId, visit: AuthenticatedRequest) -> Response:
+async def remix_video(video_id: VideoId, request: AuthenticatedRequest) -> Response:
     """A new video with `remixed_from_video_id`."""
-    video = await visit.service.find(video_id, visit.owner)
-    body = validated(RemixRequest, await read_json(visit))
-    wanted = visit.service.remixed(video, body.prompt)
-    terms = admission_options(visit.headers, visit.service, adopts=False)
-    order = NewVideo(request=wanted, owner=visit.owner, remixed_from=video_id)
-    video, origin = await visit.service.order(order, terms)
-    return shown(video, visit, attached=origin is not AdmissionResult.NEW)
+    video = await request.service.find(video_id, request.owner)
+    body = validated(RemixRequest, await read_json(request))
+    wanted = request.service.remix_request(video, body.prompt)
+    options = admission_options(request.headers, request.service, adopts=False)
+    new_video = NewVideo(request=wanted, owner=request.owner, remixed_from=video_id)
+    video, result = await request.service.create(new_video, options)
+    return shown(video, request, attached=result is not AdmissionResult.NEW)
 
 
-async def order(visit: AuthenticatedRequest, caller: Caller) -> tuple[Video, bool]:
+async def create(request: AuthenticatedRequest, caller: Caller) -> tuple[Video, bool]:
     """Read the request's body and find or make its job; whether it existed before."""
     # A form may hold a picture, which lies in a temporary file as long as the stack is open.
     async with AsyncExitStack() as stack:
-        body, upload = await read_video_create(visit, stack)
-        check_webhook(body.webhook_url, visit.ctx)
-        named = visit.ctx.settings.default_model if body.model is None else body.model
-        model = visit.service.catalog.find(named)
-        wanted = NewVideo(
-            request=await request_of(body, upload, model, visit.ctx.references, visit.owner),
-            owner=visit.owner,
+        body, upload = await read_video_create(request, stack)
+        check_webhook(body.webhook_url, request.ctx)
+        named = request.ctx.settings.default_model if body.model is None else body.model
+        model = request.service.catalog.find(named)
+        new_video = NewVideo(
+            request=await request_of(body, upload, model, request.ctx.references, request.owner),
+            owner=request.owner,
             caller=caller,
             metadata=body.metadata or {},
             webhook_url=body.webhook_url,
         )
-        terms = admission_options(visit.headers, visit.service, adopts=caller is Caller.WAITING)
-        video, origin = await visit.service.order(wanted, terms)
-        return video, origin is not AdmissionResult.NEW
+        options = admission_options(
+            request.headers, request.service, adopts=caller is Caller.WAITING
+        )
+        video, result = await request.service.create(new_video, options)
+        return video, result is not AdmissionResult.NEW
 
 
 def check_webhook(url: str | None, ctx: Context) -> None:
@@ -279,9 +283,9 @@ def check_webhook(url: str | None, ctx: Context) -> None:
         )
 
 
-def shown(video: Video, visit: AuthenticatedRequest, *, attached: bool = False) -> Response:
+def shown(video: Video, request: AuthenticatedRequest, *, attached: bool = False) -> Response:
     """The video object as an answer."""
     headers = {"Reelgate-Video-Id": video.id, "openai-poll-after-ms": POLL_AFTER_MS}
     if attached:
         headers["Reelgate-Attached"] = "true"
-    return JSONResponse(video_object(video, visit, visit.ctx), headers=headers)
+    return JSONResponse(video_object(video, request, request.ctx), headers=headers)

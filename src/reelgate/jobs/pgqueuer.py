@@ -24,7 +24,7 @@ from sqlalchemy import Connection
 
 from reelgate.db.errors import Outage, cause_of, is_away
 from reelgate.db.postgres.listener import ListenConnection
-from reelgate.db.postgres.server import DRIVER_ERRORS, MIGRATION_LOCK, Server, is_broken_line
+from reelgate.db.postgres.server import DRIVER_ERRORS, MIGRATION_LOCK, Server, is_connection_error
 from reelgate.domain.video import Video
 from reelgate.jobs.engine import ReleaseJob, RunJob, TakenOver
 
@@ -177,7 +177,7 @@ class ReconnectingDriver(Driver):
             try:
                 result = await attempt()
             except DRIVER_ERRORS as error:
-                is_broken = is_broken_line(error)
+                is_broken = is_connection_error(error)
                 if not (is_broken or is_away(error)) or clock() >= self._ends_s:
                     raise
                 self._outage.failed(cause_of(error), needs_proof=not is_broken)

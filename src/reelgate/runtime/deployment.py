@@ -50,13 +50,13 @@ class Deployment(Protocol):
         """An upstream account, as all the processes that use it count it."""
         ...
 
-    async def open_dispatch(
-        self, carry: RunJob, providers: Iterable[str], stack: AsyncExitStack
+    async def open_engine(
+        self, run: RunJob, providers: Iterable[str], stack: AsyncExitStack
     ) -> Engine:
         """The queue, not yet worked through; `providers` are those whose videos can be carried."""
         ...
 
-    async def begin(self, dispatch: Engine, videos: Videos, providers: Iterable[str]) -> None:
+    async def begin(self, engine: Engine, videos: Videos, providers: Iterable[str]) -> None:
         """Set the queue going, first of all on what an earlier process left behind."""
         ...
 
@@ -81,16 +81,16 @@ class SqliteDeployment:
         """This process's own."""
         return LocalAccount(self.database)
 
-    async def open_dispatch(
-        self, carry: RunJob, _providers: Iterable[str], _stack: AsyncExitStack
+    async def open_engine(
+        self, run: RunJob, _providers: Iterable[str], _stack: AsyncExitStack
     ) -> Engine:
         """A task in this process for each video."""
-        return LocalEngine(carry)
+        return LocalEngine(run)
 
-    async def begin(self, dispatch: Engine, videos: Videos, providers: Iterable[str]) -> None:
+    async def begin(self, engine: Engine, videos: Videos, providers: Iterable[str]) -> None:
         """Nobody waits any more, and every unfinished video is this process's own."""
         await videos.all_callers_disconnected()
-        await dispatch.start(await videos.unfinished(providers))
+        await engine.start(await videos.unfinished(providers))
 
 
 @asynccontextmanager
@@ -112,7 +112,7 @@ async def open_deployment(settings: Settings) -> AsyncIterator[Deployment]:
         await prepare_named(database, settings)
         database.outage.is_logged = True
         yield (
-            shared_deployment().Shared(database)
+            shared_deployment().PostgresDeployment(database)
             if database.is_shared
             else SqliteDeployment(database)
         )

@@ -201,7 +201,7 @@ async def start_work(base: Foundation, gatekeeper: Gatekeeper, stack: AsyncExitS
     """Set the worker going, first of all on what an earlier process left behind."""
     tools = tools_of(base)
     worker = JobRunner(tools, base.deployment.changes)
-    dispatch = await base.deployment.open_dispatch(worker.carry, base.providers, stack)
+    dispatch = await base.deployment.open_engine(worker.carry, base.providers, stack)
     load = Load(base.videos, base.deployment.clock, base.settings.max_waiting)
     service = service_of(base, dispatch, gatekeeper, load)
     if tools.receipts is not None:
@@ -300,7 +300,7 @@ def service_of(base: Foundation, dispatch: Engine, gatekeeper: Gatekeeper, load:
         videos=base.videos,
         admission=base.admission,
         changes=base.deployment.changes,
-        dispatch=dispatch,
+        engine=dispatch,
         providers=base.providers,
         keeper=base.keeper,
         gatekeeper=gatekeeper,

@@ -37,7 +37,7 @@ async def prepare_queue(database: PostgresDatabase) -> None:
     await translated(install_queue(database.server), database.outage)
 
 
-class Shared:
+class PostgresDeployment:
     """One process of many, on a Postgres server."""
 
     submit_lease_s = SUBMIT_LEASE_S
@@ -46,10 +46,10 @@ class Shared:
     def __init__(self, database: PostgresDatabase) -> None:
         self._database = database
         self.changes = Changes()
-        self._line = ListenConnection(database.server)
-        self._feed = Feed(database, database.server, self.changes, self._line)
-        self._peers = PeerMonitor(database.server, self._line)
-        self.clock: Clock = ServerClock(SystemClock(), self._line)
+        self._listener = ListenConnection(database.server)
+        self._feed = Feed(database, database.server, self.changes, self._listener)
+        self._peers = PeerMonitor(database.server, self._listener)
+        self.clock: Clock = ServerClock(SystemClock(), self._listener)
         self.rates: RequestRates = PostgresRates(database, self.clock)
 
     @property
@@ -65,20 +65,20 @@ class Shared:
         """One row for all processes."""
         return PostgresAccount(self._database, name, limits)
 
-    async def open_dispatch(
-        self, carry: RunJob, providers: Iterable[str], stack: AsyncExitStack
+    async def open_engine(
+        self, run: RunJob, providers: Iterable[str], stack: AsyncExitStack
     ) -> Engine:
         """This process's end of the queue."""
-        shared = PostgresEngine(self._database.server, self._line, providers)
-        dispatch = await stack.enter_async_context(shared.open(carry))
+        shared = PostgresEngine(self._database.server, self._listener, providers)
+        engine = await stack.enter_async_context(shared.open(run))
         stack.push_async_callback(self._close)
-        return dispatch
+        return engine
 
-    async def begin(self, dispatch: Engine, _videos: Videos, _providers: Iterable[str]) -> None:
+    async def begin(self, engine: Engine, _videos: Videos, _providers: Iterable[str]) -> None:
         """Join the others."""
-        await translated(self._line.open(), self._database.outage)
-        await dispatch.start(())
+        await translated(self._listener.open(), self._database.outage)
+        await engine.start(())
 
     async def _close(self) -> None:
         await self._feed.close()
-        await self._line.close()
+        await self._listener.close()

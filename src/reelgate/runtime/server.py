@@ -26,7 +26,7 @@ log = structlog.get_logger()
 
 BACKLOG = 4096
 """Connections that may wait to be accepted: a crowd arrives at once."""
-LAST_WORDS_S = 3
+FINAL_RESPONSES_S = 3
 """How long the last answers may take once nobody may wait any longer."""
 KEEP_ALIVE_S = 75
 """Longer than the idle limit of most proxies, so that it is they who close first."""
@@ -52,14 +52,14 @@ class Server(uvicorn.Server):
         remove_address(self._context.settings.data_dir, self._url)
         service = self._context.service
         service.close()
-        handing_over = asyncio.ensure_future(self._context.transfer())
-        letting_go = asyncio.get_running_loop().call_later(
-            self._context.settings.shutdown_grace_s, service.let_go
+        transferring = asyncio.ensure_future(self._context.transfer())
+        releasing = asyncio.get_running_loop().call_later(
+            self._context.settings.shutdown_grace_s, service.release_callers
         )
         await super().shutdown(sockets)
-        letting_go.cancel()
-        service.let_go()
-        await handing_over
+        releasing.cancel()
+        service.release_callers()
+        await transferring
 
     def stop(self) -> None:
         """Begin to shut down."""
@@ -67,7 +67,7 @@ class Server(uvicorn.Server):
 
     def hurry(self) -> None:
         """Shut down without waiting for callers."""
-        self._context.service.let_go()
+        self._context.service.release_callers()
         self.force_exit = True
 
     @contextmanager
@@ -145,7 +145,7 @@ def raise_open_files() -> None:
 
 def answering_s(settings: Settings) -> int:
     """How long callers may still be answered once the gateway is told to stop."""
-    return ceil(settings.shutdown_grace_s) + LAST_WORDS_S
+    return ceil(settings.shutdown_grace_s) + FINAL_RESPONSES_S
 
 
 async def serve(
@@ -160,14 +160,14 @@ async def serve(
                 server.stop, server.hurry, context.submitting, answering_s=answering_s(settings)
             )
             freeze_startup_objects()
-            telling = asyncio.create_task(tell(server, ready))
+            announcing = asyncio.create_task(announce(server, ready))
             try:
                 await server.serve(sockets=[listener])
             finally:
-                telling.cancel()
+                announcing.cancel()
 
 
-async def tell(server: Server, ready: Callable[[], None]) -> None:
+async def announce(server: Server, ready: Callable[[], None]) -> None:
     """Call `ready` when the server listens."""
     await server.listening.wait()
     ready()

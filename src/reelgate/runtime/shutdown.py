@@ -20,16 +20,16 @@ import structlog
 log = structlog.get_logger()
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-TIDY_S = 7.0
+CLEANUP_S = 7.0
 """How long putting everything away may take, once nobody is answered any more."""
 SUBMIT_S = 90.0
 """How long a submit is waited for beyond that: an upstream has 60 s to answer."""
-LOOK_AGAIN_S = 0.25
-IN_A_HURRY = 2
-AT_ONCE = 3
+CHECK_EVERY_S = 0.25
+SECOND_SIGNAL = 2
+THIRD_SIGNAL = 3
 
 
-def nobody() -> int:
+def no_submits() -> int:
     """No submit is under way."""
     return 0
 
@@ -47,14 +47,14 @@ class Shutdown:
         self._signals = 0
         self._stop: Callable[[], None] | None = None
         self._hurry: Callable[[], None] = lambda: None
-        self._submitting: Callable[[], int] = nobody
-        self._limit_s = TIDY_S
+        self._submitting: Callable[[], int] = no_submits
+        self._limit_s = CLEANUP_S
         self._over = threading.Event()
         self._was_cancelled = False
 
     def __enter__(self) -> Self:
         for number in SIGNALS:
-            self._loop.add_signal_handler(number, self._heard)
+            self._loop.add_signal_handler(number, self._on_signal)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
@@ -71,7 +71,7 @@ class Shutdown:
         self,
         stop: Callable[[], None],
         hurry: Callable[[], None] = lambda: None,
-        submitting: Callable[[], int] = nobody,
+        submitting: Callable[[], int] = no_submits,
         *,
         answering_s: float = 0.0,
     ) -> None:
@@ -84,15 +84,15 @@ class Shutdown:
             answering_s: for how long callers may still be answered after the first.
         """
         self._stop, self._hurry, self._submitting = stop, hurry, submitting
-        self._limit_s = answering_s + TIDY_S
+        self._limit_s = answering_s + CLEANUP_S
         if self._signals:
             stop()
 
-    def _heard(self) -> None:
+    def _on_signal(self) -> None:
         self._signals += 1
-        if self._signals >= AT_ONCE:
+        if self._signals >= THIRD_SIGNAL:
             self._end("a third signal")
-        elif self._signals == IN_A_HURRY:
+        elif self._signals == SECOND_SIGNAL:
             self._hurry()
         else:
             threading.Thread(target=self._watch, name="shutdown", daemon=True).start()
@@ -105,10 +105,10 @@ class Shutdown:
     def _watch(self) -> None:
         """In a thread: the event loop itself may be what hangs."""
         began_s = time.monotonic()
-        while not self._over.wait(LOOK_AGAIN_S):
+        while not self._over.wait(CHECK_EVERY_S):
             elapsed_s = time.monotonic() - began_s
-            patience_s = self._limit_s + (SUBMIT_S if self._submitting() else 0.0)
-            if elapsed_s > patience_s:
+            allowed_s = self._limit_s + (SUBMIT_S if self._submitting() else 0.0)
+            if elapsed_s > allowed_s:
                 self._end(f"not done after {elapsed_s:.0f} s")
 
     def _end(self, reason: str) -> None:

@@ -41,9 +41,9 @@ from reelgate.providers.base import Provider
 from reelgate.providers.registry import video_url
 from reelgate.service.callers import Gatekeeper
 
-FRESH_S = 1.0
+COUNT_TTL_S = 1.0
 """How long a count is used: counting all for each new one would cost more the more there are."""
-COME_BACK_S = 30.0
+OVERLOADED_RETRY_AFTER_S = 30.0
 
 
 class Load:
@@ -64,7 +64,7 @@ class Load:
             Overloaded: there is none.
         """
         if (full := await self.full()) is not None:
-            raise Overloaded(full, retry_after_s=COME_BACK_S)
+            raise Overloaded(full, retry_after_s=OVERLOADED_RETRY_AFTER_S)
         self._count += 1
 
     async def full(self) -> str | None:
@@ -73,7 +73,7 @@ class Load:
         Raises:
             StorageFailed: the database cannot tell.
         """
-        if self._clock.monotonic() - self._counted_at_s > FRESH_S:
+        if self._clock.monotonic() - self._counted_at_s > COUNT_TTL_S:
             self._counted_at_s = self._clock.monotonic()
             self._count = await self._videos.count_open()
         if self._count < self._limit:
@@ -109,7 +109,7 @@ class Service:
         videos: Videos,
         admission: Admission,
         changes: Changes,
-        dispatch: Engine,
+        engine: Engine,
         providers: Mapping[str, Provider],
         keeper: Keeper | None,
         gatekeeper: Gatekeeper,
@@ -121,7 +121,7 @@ class Service:
         self._videos = videos
         self._admission = admission
         self._changes = changes
-        self._dispatch = dispatch
+        self._engine = engine
         self._providers = providers
         self._keeper = keeper
         self._gatekeeper = gatekeeper
@@ -129,13 +129,13 @@ class Service:
         self._clock = clock
         self._adopt_window_s = adopt_window_s
         self._closing = asyncio.Event()
-        self._letting_go = asyncio.Event()
-        self._lines: Counter[str] = Counter()
+        self._callers_released = asyncio.Event()
+        self._waiting_callers: Counter[str] = Counter()
 
-    async def order(
-        self, order: NewVideo, terms: AdmissionOptions
+    async def create(
+        self, new_video: NewVideo, options: AdmissionOptions
     ) -> tuple[Video, AdmissionResult]:
-        """A durable job for this order: a new one set going, or the one that it already has.
+        """A durable job for this request: a new one, or the one that it already has.
 
         Raises:
             ShuttingDown: the gateway takes no more work.
@@ -147,13 +147,13 @@ class Service:
         if self._closing.is_set():
             raise ShuttingDown(retry_after_s=5)
         await self._load.check()
-        terms = replace(terms, quota=self._quota_of(order.owner))
-        video, origin = await self._admission.admit(self._new_video(order), terms)
-        if origin is AdmissionResult.NEW:
-            await self._dispatch.enqueue(video)
-        return video, origin
+        options = replace(options, quota=self._quota_of(new_video.owner))
+        video, result = await self._admission.admit(self._video_of(new_video), options)
+        if result is AdmissionResult.NEW:
+            await self._engine.enqueue(video)
+        return video, result
 
-    def terms(
+    def admission_options(
         self,
         *,
         idempotency_key: str | None = None,
@@ -171,17 +171,17 @@ class Service:
         midnight = self._clock.now() // DAY_S * DAY_S
         return Quota(allowance.max_in_flight, allowance.credits_per_day, midnight, midnight + DAY_S)
 
-    def _new_video(self, order: NewVideo) -> Video:
+    def _video_of(self, new_video: NewVideo) -> Video:
         return Video(
             id=new_video_id(),
-            owner=order.owner,
-            request=order.request,
-            provider=self.catalog.find(order.request.model).provider,
+            owner=new_video.owner,
+            request=new_video.request,
+            provider=self.catalog.find(new_video.request.model).provider,
             timeline=Timeline(created_at=self._clock.now()),
-            caller=order.caller,
-            metadata=order.metadata,
-            remixed_from=order.remixed_from,
-            webhook_url=order.webhook_url,
+            caller=new_video.caller,
+            metadata=new_video.metadata,
+            remixed_from=new_video.remixed_from,
+            webhook_url=new_video.webhook_url,
         )
 
     async def find(self, video_id: str, owner: str) -> Video:
@@ -190,7 +190,7 @@ class Service:
         Raises:
             VideoNotFound: there is none, or it belongs to somebody else.
         """
-        return await self._must_own(video_id, owner, "video_id")
+        return await self._find_owned(video_id, owner, "video_id")
 
     @property
     def providers(self) -> Iterable[Provider]:
@@ -206,7 +206,7 @@ class Service:
         # Ids sort by age, so that one tells its place also when its video is deleted; and a list
         # shows the owner's videos only, whoever's id it goes on from.
         if page.after is not None and not is_video_id(page.after):
-            await self._must_own(page.after, page.owner, "after")
+            await self._find_owned(page.after, page.owner, "after")
         return await self._videos.page(page)
 
     async def cancel(self, video_id: str, owner: str) -> Video:
@@ -220,8 +220,8 @@ class Service:
             if video.is_over:
                 return video
             with suppress(LostRace):
-                cancelled = await self._end(video)
-                await self._stop_upstream(cancelled)
+                cancelled = await self._mark_cancelled(video)
+                await self._cancel_upstream(cancelled)
                 return cancelled
 
     async def delete(self, video_id: str, owner: str) -> None:
@@ -236,12 +236,12 @@ class Service:
             await self._keeper.forget(video.file)
         await self._videos.delete(video.id)
 
-    async def _end(self, video: Video) -> Video:
+    async def _mark_cancelled(self, video: Video) -> Video:
         timeline = replace(video.timeline, completed_at=self._clock.now())
         failure = Failure(Cancelled.code, str(Cancelled()))
         return await self._videos.move(video, State.FAILED, failure=failure, timeline=timeline)
 
-    async def _stop_upstream(self, video: Video) -> None:
+    async def _cancel_upstream(self, video: Video) -> None:
         provider = self._providers.get(video.provider)
         if provider is None or video.provider_id is None:
             return
@@ -250,32 +250,34 @@ class Service:
         except UpstreamError as error:
             log.warning("cancel_failed", video=video.id, error=error.message)
 
-    async def _must_own(self, video_id: str, owner: str, param: str) -> Video:
+    async def _find_owned(self, video_id: str, owner: str, param: str) -> Video:
         video = await self._videos.find(video_id)
         if video is None or video.owner != owner:
             message = f"video {brief(video_id)} does not exist"
             raise VideoNotFound(message, param=param)
         return video
 
-    async def wait(self, video_id: str, timeout_s: float, gone: asyncio.Future[None]) -> Video:
+    async def wait(
+        self, video_id: str, timeout_s: float, disconnect: asyncio.Future[None]
+    ) -> Video:
         """The video once it is over, or as it is after this many seconds, or at shut-down.
 
-        Or once the future `gone` is done: whoever waits has left.
+        Or once the future `disconnect` is done: whoever waits has left.
         """
         clock = asyncio.get_running_loop().time
         ends_at_s = clock() + timeout_s
-        with self._changes.subscribe(video_id) as subscription, subscription.woken_by(gone):
+        with self._changes.subscribe(video_id) as subscription, subscription.woken_by(disconnect):
             video = await self._videos.find(video_id)
             if video is None:
                 raise VideoNotFound
-            while not (video.is_over or gone.done() or self._letting_go.is_set()):
+            while not (video.is_over or disconnect.done() or self._callers_released.is_set()):
                 left_s = ends_at_s - clock()
                 if left_s <= 0:
                     break
                 video = await subscription.next_within(left_s) or video
             return video
 
-    def remixed(self, video: Video, prompt: str) -> VideoRequest:
+    def remix_request(self, video: Video, prompt: str) -> VideoRequest:
         """The same settings with another prompt.
 
         Raises:
@@ -286,7 +288,7 @@ class Service:
             raise InvalidRequest(problems=(problem,))
         return replace(video.request, prompt=prompt)
 
-    def follow(self, video_id: str) -> AbstractContextManager[Subscription]:
+    def subscribe(self, video_id: str) -> AbstractContextManager[Subscription]:
         """A subscription to one video's changes."""
         return self._changes.subscribe(video_id)
 
@@ -300,19 +302,19 @@ class Service:
         return self._closing.is_set()
 
     @property
-    def lets_go(self) -> bool:
+    def has_released_callers(self) -> bool:
         """Whether nobody may wait any longer."""
-        return self._letting_go.is_set()
+        return self._callers_released.is_set()
 
     def close(self) -> None:
         """Take no more work; whoever waits may wait on."""
         self._closing.set()
         self._changes.wake_all()
 
-    def let_go(self) -> None:
+    def release_callers(self) -> None:
         """Let nobody wait any longer."""
         self.close()
-        self._letting_go.set()
+        self._callers_released.set()
         self._changes.wake_all()
 
     async def count_open(self) -> int:
@@ -320,27 +322,27 @@ class Service:
         return await self._videos.count_open()
 
     @contextmanager
-    def holding(self, video_id: str) -> Iterator[None]:
+    def waiting_caller(self, video_id: str) -> Iterator[None]:
         """A blocking caller holds the line for a video; several may, by one Idempotency-Key.
 
         Only those of this process are counted: where others of the same key wait at another one,
         the last to hang up here leaves the job to be adopted until one of them has its answer.
         """
-        self._lines[video_id] += 1
+        self._waiting_callers[video_id] += 1
         try:
             yield
         finally:
-            self._lines[video_id] -= 1
-            if not self._lines[video_id]:
-                del self._lines[video_id]
+            self._waiting_callers[video_id] -= 1
+            if not self._waiting_callers[video_id]:
+                del self._waiting_callers[video_id]
 
-    async def hang_up(self, video_id: str) -> None:
+    async def caller_disconnected(self, video_id: str) -> None:
         """A blocking caller has no answer: if it was the last, the next like it adopts the job."""
-        if self._lines[video_id] > 1:
+        if self._waiting_callers[video_id] > 1:
             return
         await self._videos.transfer(video_id, Caller.WAITING, Caller.GONE)
 
-    async def answered(self, video_id: str) -> None:
+    async def caller_answered(self, video_id: str) -> None:
         """The blocking caller has its answer: nobody adopts the job any more."""
         for was in (Caller.WAITING, Caller.GONE):
             if await self._videos.transfer(video_id, was, Caller.ANSWERED):

@@ -20,7 +20,7 @@ import pytest
 
 from reelgate.sandbox import Sandbox
 
-from .household import Household, a_household, visiting
+from .process import GatewayProcess, a_gateway_process, client_of
 from .world import GENERATIONS, SHORT, TINY, a_prompt, callers, read_rows, soon, until
 
 SEED = 20261122
@@ -43,7 +43,7 @@ class Told:
 
 
 Caller = Callable[
-    [Household, aiohttp.ClientSession, Told, str, float], Coroutine[object, object, None]
+    [GatewayProcess, aiohttp.ClientSession, Told, str, float], Coroutine[object, object, None]
 ]
 
 
@@ -53,14 +53,14 @@ async def test_killed_again_and_again_it_loses_nothing_and_pays_once(tmp_path: P
     options = replace(TINY, speed=60, data_dir=tmp_path / "upstream")
     async with (
         Sandbox(options) as sandbox,
-        a_household(tmp_path, sandbox.url) as household,
+        a_gateway_process(tmp_path, sandbox.url) as process,
         callers() as session,
     ):
         asking = [
-            asyncio.create_task(caller(household, session, told, prompt, rng.uniform(0, SPREAD_S)))
+            asyncio.create_task(caller(process, session, told, prompt, rng.uniform(0, SPREAD_S)))
             for caller, prompt in all_callers()
         ]
-        kills = await kill_until_over(household, asking, rng)
+        kills = await kill_until_over(process, asking, rng)
         await asyncio.gather(*asking)
         await soon(lambda: all(is_over(row) for row in read_rows(tmp_path)))
         rows = read_rows(tmp_path)
@@ -78,58 +78,58 @@ def all_callers() -> Iterator[tuple[Caller, str]]:
 
 
 async def persistent_caller(
-    household: Household, session: aiohttp.ClientSession, told: Told, prompt: str, delay_s: float
+    process: GatewayProcess, session: aiohttp.ClientSession, told: Told, prompt: str, delay_s: float
 ) -> None:
     """Asks until it is answered, as often as the line breaks."""
     await asyncio.sleep(delay_s)
     while prompt not in told.answered:
         try:
-            status, body = await ask(household, session, prompt)
+            status, body = await ask(process, session, prompt)
         except aiohttp.ClientError:
             continue
         told.answered[prompt] = (status, body)
 
 
 async def sent_caller(
-    household: Household, session: aiohttp.ClientSession, told: Told, prompt: str, delay_s: float
+    process: GatewayProcess, session: aiohttp.ClientSession, told: Told, prompt: str, delay_s: float
 ) -> None:
     """Sends its job and trusts the acknowledgement; where it gets none it sends another job."""
     await asyncio.sleep(delay_s)
     for attempt in itertools.count():
         other = f"{prompt} ({attempt})"
         with suppress(aiohttp.ClientError):
-            status, body = await ask(household, session, other, Prefer="respond-async")
+            status, body = await ask(process, session, other, Prefer="respond-async")
             assert status == 202
             told.acknowledged[other] = body["id"]
             return
 
 
 async def ask(
-    household: Household, session: aiohttp.ClientSession, prompt: str, **headers: str
+    process: GatewayProcess, session: aiohttp.ClientSession, prompt: str, **headers: str
 ) -> tuple[int, dict[str, Any]]:
-    url = await household.url() + GENERATIONS
+    url = await process.url() + GENERATIONS
     body = {"prompt": prompt, **SHORT}
     async with session.post(url, json=body, headers=headers) as response:
         return response.status, json.loads(await response.read())
 
 
 async def kill_until_over(
-    household: Household, asking: list[asyncio.Task[None]], rng: random.Random
+    process: GatewayProcess, asking: list[asyncio.Task[None]], rng: random.Random
 ) -> int:
     """Kill at random moments until every caller and every job is done; returns how many kills met
     a job that went on.
     """
     kills = 0
-    while not (all(task.done() for task in asking) and all_over(household)):
+    while not (all(task.done() for task in asking) and all_over(process)):
         await asyncio.sleep(rng.uniform(0.2, LONGEST_LIFE_S + kills * LONGER_S))
-        await household.kill()
-        kills += not all_over(household)
-        await household.start()
+        await process.kill()
+        kills += not all_over(process)
+        await process.start()
     return kills
 
 
-def all_over(household: Household) -> bool:
-    return all(is_over(row) for row in read_rows(household.data_dir))
+def all_over(process: GatewayProcess) -> bool:
+    return all(is_over(row) for row in read_rows(process.data_dir))
 
 
 def is_over(row: dict[str, Any]) -> bool:
@@ -193,8 +193,8 @@ async def test_killed_in_any_state_the_job_goes_on_and_its_caller_finds_it(
     tmp_path: Path, sandbox_url: str, moment: Moment
 ) -> None:
     prompt = a_prompt(moment.fault)
-    async with a_household(tmp_path, sandbox_url) as household:
-        async with visiting(household, sandbox_url) as before:
+    async with a_gateway_process(tmp_path, sandbox_url) as process:
+        async with client_of(process, sandbox_url) as before:
             asking = asyncio.create_task(before.generate(prompt))
             await until(lambda: before.was_submitted(prompt))
 
@@ -202,11 +202,11 @@ async def test_killed_in_any_state_the_job_goes_on_and_its_caller_finds_it(
                 return [row["state"] for row in before.rows(prompt)] == [moment.state]
 
             await soon(is_there)
-            await household.kill()
+            await process.kill()
             with pytest.raises(aiohttp.ClientError):
                 await asking
-        await household.start()
-        async with visiting(household, sandbox_url) as after:
+        await process.start()
+        async with client_of(process, sandbox_url) as after:
             reply = await after.generate(prompt)
             [job] = await after.accepted(prompt)
             assert len(await after.submits(prompt)) == moment.submits
@@ -222,16 +222,16 @@ async def test_a_video_that_got_ready_while_nobody_ran_is_delivered_however_late
 ) -> None:
     """It has been paid for: the job's time-out ends no job that was not looked at."""
     prompt = a_prompt("[[ready after=2]]")
-    async with a_household(tmp_path, sandbox_url, job_timeout_s=2.5) as household:
-        async with visiting(household, sandbox_url) as before:
+    async with a_gateway_process(tmp_path, sandbox_url, job_timeout_s=2.5) as process:
+        async with client_of(process, sandbox_url) as before:
             sent = await before.generate(prompt, headers={"Prefer": "respond-async"})
             await until(lambda: before.was_accepted(prompt))
             await soon(lambda: [row["state"] for row in before.rows(prompt)] == ["rendering"])
-            await household.kill()
+            await process.kill()
             [row] = before.rows(prompt)
             await soon(lambda: time.time() > row["submitted_at"] + 3)
-        await household.start()
-        async with visiting(household, sandbox_url) as after:
+        await process.start()
+        async with client_of(process, sandbox_url) as after:
             await soon(lambda: is_over(after.rows(prompt)[0]))
             [row] = after.rows(prompt)
     assert (row["id"], row["state"]) == (sent.video, "completed")
@@ -252,16 +252,16 @@ async def test_a_kill_before_the_submit_reached_the_upstream_is_unknown_too(
     server = await asyncio.start_server(hold, "127.0.0.1", 0)
     async with server:
         upstream = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        async with a_household(tmp_path, upstream) as household:
-            async with visiting(household, upstream) as before:
+        async with a_gateway_process(tmp_path, upstream) as process:
+            async with client_of(process, upstream) as before:
                 asking = asyncio.create_task(before.generate(prompt))
                 await held.wait()
                 held.clear()
-                await household.kill()
+                await process.kill()
                 with pytest.raises(aiohttp.ClientError):
                     await asking
-            await household.start()
-            async with visiting(household, upstream) as after:
+            await process.start()
+            async with client_of(process, upstream) as after:
                 reply = await after.generate(prompt)
     assert (reply.status, reply.code, reply.attached) == (502, "submission_unknown", True)
     assert not held.is_set(), "it was sent again"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .household import a_household, visiting
+from .process import a_gateway_process, client_of
 from .world import a_prompt, soon, until
 
 pytestmark = pytest.mark.both_databases
@@ -20,8 +20,8 @@ async def test_callers_are_answered_202_and_the_job_goes_on_after_a_restart(
 ) -> None:
     prompt = a_prompt("[[ready after=3]]")
     loop = asyncio.get_running_loop()
-    async with a_household(tmp_path, sandbox_url) as household:
-        async with visiting(household, sandbox_url) as before:
+    async with a_gateway_process(tmp_path, sandbox_url) as process:
+        async with client_of(process, sandbox_url) as before:
             asking = [asyncio.create_task(before.generate(prompt)) for _ in range(3)]
 
             async def all_accepted() -> bool:
@@ -29,15 +29,15 @@ async def test_callers_are_answered_202_and_the_job_goes_on_after_a_restart(
 
             await until(all_accepted)
             began_s = loop.time()
-            household.terminate()
+            process.terminate()
             replies = await asyncio.gather(*asking)
-            assert await household.ended() == 0
+            assert await process.ended() == 0
             assert loop.time() - began_s < QUICK_S
         for reply in replies:
             assert (reply.status, reply.body["status"]) == (202, "PROCESSING")
             assert reply.headers["Location"] == f"/v1/videos/{reply.video}"
-        await household.start()
-        async with visiting(household, sandbox_url) as after:
+        await process.start()
+        async with client_of(process, sandbox_url) as after:
             again = await asyncio.gather(*(after.generate(prompt) for _ in range(3)))
             assert len(await after.submits(prompt)) == 3
     assert {reply.video for reply in again} == {reply.video for reply in replies}
@@ -48,19 +48,19 @@ async def test_a_submit_under_way_is_seen_to_its_end_first(
     tmp_path: Path, sandbox_url: str
 ) -> None:
     prompt = a_prompt("[[late after=1.5]] [[ready after=2]]")
-    async with a_household(tmp_path, sandbox_url) as household:
-        async with visiting(household, sandbox_url) as before:
+    async with a_gateway_process(tmp_path, sandbox_url) as process:
+        async with client_of(process, sandbox_url) as before:
             asking = asyncio.create_task(before.generate(prompt))
             await until(lambda: before.was_accepted(prompt))
-            household.terminate()
+            process.terminate()
             reply = await asking
             assert (reply.status, reply.body["id"]) == (202, "")
-            assert await household.ended() == 0
+            assert await process.ended() == 0
             [row] = before.rows(prompt)
             [job] = await before.accepted(prompt)
             assert (row["state"], row["provider_id"]) == ("rendering", job["id"])
-        await household.start()
-        async with visiting(household, sandbox_url) as after:
+        await process.start()
+        async with client_of(process, sandbox_url) as after:
             again = await after.generate(prompt)
             assert len(await after.submits(prompt)) == 1
     assert (again.attached, again.body["status"]) == (True, "COMPLETED")
@@ -80,15 +80,15 @@ async def test_it_stops_quickly_whatever_its_jobs_wait_for(
     prompt = a_prompt(fault)
     loop = asyncio.get_running_loop()
     async with (
-        a_household(tmp_path, sandbox_url) as household,
-        visiting(household, sandbox_url) as gateway,
+        a_gateway_process(tmp_path, sandbox_url) as process,
+        client_of(process, sandbox_url) as gateway,
     ):
         await gateway.generate(prompt, headers={"Prefer": "respond-async"})
         await until(lambda: gateway.was_submitted(prompt))
         await soon(lambda: [row["state"] for row in gateway.rows(prompt)] == [state])
         began_s = loop.time()
-        household.terminate()
-        assert await household.ended() == 0
+        process.terminate()
+        assert await process.ended() == 0
         assert loop.time() - began_s < QUICK_S
         [row] = gateway.rows(prompt)
         assert row["state"] == state
@@ -101,16 +101,16 @@ async def test_a_second_signal_lets_nobody_wait_any_longer(
     prompt = a_prompt("[[never]]")
     loop = asyncio.get_running_loop()
     async with (
-        a_household(tmp_path, sandbox_url, shutdown_grace_s=600.0) as household,
-        visiting(household, sandbox_url) as gateway,
+        a_gateway_process(tmp_path, sandbox_url, shutdown_grace_s=600.0) as process,
+        client_of(process, sandbox_url) as gateway,
     ):
         asking = asyncio.create_task(gateway.generate(prompt))
         await until(lambda: gateway.was_accepted(prompt))
         began_s = loop.time()
-        household.terminate()
+        process.terminate()
         # Until the first is heeded a second would be the same one.
         await soon(lambda: not (tmp_path / "server.url").exists())
-        household.terminate()
+        process.terminate()
         assert (await asking).status == 202
-        assert await household.ended() == 0
+        assert await process.ended() == 0
         assert loop.time() - began_s < QUICK_S

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from tests.e2e.gateway.household import a_household, visiting
+from tests.e2e.gateway.process import a_gateway_process, client_of
 from tests.e2e.gateway.world import Gateway, a_prompt, soon, until
 from tests.postgres import PostgresServer
 from tests.postgres_relay import relayed
@@ -23,8 +23,8 @@ async def test_an_outage_is_told_once_with_its_end_and_a_stop_in_the_next_one_is
     with postgres_server.database() as url:
         async with (
             relayed(url) as relay,
-            a_household(tmp_path, sandbox_url, database_url=relay.url) as household,
-            visiting(household, sandbox_url) as gateway,
+            a_gateway_process(tmp_path, sandbox_url, database_url=relay.url) as process,
+            client_of(process, sandbox_url) as gateway,
         ):
             for _ in range(JOBS):
                 reply = await gateway.generate(a_prompt("[[never]]"), headers=ASYNC)
@@ -51,8 +51,8 @@ async def test_an_outage_is_told_once_with_its_end_and_a_stop_in_the_next_one_is
             relay.cut()
             await soon(lambda: events(tmp_path)[2:] == ["database_away"])
             began_s = loop.time()
-            household.terminate()
-            assert await household.ended() == 0
+            process.terminate()
+            assert await process.ended() == 0
             assert loop.time() - began_s < GONE_S
     assert events(tmp_path)[3:] in ([], ["dispatch_cut_off"])
     assert "Traceback" not in (tmp_path / "log").read_text()
@@ -65,18 +65,18 @@ async def test_an_accepted_submit_that_could_not_be_written_down_outlives_its_pr
     with postgres_server.database() as url:
         async with (
             relayed(url) as relay,
-            a_household(tmp_path, sandbox_url, database_url=relay.url) as household,
+            a_gateway_process(tmp_path, sandbox_url, database_url=relay.url) as process,
         ):
-            async with visiting(household, sandbox_url) as before:
+            async with client_of(process, sandbox_url) as before:
                 assert (await before.generate(prompt, headers=ASYNC)).status == 202
                 await until(lambda: before.was_accepted(prompt))
                 relay.cut()
                 await soon(lambda: bool(receipts(tmp_path)))
-                household.terminate()
-                assert await household.ended() == 0
+                process.terminate()
+                assert await process.ended() == 0
             await relay.open()
-            await household.start()
-            async with visiting(household, sandbox_url) as after:
+            await process.start()
+            async with client_of(process, sandbox_url) as after:
                 await until(lambda: is_completed(after))
                 assert len(await after.submits(prompt)) == 1
     assert receipts(tmp_path) == []

@@ -48,7 +48,7 @@ async def database(postgres_url: str) -> AsyncIterator[Database]:
 
 
 @dataclass
-class Desk:
+class AdmissionCase:
     """Admits while a worker's transaction is open."""
 
     admission: Admission
@@ -56,7 +56,7 @@ class Desk:
     onlooker: asyncpg.Connection
 
     async def ask_during(
-        self, statement: str, again: Video, terms: AdmissionOptions
+        self, statement: str, again: Video, options: AdmissionOptions
     ) -> tuple[Video, AdmissionResult]:
         """Admit a video that has to wait for what the statement has changed."""
 
@@ -65,46 +65,48 @@ class Desk:
 
         async with self.worker.transaction():
             await self.worker.execute(statement)
-            asking = asyncio.create_task(self.admission.admit(again, terms))
+            asking = asyncio.create_task(self.admission.admit(again, options))
             await until(waits)
         return await asking
 
 
 @pytest.fixture
-def desk(database: Database, worker: asyncpg.Connection, onlooker: asyncpg.Connection) -> Desk:
-    return Desk(Admission(database), worker, onlooker)
+def case(
+    database: Database, worker: asyncpg.Connection, onlooker: asyncpg.Connection
+) -> AdmissionCase:
+    return AdmissionCase(Admission(database), worker, onlooker)
 
 
 @pytest.mark.parametrize(
-    ("terms", "origin"),
+    ("options", "expected"),
     [
         pytest.param(RETRIED, AdmissionResult.RETRIED, id="an SDK's retry"),
         pytest.param(BLOCKING, AdmissionResult.ADOPTED, id="a blocking caller that comes back"),
     ],
 )
 async def test_a_job_that_is_being_moved_is_recognised_and_not_paid_for_again(
-    desk: Desk, terms: AdmissionOptions, origin: AdmissionResult
+    case: AdmissionCase, options: AdmissionOptions, expected: AdmissionResult
 ) -> None:
-    first, _ = await desk.admission.admit(a_video(caller=Caller.GONE), AdmissionOptions(now=NOW))
+    first, _ = await case.admission.admit(a_video(caller=Caller.GONE), AdmissionOptions(now=NOW))
     again = replace(first, id=new_video_id(), caller=Caller.WAITING)
-    admitted, told = await desk.ask_during(BEGIN_A_MOVE, again, terms)
-    assert (admitted.id, told) == (first.id, origin)
+    admitted, result = await case.ask_during(BEGIN_A_MOVE, again, options)
+    assert (admitted.id, result) == (first.id, expected)
 
 
-async def test_a_job_that_fails_at_no_cost_just_then_is_made_anew(desk: Desk) -> None:
-    first, _ = await desk.admission.admit(a_video(caller=Caller.GONE), AdmissionOptions(now=NOW))
+async def test_a_job_that_fails_at_no_cost_just_then_is_made_anew(case: AdmissionCase) -> None:
+    first, _ = await case.admission.admit(a_video(caller=Caller.GONE), AdmissionOptions(now=NOW))
     again = replace(first, id=new_video_id(), caller=Caller.WAITING)
-    admitted, told = await desk.ask_during(FAIL_AT_NO_COST, again, BLOCKING)
-    assert (admitted.id, told) == (again.id, AdmissionResult.NEW)
+    admitted, result = await case.ask_during(FAIL_AT_NO_COST, again, BLOCKING)
+    assert (admitted.id, result) == (again.id, AdmissionResult.NEW)
 
 
-@pytest.mark.parametrize("terms", [RETRIED, BLOCKING], ids=["retries", "blocking callers"])
+@pytest.mark.parametrize("options", [RETRIED, BLOCKING], ids=["retries", "blocking callers"])
 async def test_two_processes_that_ask_at_once_find_a_job_each(
     database: Database,
     postgres_url: str,
     worker: asyncpg.Connection,
     onlooker: asyncpg.Connection,
-    terms: AdmissionOptions,
+    options: AdmissionOptions,
 ) -> None:
     """Each finds the same job first, and one of them must go on to the other."""
     another = open_database(postgres_url)
@@ -120,7 +122,7 @@ async def test_two_processes_that_ask_at_once_find_a_job_each(
         asking = [
             asyncio.create_task(
                 Admission(each).admit(
-                    replace(jobs[0], id=new_video_id(), caller=Caller.WAITING), terms
+                    replace(jobs[0], id=new_video_id(), caller=Caller.WAITING), options
                 )
             )
             for each in (database, another)

@@ -13,7 +13,7 @@ from reelgate.db.sqlite import only_gateway_on
 from reelgate.errors import StorageFailed
 from reelgate.runtime.gateway import open_gateway
 from reelgate.settings import Settings
-from tests.e2e.gateway.household import a_household
+from tests.e2e.gateway.process import a_gateway_process
 from tests.e2e.gateway.world import Gateway, a_gateway, a_prompt, settings_values, soon
 
 ASYNC = {"Prefer": "respond-async"}
@@ -44,7 +44,7 @@ async def test_a_second_gateway_on_the_same_file_is_refused_by_whatever_path(
     folder = tmp_path / "one"
     folder.mkdir()
     file = folder / "reelgate.sqlite"
-    async with a_household(folder, sandbox_url):
+    async with a_gateway_process(folder, sandbox_url):
         # The lock must not be a file that somebody tidies up.
         for lock in folder.glob("*lock*"):
             lock.unlink()

@@ -9,8 +9,8 @@ from reelgate.cli.app import command_app
 from reelgate.cli.client import Client, RemoteVideo
 from reelgate.cli.download import choose_target
 from reelgate.cli.exits import run
-from reelgate.cli.follow import Wish, follow, report
-from reelgate.cli.reach import ApiKey, AsJson, Force, Output, Server, Timeout, place_of
+from reelgate.cli.follow import FollowOptions, follow, report
+from reelgate.cli.reach import ApiKey, AsJson, Force, Output, Server, Timeout, gateway_of
 
 app = command_app()
 
@@ -62,16 +62,16 @@ def generate(
         "style_id": style_id,
         "is_enhance": enhance,
     }
-    wish = Wish(place_of(server, api_key), target, force, timeout_s)
+    options = FollowOptions(gateway_of(server, api_key), target, force, timeout_s)
     given = {field: value for field, value in order.items() if value is not None}
-    run(make(wish, given, as_json=as_json), as_json=as_json)
+    run(make(options, given, as_json=as_json), as_json=as_json)
 
 
-async def make(wish: Wish, order: dict[str, Any], *, as_json: bool) -> None:
+async def make(options: FollowOptions, order: dict[str, Any], *, as_json: bool) -> None:
     """Ask for the video, see it through, and tell where it is."""
     key = f"cli-{uuid.uuid4()}"
 
     async def begin(client: Client) -> RemoteVideo:
         return await client.create(order, key)
 
-    report(await follow(wish, begin), as_json=as_json)
+    report(await follow(options, begin), as_json=as_json)

@@ -10,7 +10,7 @@ from reelgate.cli.client import Client, RemoteVideo
 from reelgate.cli.console import programs, put, put_json, say
 from reelgate.cli.download import choose_target, download
 from reelgate.cli.exits import CliError, ExitCode, run
-from reelgate.cli.follow import Ending, Wish, follow, job_failed, report
+from reelgate.cli.follow import FollowOptions, Outcome, follow, job_failed, report
 from reelgate.cli.listing import details_of, line_of, read_page, table_of
 from reelgate.cli.progress import showing
 from reelgate.cli.reach import (
@@ -22,7 +22,7 @@ from reelgate.cli.reach import (
     Server,
     Timeout,
     VideoId,
-    place_of,
+    gateway_of,
 )
 
 app = command_app()
@@ -51,7 +51,7 @@ def list_videos(
     """List videos, newest first; in a pipe, one line of tab-separated fields each."""
     asked = {"limit": str(limit), "after": after, "status": status, "model": model}
     query = {key: value for key, value in asked.items() if value is not None}
-    run(show_list(place_of(server, api_key), query, as_json=as_json), as_json=as_json)
+    run(show_list(gateway_of(server, api_key), query, as_json=as_json), as_json=as_json)
 
 
 @app.command()
@@ -59,7 +59,7 @@ def show(
     video_id: VideoId, *, as_json: AsJson = False, server: Server = None, api_key: ApiKey = None
 ) -> None:
     """Show one video."""
-    run(show_one(place_of(server, api_key), video_id, as_json=as_json), as_json=as_json)
+    run(show_one(gateway_of(server, api_key), video_id, as_json=as_json), as_json=as_json)
 
 
 @app.command()
@@ -75,8 +75,8 @@ def wait(
 ) -> None:
     """Wait until a video is over; with -o, save it."""
     target = None if output is None else choose_target(output, video_id, force=force)
-    wish = Wish(place_of(server, api_key), target, force, timeout_s)
-    run(wait_for(wish, video_id, as_json=as_json), as_json=as_json)
+    options = FollowOptions(gateway_of(server, api_key), target, force, timeout_s)
+    run(wait_for(options, video_id, as_json=as_json), as_json=as_json)
 
 
 @app.command()
@@ -84,7 +84,7 @@ def cancel(
     video_id: VideoId, *, as_json: AsJson = False, server: Server = None, api_key: ApiKey = None
 ) -> None:
     """Stop a video; one that is over stays as it is."""
-    run(cancel_one(place_of(server, api_key), video_id, as_json=as_json), as_json=as_json)
+    run(cancel_one(gateway_of(server, api_key), video_id, as_json=as_json), as_json=as_json)
 
 
 @app.command()
@@ -92,7 +92,7 @@ def delete(
     video_id: VideoId, *, as_json: AsJson = False, server: Server = None, api_key: ApiKey = None
 ) -> None:
     """Forget a video and its files at the gateway; one on its way is cancelled first."""
-    run(delete_one(place_of(server, api_key), video_id, as_json=as_json), as_json=as_json)
+    run(delete_one(gateway_of(server, api_key), video_id, as_json=as_json), as_json=as_json)
 
 
 @app.command("download")
@@ -106,13 +106,13 @@ def download_video(
     api_key: ApiKey = None,
 ) -> None:
     """Save a finished video's file; a broken download goes on where it stopped."""
-    wish = Wish(place_of(server, api_key), output, force)
-    run(save(wish, video_id, as_json=as_json), as_json=as_json)
+    options = FollowOptions(gateway_of(server, api_key), output, force)
+    run(save(options, video_id, as_json=as_json), as_json=as_json)
 
 
-async def show_list(place: GatewayTarget, query: dict[str, str], *, as_json: bool) -> None:
+async def show_list(gateway: GatewayTarget, query: dict[str, str], *, as_json: bool) -> None:
     """Print one page."""
-    async with place.reach() as client:
+    async with gateway.reach() as client:
         page = await client.page(query)
     if as_json:
         put_json(page)
@@ -128,9 +128,9 @@ async def show_list(place: GatewayTarget, query: dict[str, str], *, as_json: boo
         say(f"There are more: --after {found[-1].id}", "dim")
 
 
-async def show_one(place: GatewayTarget, video_id: str, *, as_json: bool) -> None:
+async def show_one(gateway: GatewayTarget, video_id: str, *, as_json: bool) -> None:
     """Print one video."""
-    async with place.reach() as client:
+    async with gateway.reach() as client:
         video = await client.find(video_id)
     if as_json:
         put_json(video.raw)
@@ -139,25 +139,25 @@ async def show_one(place: GatewayTarget, video_id: str, *, as_json: bool) -> Non
         put(f"{name + ':':<12} {value}")
 
 
-async def wait_for(wish: Wish, video_id: str, *, as_json: bool) -> None:
+async def wait_for(options: FollowOptions, video_id: str, *, as_json: bool) -> None:
     """See a video through."""
 
     async def begin(client: Client) -> RemoteVideo:
         return await client.find(video_id)
 
-    ending = await follow(wish, begin)
-    report(ending, as_json=as_json)
+    outcome = await follow(options, begin)
+    report(outcome, as_json=as_json)
 
 
-async def save(wish: Wish, video_id: str, *, as_json: bool) -> None:
-    """Save a finished video's file; `wish.target` is where, or None for a name from its prompt."""
-    async with wish.place.reach() as client:
+async def save(options: FollowOptions, video_id: str, *, as_json: bool) -> None:
+    """Save a finished video's file; without a target, under a name from its prompt."""
+    async with options.gateway.reach() as client:
         video = await client.find(video_id)
         check_finished(video)
-        target = choose_target(wish.target, video.text("prompt"), force=wish.force)
+        target = choose_target(options.target, video.text("prompt"), force=options.force)
         with showing() as shown:
-            saved = await download(client, video_id, target, shown, force=wish.force)
-        report(Ending(video, target, saved, is_sandbox=client.is_sandbox), as_json=as_json)
+            saved = await download(client, video_id, target, shown, force=options.force)
+        report(Outcome(video, target, saved, is_sandbox=client.is_sandbox), as_json=as_json)
 
 
 def check_finished(video: RemoteVideo) -> None:
@@ -176,9 +176,9 @@ def check_finished(video: RemoteVideo) -> None:
         raise CliError(message, ExitCode.FAILED, code="video_not_ready", video=video.raw)
 
 
-async def cancel_one(place: GatewayTarget, video_id: str, *, as_json: bool) -> None:
+async def cancel_one(gateway: GatewayTarget, video_id: str, *, as_json: bool) -> None:
     """Cancel, and say what came of it."""
-    async with place.reach() as client:
+    async with gateway.reach() as client:
         video = await client.cancel(video_id)
     if as_json:
         put_json(video.raw)
@@ -188,9 +188,9 @@ async def cancel_one(place: GatewayTarget, video_id: str, *, as_json: bool) -> N
         put(f"{video.id} was over already: {video.status}.")
 
 
-async def delete_one(place: GatewayTarget, video_id: str, *, as_json: bool) -> None:
+async def delete_one(gateway: GatewayTarget, video_id: str, *, as_json: bool) -> None:
     """Delete, and say so."""
-    async with place.reach() as client:
+    async with gateway.reach() as client:
         answer = await client.delete(video_id)
     if as_json:
         put_json(answer)

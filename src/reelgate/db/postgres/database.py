@@ -16,7 +16,7 @@ from reelgate.db.postgres.server import (
     DRIVER_ERRORS,
     MIGRATION_LOCK,
     Server,
-    is_broken_line,
+    is_connection_error,
     translated,
 )
 from reelgate.errors import DatabaseAway
@@ -92,7 +92,7 @@ class PostgresDatabase:
         async def commit(batch: Sequence[Work[Any]]) -> list[Any]:
             return await patiently(lambda: self._commit(lambda connection: run(connection, batch)))
 
-        return GroupCommit(commit, is_broken_line)
+        return GroupCommit(commit, is_connection_error)
 
     async def exclusive(self, change: Work[T]) -> T:
         """Run a change under an advisory lock that holds until its transaction ends."""
@@ -130,7 +130,7 @@ class PostgresDatabase:
             try:
                 await connection.commit()
             except DRIVER_ERRORS as error:
-                if not is_broken_line(error) or not await self._was_committed(number):
+                if not is_connection_error(error) or not await self._was_committed(number):
                     raise
         return result
 
@@ -166,7 +166,7 @@ async def patiently(attempt: Callable[[], Awaitable[T]]) -> T:
         try:
             return await attempt()
         except DRIVER_ERRORS as error:
-            if not is_broken_line(error) or clock() + pause_s > gives_up_s:
+            if not is_connection_error(error) or clock() + pause_s > gives_up_s:
                 raise
         await asyncio.sleep(pause_s)
     return await attempt()

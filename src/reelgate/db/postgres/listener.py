@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, select
 from reelgate.db.changes import Changes
 from reelgate.db.database import Database
 from reelgate.db.errors import cause_of
-from reelgate.db.postgres.server import DRIVER_ERRORS, Server, is_broken_line
+from reelgate.db.postgres.server import DRIVER_ERRORS, Server, is_connection_error
 from reelgate.db.rows import from_row
 from reelgate.db.schema import CHANGES_CHANNEL, videos
 from reelgate.domain.video import Video
@@ -120,7 +120,7 @@ class ListenConnection:
                     await duty(connection)
             self._server.outage.worked()
         except DRIVER_ERRORS as error:
-            self._server.outage.failed(cause_of(error), needs_proof=not is_broken_line(error))
+            self._server.outage.failed(cause_of(error), needs_proof=not is_connection_error(error))
             self._lost.set()
 
     def _hang_up(self) -> None:

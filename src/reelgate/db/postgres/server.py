@@ -85,9 +85,9 @@ class Server:
         return {"application_name": self.name, **ABANDONED, **settings}
 
 
-def is_broken_line(error: BaseException) -> bool:
+def is_connection_error(error: BaseException) -> bool:
     """Whether the connection failed and not the statement: a new connection may do better."""
-    return failures.is_broken_line(error) or isinstance(error, BROKEN_LINE)
+    return failures.is_connection_error(error) or isinstance(error, BROKEN_LINE)
 
 
 async def translated(outcome: Awaitable[T], outage: Outage, *, is_proof: bool = False) -> T:
@@ -98,5 +98,5 @@ async def translated(outcome: Awaitable[T], outage: Outage, *, is_proof: bool = 
         StorageFailed: where only this statement is.
     """
     return await failures.translated(
-        outcome, outage, DRIVER_ERRORS, is_broken_line, is_proof=is_proof
+        outcome, outage, DRIVER_ERRORS, is_connection_error, is_proof=is_proof
     )

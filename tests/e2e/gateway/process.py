@@ -11,7 +11,7 @@ from .processes import Program, start_gateway
 from .world import Gateway, callers, settings_values
 
 
-class Household:
+class GatewayProcess:
     """One data folder, and the process that works in it, if any does.
 
     Attributes:
@@ -63,20 +63,20 @@ class Household:
 
 
 @asynccontextmanager
-async def a_household(
+async def a_gateway_process(
     data_dir: Path, sandbox_url: str, **settings: object
-) -> AsyncIterator[Household]:
-    """A household whose gateway runs."""
-    household = Household(data_dir, settings_values(data_dir, sandbox_url, **settings))
+) -> AsyncIterator[GatewayProcess]:
+    """A process whose gateway runs."""
+    process = GatewayProcess(data_dir, settings_values(data_dir, sandbox_url, **settings))
     try:
-        await household.start()
-        yield household
+        await process.start()
+        yield process
     finally:
-        await household.close()
+        await process.close()
 
 
 @asynccontextmanager
-async def visiting(household: Household, sandbox_url: str) -> AsyncIterator[Gateway]:
+async def client_of(process: GatewayProcess, sandbox_url: str) -> AsyncIterator[Gateway]:
     """Callers of the process that runs now."""
     async with callers() as session:
-        yield Gateway(await household.url(), session, household.data_dir, sandbox_url)
+        yield Gateway(await process.url(), session, process.data_dir, sandbox_url)
