@@ -1,4 +1,4 @@
-"""What a put-off answer raises is told as honestly as what a route raises."""
+"""What a deferred response raises is answered like what a route raises."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from starlette.responses import JSONResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from reelgate.errors import StorageFailed
-from reelgate.http.streaming import DeferredResponse, DeferredResponses
+from reelgate.http.middleware import DeferredResponses
+from reelgate.http.streaming import DeferredResponse
 
 ORIGIN = "https://studio.example"
 

@@ -6,7 +6,7 @@ import io
 import sys
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -16,9 +16,6 @@ from reelgate.cli.console import put, say
 from reelgate.cli.exits import EPILOG, CliError, ExitCode
 from reelgate.gc_tuning import configure_gc
 from reelgate.version import VERSION
-
-if TYPE_CHECKING:
-    from typer._click import Command, Context
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +53,11 @@ def command_app() -> typer.Typer:
 class LazyGroup(TyperGroup):
     """A group whose commands are imported when they are called."""
 
-    def list_commands(self, ctx: Context) -> list[str]:  # noqa: ARG002 - the signature is Click's
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401, ARG002 - Click's signature
         """The names, in the table's order."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:  # noqa: ARG002 - likewise
+    def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | None:  # noqa: ANN401, ARG002
         """A stand-in that has a name and a summary: enough for help and completion."""
         entry = COMMANDS.get(cmd_name)
         if entry is None:
@@ -68,8 +65,10 @@ class LazyGroup(TyperGroup):
         return TyperCommand(cmd_name, help=entry.summary, short_help=entry.summary)
 
     def resolve_command(
-        self, ctx: Context, args: list[str]
-    ) -> tuple[str | None, Command | None, list[str]]:
+        self,
+        ctx: Any,  # noqa: ANN401
+        args: list[str],
+    ) -> tuple[str | None, Any, list[str]]:
         """The command itself, imported now."""
         # The parent looks here for names that resemble a mistyped one.
         self.commands = {name: TyperCommand(name) for name in COMMANDS}

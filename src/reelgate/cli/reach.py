@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +17,7 @@ from reelgate.cli.config import load_settings
 from reelgate.cli.console import say
 from reelgate.cli.exits import CliError, ExitCode
 from reelgate.errors import StorageFailed
+from reelgate.logs import configure_log
 from reelgate.net.address import find_address
 from reelgate.settings import Settings
 
@@ -25,8 +25,6 @@ HEALTH_TIMEOUT = aiohttp.ClientTimeout(total=5.0)
 STARTING_S = 5.0
 """How long a gateway may hold the data folder before it leaves its address there."""
 CHECK_EVERY_S = 0.2
-
-Start = Callable[[Settings], AbstractAsyncContextManager[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +59,8 @@ async def find_or_start(settings: Settings, stack: AsyncExitStack) -> str:
         return url
     check_account(settings)
     say(f"Starting a gateway in {folder.absolute()}", "dim")
-    # Imported by name only when it is needed: it brings the whole gateway, seconds of start-up.
-    start: Start = import_module("reelgate.cli.embedded").running
     try:
-        return await stack.enter_async_context(start(settings))
+        return await stack.enter_async_context(embedded_gateway(settings))
     except StorageFailed as error:
         url = await running_in(folder, wait_s=STARTING_S)
         if url is None:
@@ -73,6 +69,18 @@ async def find_or_start(settings: Settings, stack: AsyncExitStack) -> str:
     except OSError as error:
         message = f"no gateway can work in {folder.absolute()}: {error}\nSet REELGATE_DATA_DIR."
         raise CliError(message, ExitCode.GATEWAY) from error
+
+
+def embedded_gateway(settings: Settings) -> AbstractAsyncContextManager[str]:
+    """A gateway in this process, on a free loopback port, with the jobs of the data folder.
+
+    It logs warnings only: the person reads a progress bar.
+    """
+    from reelgate.runtime import server  # noqa: PLC0415 - the whole gateway: seconds of start-up
+
+    configure_log("warning", settings.log_format)
+    loopback = {"host": "127.0.0.1", "port": 0, "public_url": ""}
+    return server.running(settings.model_copy(update=loopback))
 
 
 async def running_in(folder: Path, *, wait_s: float = 0.0) -> str | None:

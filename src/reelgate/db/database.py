@@ -6,7 +6,6 @@ query the same synchronous SQLAlchemy connection.
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -101,9 +100,9 @@ def open_database(url: str) -> Database:
         return open_file(parsed.database)
     if parsed.get_backend_name() == "postgresql":
         # Its driver takes 0.2 s and 9 MB to load, and a gateway with a file does without.
-        room = import_module("reelgate.db.postgres.database")
-        database: Database = room.PostgresDatabase(parsed)
-        return database
+        from reelgate.db.postgres.database import PostgresDatabase  # noqa: PLC0415
+
+        return PostgresDatabase(parsed)
     message = f"databases of the kind {parsed.get_backend_name()!r} are not supported"
     raise StorageFailed(f"{message}: {HOW_TO_WRITE_IT}")
 

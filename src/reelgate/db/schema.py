@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -15,6 +17,8 @@ from sqlalchemy import (
     false,
     text,
 )
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
 HAS_FILE = text("file_bytes IS NOT NULL")
 """Which videos have a file that retention may remove."""
@@ -195,3 +199,22 @@ Index(
     webhook_deliveries.c.seq,
 )
 Index("webhook_deliveries_by_age", webhook_deliveries.c.state, webhook_deliveries.c.queued_at)
+
+
+class DatabaseNow(FunctionElement[float]):
+    """Unix time in seconds by the database's own clock: several machines' may be minutes apart."""
+
+    type = Double()
+    inherit_cache = True
+
+
+@compiles(DatabaseNow, "postgresql")
+def on_postgres(_element: DatabaseNow, _compiler: Any, **_options: Any) -> str:  # noqa: ANN401
+    """`now()` would be the time at which the transaction began."""
+    return "CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS DOUBLE PRECISION)"
+
+
+@compiles(DatabaseNow, "sqlite")
+def on_sqlite(_element: DatabaseNow, _compiler: Any, **_options: Any) -> str:  # noqa: ANN401
+    """A Julian day as a double tells times to some 40 microseconds."""
+    return "((julianday('now') - 2440587.5) * 86400.0)"

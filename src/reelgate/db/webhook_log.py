@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, bindparam, delete, select, update
 
 from reelgate.db.database import Database
-from reelgate.db.database_clock import DatabaseNow
+from reelgate.db.schema import DatabaseNow
 from reelgate.db.schema import webhook_deliveries as deliveries
 from reelgate.db.schema import webhook_endpoints as endpoints
 from reelgate.db.webhooks import DeliveryState, Message, message_of

@@ -27,8 +27,7 @@ from sqlalchemy import (
 )
 
 from reelgate.db.database import Database
-from reelgate.db.database_clock import DatabaseNow
-from reelgate.db.schema import PENDING
+from reelgate.db.schema import PENDING, DatabaseNow
 from reelgate.db.schema import webhook_deliveries as deliveries
 from reelgate.db.schema import webhook_endpoints as endpoints
 

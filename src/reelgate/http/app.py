@@ -14,13 +14,12 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from reelgate.errors import ReelgateError
+from reelgate.http import content, generations, health, models, session, share, stats, videos, web
 from reelgate.http import errors as problems
-from reelgate.http import generations, health, models, sandbox, session, share, stats, videos, web
 from reelgate.http import openapi as document
 from reelgate.http.auth import Context
-from reelgate.http.middleware import RequestContext
-from reelgate.http.paths import PlainPaths, head_twins
-from reelgate.http.streaming import DeferredResponses
+from reelgate.http.middleware import DeferredResponses, NormalPaths, RequestContext
+from reelgate.http.paths import head_twins
 from reelgate.version import VERSION
 
 EXPOSED = (
@@ -83,7 +82,7 @@ def routes(context: Context) -> list[BaseRoute]:
         generations.router,
         models.router,
         health.router,
-        *([sandbox.router] if context.sandbox else []),
+        *([content.sandbox_router] if context.sandbox else []),
         share.making,
         stats.router,
         session.router,
@@ -95,10 +94,10 @@ def routes(context: Context) -> list[BaseRoute]:
 
 def middleware(context: Context) -> list[Middleware]:
     """What every request passes through, outermost first."""
-    marks = {"Reelgate-Sandbox": "true"} if context.sandbox else {}
+    headers = {"Reelgate-Sandbox": "true"} if context.sandbox else {}
     return [
-        Middleware(RequestContext, headers=marks),
-        Middleware(PlainPaths),
+        Middleware(RequestContext, headers=headers),
+        Middleware(NormalPaths),
         Middleware(
             CORSMiddleware,
             allow_origins=context.settings.origins,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from fastapi import APIRouter
 from fastapi.responses import RedirectResponse
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -19,7 +20,7 @@ from reelgate.errors import (
     VideoNotFound,
     VideoNotReady,
 )
-from reelgate.http.auth import Context
+from reelgate.http.auth import Context, context_of
 from reelgate.http.connections import room_for_file
 from reelgate.http.errors import answer
 from reelgate.http.streaming import StreamedResponse
@@ -225,3 +226,12 @@ class StoredFileResponse(StreamedResponse):
         if part is not None:
             headers["content-range"] = part.content_range(self._piece.size_bytes)
         return [(name.encode(), value.encode()) for name, value in headers.items()]
+
+
+sandbox_router = APIRouter(include_in_schema=False)
+
+
+@sandbox_router.api_route("/sandbox/processed/{provider_id}", methods=["GET", "HEAD"])
+async def play_sandbox_video(provider_id: str, request: Request) -> Response:
+    """Where `video_url` points while the sandbox is in use: the gateway's port is enough."""
+    return PassThrough(request, context_of(request).provider, provider_id)

@@ -1,17 +1,43 @@
-"""What happens to every request: it gets an id, and an honest answer."""
+"""The middleware around the routes."""
 
 from __future__ import annotations
 
+import re
+
+import uuid_utils
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reelgate.http.errors import REQUEST_ID, error_boundary
+from reelgate.http.streaming import SEND_DEFERRED, SendDeferred
+
+SLASHES = re.compile("/{2,}")
+
+
+class DeferredResponses:
+    """Around the framework: gives each request its id, and sends deferred responses."""
+
+    def __init__(self, framework: ASGIApp) -> None:
+        self._framework = framework
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        scope[REQUEST_ID] = f"req_{uuid_utils.uuid4().hex}"
+        send_deferred = await self._run(dict(scope), receive, send)
+        if send_deferred is not None:
+            await send_deferred(scope)
+
+    async def _run(self, scope: Scope, receive: Receive, send: Send) -> SendDeferred | None:
+        """Let the framework have a scope of its own: what it leaves there is kept no longer."""
+        await self._framework(scope, receive, send)
+        send_deferred: SendDeferred | None = scope.get(SEND_DEFERRED)
+        return send_deferred
 
 
 class RequestContext:
-    """Outermost: tells each request's id, and turns a mistake of ours into an honest answer."""
+    """Adds `X-Request-Id`, and answers exceptions that nothing else has handled."""
 
     def __init__(self, app: ASGIApp, *, headers: dict[str, str]) -> None:
-        """`headers` go on every answer."""
+        """`headers` are added to every response."""
         self._app = app
         self._headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
@@ -28,3 +54,27 @@ class RequestContext:
             await send(message)
 
         await error_boundary(self._app, scope, receive, send_with_headers)
+
+
+class NormalPaths:
+    """Serves a path that ends with a slash, or doubles one, as the one without.
+
+    A redirect would name this server as it sees itself, which behind a proxy nobody can reach; and
+    some clients turn a redirected POST into a GET.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] == "http":
+            scope["path"] = normal_path(scope["path"])
+        await self._app(scope, receive, send)
+
+
+def normal_path(path: str) -> str:
+    """The path without doubled and trailing slashes."""
+    if "//" not in path and not path.endswith("/"):
+        return path
+    return SLASHES.sub("/", path).rstrip("/") or "/"

@@ -1,46 +1,19 @@
-"""The addresses of this API: how they may be spelled, and what somebody meant who missed one."""
+"""What to answer where no route matches: the allowed methods, the path that was probably meant."""
 
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterable, Iterator
 from copy import copy
 
 from fastapi.routing import APIRoute
 from starlette.requests import Request
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from reelgate.errors import MAX_SHOWN_CHARS
 
 ROOT = "/v1"
-SLASHES = re.compile("/{2,}")
 NEAR = 0.75
 """How alike two paths must be for one to be a misspelling of the other, 0 to 1."""
-
-
-class PlainPaths:
-    """Serves a path that ends with a slash, or doubles one, as the one without.
-
-    A redirect would name this server as it sees itself, which behind a proxy nobody can reach; and
-    some clients turn a redirected POST into a GET.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one connection."""
-        if scope["type"] == "http":
-            scope["path"] = plain(scope["path"])
-        await self._app(scope, receive, send)
-
-
-def plain(path: str) -> str:
-    """The path as the routes spell it."""
-    if "//" not in path and not path.endswith("/"):
-        return path
-    return SLASHES.sub("/", path).rstrip("/") or "/"
 
 
 def allowed(request: Request) -> set[str]:

@@ -8,14 +8,13 @@ from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any
 
-import uuid_utils
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from reelgate.domain.video import Video
 from reelgate.errors import ReelgateError, job_error
 from reelgate.http.auth import Context
-from reelgate.http.errors import REQUEST_ID, answer, error_boundary
+from reelgate.http.errors import answer, error_boundary
 
 
 class StreamedResponse(Response):
@@ -88,26 +87,6 @@ class DeferredResponse(Response):
             await self.respond(scope, receive, send)
         except ReelgateError as error:
             await answer(error)(scope, receive, send)
-
-
-class DeferredResponses:
-    """Around the framework: names each request, and sends what a route has put off."""
-
-    def __init__(self, framework: ASGIApp) -> None:
-        self._framework = framework
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one connection."""
-        scope[REQUEST_ID] = f"req_{uuid_utils.uuid4().hex}"
-        send_deferred = await self._run(dict(scope), receive, send)
-        if send_deferred is not None:
-            await send_deferred(scope)
-
-    async def _run(self, scope: Scope, receive: Receive, send: Send) -> SendDeferred | None:
-        """Let the framework have a scope of its own: what it leaves there is kept no longer."""
-        await self._framework(scope, receive, send)
-        send_deferred: SendDeferred | None = scope.get(SEND_DEFERRED)
-        return send_deferred
 
 
 class BlockingResponse(DeferredResponse):

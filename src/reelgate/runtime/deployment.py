@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
-from importlib import import_module
-from types import ModuleType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 from sqlalchemy import Connection
 from sqlalchemy.engine import URL
@@ -24,6 +22,9 @@ from reelgate.jobs.engine import Engine, LocalEngine, RunJob
 from reelgate.limits.account import Account, AccountLimits, LocalAccount
 from reelgate.limits.rate import LocalRates, RequestRates
 from reelgate.settings import Settings
+
+if TYPE_CHECKING:
+    from reelgate.db.postgres.database import PostgresDatabase
 
 
 class Deployment(Protocol):
@@ -111,11 +112,15 @@ async def open_deployment(settings: Settings) -> AsyncIterator[Deployment]:
         stack.push_async_callback(database.close)
         await prepare_named(database, settings)
         database.outage.is_logged = True
-        yield (
-            shared_deployment().PostgresDeployment(database)
-            if database.is_shared
-            else SqliteDeployment(database)
-        )
+        yield postgres_deployment(database) if database.is_shared else SqliteDeployment(database)
+
+
+def postgres_deployment(database: Database) -> Deployment:
+    """The other way to run: on a Postgres that many processes share."""
+    # PgQueuer takes 0.3 s and 15 MB to load: a gateway alone with its database does without it.
+    from reelgate.runtime.postgres import PostgresDeployment  # noqa: PLC0415
+
+    return PostgresDeployment(cast("PostgresDatabase", database))
 
 
 async def prepare_named(database: Database, settings: Settings) -> None:
@@ -170,7 +175,9 @@ async def prepare(database: Database) -> None:
     """
     await migrate(database)
     if database.is_shared:
-        await shared_deployment().prepare_queue(database)
+        from reelgate.runtime.postgres import prepare_queue  # noqa: PLC0415 - see above
+
+        await prepare_queue(cast("PostgresDatabase", database))
 
 
 async def migrate_database(settings: Settings) -> None:
@@ -184,11 +191,3 @@ async def migrate_database(settings: Settings) -> None:
         await prepare_named(database, settings)
     finally:
         await database.close()
-
-
-def shared_deployment() -> ModuleType:
-    """The other way to run.
-
-    PgQueuer takes 0.3 s and 15 MB to load: a gateway alone with its database does without it.
-    """
-    return import_module("reelgate.runtime.postgres")
