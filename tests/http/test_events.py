@@ -180,8 +180,8 @@ async def test_a_silent_stream_shows_that_somebody_is_there(
     gateway: JobsGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(events, "HEARTBEAT_S", 0.0)
-    monkeypatch.setattr(events, "LONGEST_TICK_S", 0.05)
-    monkeypatch.setattr(events, "SHORTEST_TICK_S", 0.05)
+    monkeypatch.setattr(events, "MAX_TICK_S", 0.05)
+    monkeypatch.setattr(events, "MIN_TICK_S", 0.05)
     video = await gateway.created(a_prompt(NEVER))
     comments = 0
     async with aclosing(follow(gateway, video)) as stream:
@@ -194,7 +194,7 @@ async def test_a_silent_stream_shows_that_somebody_is_there(
 async def test_progress_is_told_while_nothing_else_changes(
     gateway: JobsGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(events, "SHORTEST_TICK_S", 0.01)
+    monkeypatch.setattr(events, "MIN_TICK_S", 0.01)
     video = await gateway.created(a_prompt("[[ready after=1]]"))
     told = await all_events(gateway, video)
     rendering = {event.video["progress"] for event in told if event.video["progress"] < 99}

@@ -101,21 +101,20 @@ class Client:
 
     @property
     def poll_s(self) -> float:
-        """How often to ask after a video: a gateway on this machine minds little."""
+        """How often to poll a video: more often on this machine."""
         return LOOPBACK_POLL_S if is_loopback(self.url) else REMOTE_POLL_S
 
-    async def create(self, order: Mapping[str, Any], idempotency_key: str) -> RemoteVideo:
+    async def create(self, request: Mapping[str, Any], idempotency_key: str) -> RemoteVideo:
         """Ask for a video. The key makes it safe to ask again when the answer got lost."""
         headers = {"Idempotency-Key": idempotency_key}
         for _ in range(CREATE_TRIES - 1):
             try:
-                return await self._video("POST", "/v1/videos", json=order, headers=headers)
+                return await self._video("POST", "/v1/videos", json=request, headers=headers)
             except Unreachable:
                 await asyncio.sleep(CREATE_PAUSE_S)
-        return await self._video("POST", "/v1/videos", json=order, headers=headers)
+        return await self._video("POST", "/v1/videos", json=request, headers=headers)
 
     async def find(self, video_id: str) -> RemoteVideo:
-        """One video."""
         return await self._video("GET", path_of(video_id))
 
     async def page(self, query: Mapping[str, str]) -> dict[str, Any]:
@@ -127,7 +126,6 @@ class Client:
         return await self._video("POST", f"{path_of(video_id)}/cancel")
 
     async def delete(self, video_id: str) -> dict[str, Any]:
-        """Forget a video and its files."""
         return await self._json("DELETE", path_of(video_id))
 
     @asynccontextmanager
@@ -206,17 +204,14 @@ def base_of(url: str) -> str:
 
 
 def is_loopback(url: str) -> bool:
-    """Whether an address is on this machine."""
     return urlsplit(url).hostname in LOOPBACK
 
 
 def path_of(video_id: str) -> str:
-    """Where a video stands."""
     return f"/v1/videos/{quote(video_id, safe='')}"
 
 
 async def check(answer: aiohttp.ClientResponse) -> None:
-    """Raise what an error answer says."""
     if answer.status >= HTTPStatus.BAD_REQUEST:
         raise Refused(answer.status, await decoded(answer), answer.headers.get("Retry-After"))
 

@@ -49,13 +49,15 @@ def misspelled(env_file: Path = Path(".env")) -> Iterator[str]:
     Looks into the environment and into `env_file`. No value is repeated: it may be a secret.
     """
     known = known_variables()
-    yield from told(os.environ, known, "")
+    yield from sentences_for(os.environ, known, "")
     if env_file.is_file():
-        yield from told(dotenv_values(env_file, encoding="utf-8"), known, f" in {env_file}")
+        yield from sentences_for(
+            dotenv_values(env_file, encoding="utf-8"), known, f" in {env_file}"
+        )
 
 
-def told(names: Iterable[str], known: set[str], where: str) -> Iterator[str]:
-    """The sentences for the names of one place."""
+def sentences_for(names: Iterable[str], known: set[str], where: str) -> Iterator[str]:
+    """The sentences for the names of one source."""
     for name in sorted(names):
         upper = name.upper()
         if upper in known or NOT_MEANT_FOR_US.fullmatch(upper):

@@ -28,7 +28,6 @@ def in_database(work: Callable[[Database], Awaitable[T]]) -> T:
 
 
 async def opened(settings: Settings, work: Callable[[Database], Awaitable[T]]) -> T:
-    """Open the database, work, and close it."""
     make_folder(settings)
     database = open_database(settings.database)
     try:

@@ -118,7 +118,6 @@ async def download(
 
 
 def again(video_id: str) -> str:
-    """The command that fetches a video's file."""
     return f"`reelgate videos download {video_id}` fetches it again."
 
 
@@ -137,7 +136,6 @@ async def fetch(client: Client, video_id: str, part: Path, show: Show) -> None:
 
 
 async def append(answer: aiohttp.ClientResponse, part: Path, piece: Piece, show: Show) -> None:
-    """Write the bytes as they come."""
     done = piece.start or 0
     with writing(part, done) as file:
         async for chunk in answer.content.iter_chunked(CHUNK_BYTES):

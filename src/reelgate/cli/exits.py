@@ -81,7 +81,6 @@ ADVICE: Mapping[str, str] = MappingProxyType(
 
 
 def exit_code_of(code: str) -> ExitCode:
-    """The exit code for a public error code."""
     return BY_CODE.get(code, ExitCode.FAILED)
 
 

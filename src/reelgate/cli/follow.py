@@ -1,4 +1,4 @@
-"""Sees one video through to its end, and tells where it is."""
+"""Follows one video to its end, across restarts of its gateway."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from reelgate.cli.progress import Show, showing, step_of
 from reelgate.cli.reach import GatewayTarget
 
 RECONNECT_FOR_S = 30.0
-"""How long a gateway may be away, as during a restart, before we give up on it."""
+"""How long a gateway may be unreachable, as during a restart."""
 PAUSE_S = 1.0
 MAX_ROUNDS = 30
 """Gateways that are there but break off again and again are given up as well."""
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How it ended well: the video, where it was to be saved, its file if it was."""
+    """A completed video, and its file if it was saved."""
 
     video: RemoteVideo
     target: Path | None
@@ -40,7 +40,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class FollowOptions:
-    """What the person wants of a video: the file, if any, and how long to wait for it."""
+    """Where to save the file, if at all, and how long to wait."""
 
     gateway: GatewayTarget
     target: Path | None
@@ -50,7 +50,7 @@ class FollowOptions:
 
 @dataclass(slots=True)
 class Follower:
-    """One video on its way, and what is known of it so far."""
+    """One unfinished video, and what is known of it so far."""
 
     options: FollowOptions
     video: RemoteVideo
@@ -89,13 +89,13 @@ class Follower:
 
     @property
     def is_given_up(self) -> bool:
-        """Whether the gateway has been away for too long, or went away too often."""
+        """Whether the gateway was unreachable for too long, or too often."""
         away_s = asyncio.get_running_loop().time() - self.seen_at
         return away_s > RECONNECT_FOR_S or self.rounds >= MAX_ROUNDS
 
 
 async def temporary_is_unreachable(asking: Awaitable[T]) -> T:
-    """The answer; a refusal for now counts as none."""
+    """The result; a temporary refusal counts as unreachable."""
     try:
         return await asking
     except Refused as error:
@@ -107,7 +107,7 @@ async def temporary_is_unreachable(asking: Awaitable[T]) -> T:
 async def follow(
     options: FollowOptions, begin: Callable[[Client], Awaitable[RemoteVideo]]
 ) -> Outcome:
-    """Begin with a video, and see it through.
+    """Create or find a video, and follow it to its end.
 
     Raises:
         CliError: it failed, took too long, or was interrupted; the message says how to go on.
@@ -124,7 +124,7 @@ async def follow(
 
 
 async def follow_again(follower: Follower) -> Outcome:
-    """See it through with whichever gateway is there now."""
+    """Follow it on whichever gateway is there now."""
     async with resumable(follower), asyncio.timeout_at(follower.ends_at):
         while True:
             follower.rounds += 1
@@ -142,7 +142,7 @@ async def follow_again(follower: Follower) -> Outcome:
 
 @asynccontextmanager
 async def resumable(follower: Follower) -> AsyncIterator[None]:
-    """Tell whoever stops waiting how to go on."""
+    """Add the command that resumes to errors that end the wait."""
     try:
         yield
     except asyncio.CancelledError as error:
@@ -169,7 +169,6 @@ def announce(follower: Follower, client: Client) -> None:
 
 
 def job_failed(video: RemoteVideo) -> CliError:
-    """The error of a job that ended badly."""
     code = video.error_code or "upstream_failed"
     message = with_advice(f"{video.id} failed: {video.error_message}", code)
     return CliError(message, exit_code_of(code), code=code, video=video.raw)
@@ -220,5 +219,4 @@ def facts(outcome: Outcome) -> list[str]:
 
 
 def file_json(saved: Saved) -> dict[str, Any]:
-    """The file, for programs."""
     return {"path": str(saved.path.absolute()), "size_bytes": saved.size_bytes}

@@ -103,7 +103,6 @@ def ending_of(video: RemoteVideo) -> str:
 
 
 def prompt_of(video: RemoteVideo) -> str:
-    """Its prompt on one line."""
     return " ".join(video.text("prompt").split())
 
 

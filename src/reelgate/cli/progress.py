@@ -38,13 +38,10 @@ class Step:
 class Show(Protocol):
     """Something that shows steps."""
 
-    def update(self, step: Step) -> None:
-        """Show how far it is now."""
-        ...
+    def update(self, step: Step) -> None: ...
 
 
 def step_of(video: RemoteVideo) -> Step:
-    """A video as a step."""
     return Step(WORDS.get(video.status, video.status), video.progress, video.eta_s)
 
 
@@ -71,7 +68,6 @@ class Lines:
         self._next_at = -math.inf
 
     def update(self, step: Step) -> None:
-        """Write a line if something changed and the last one is old enough."""
         if self._now() < self._next_at or not has_changed(self._last, step):
             return
         self._write(str(step))
@@ -92,7 +88,6 @@ class Bar:
         self._task = task
 
     def update(self, step: Step) -> None:
-        """Draw it."""
         left = "" if step.left_s is None else left_text(step.left_s)
         self._progress.update(self._task, completed=step.percent, description=step.label, left=left)
 

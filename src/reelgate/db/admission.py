@@ -1,7 +1,7 @@
 """How a request becomes a job: a new one, or the one that it already has.
 
-All of it happens in one unit of work, so that of many equal requests at the same instant one makes
-the job and the others find it.
+All of it happens in one transaction, so that of many simultaneous equal requests one makes the job
+and the others find it.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ from reelgate.errors import (
 RETRY_WINDOW_S = 600.0
 """How long after the first try an SDK's own retry is recognised."""
 BUSY_RETRY_S = 10.0
-"""When to come back to a key whose videos are all under way."""
+"""`Retry-After` of a key that has reached its limit of unfinished videos."""
 KEY_TTL_S = 86400.0
 """How long an Idempotency-Key is remembered."""
 
 
 class AdmissionResult(Enum):
-    """Where the job that answers a request comes from."""
+    """Where a request's job comes from."""
 
     NEW = "new"  # it was made for this request
     REPLAYED = "replayed"  # the request's Idempotency-Key has it
@@ -60,7 +60,7 @@ class AdmissionResult(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """What an owner may have; None means as much as it likes.
+    """The limits of an owner; None means no limit.
 
     Attributes:
         max_in_flight: unfinished videos at once.
@@ -77,7 +77,7 @@ class Quota:
 
 @dataclass(frozen=True, slots=True)
 class AdmissionOptions:
-    """What a request says of itself beside its body; times are Unix seconds.
+    """What a request's headers say of an existing job; times are Unix seconds.
 
     Attributes:
         now: the time.
@@ -97,7 +97,7 @@ class AdmissionOptions:
 
 
 OTHER_FIELDS = ("metadata", "webhook_url", "remixed_from")
-"""What a body tells beside the video: another caller's retry may differ in nothing else."""
+"""What a body holds beside the video's fields: a retry must be equal in these as well."""
 
 # Statements are built once: building one costs as much as running it.
 SAME_REQUEST = (
@@ -119,8 +119,8 @@ FINISHED = SAME_REQUEST.where(
     videos.c.completed_at >= bindparam("since"),
     videos.c.expires_at.is_(None) | (videos.c.expires_at > bindparam("the_now")),
 )
-# Whoever went away is told of every end that may have cost something, once; a failure that surely
-# cost nothing is simply tried anew, and so is what somebody cancelled.
+# A caller who comes back gets the failure of a job that may have cost something, once; after a
+# failure that surely cost nothing, or a cancel, its request makes a new job.
 MAY_HAVE_COST = (
     videos.c.provider_id.is_not(None)
     | videos.c.failure.contains(f'"{SubmissionUnknown.code}"')
@@ -139,8 +139,8 @@ ABANDONED = (
     .order_by(videos.c.id)
     .limit(1)
 )
-# A found row is then taken by a compare-and-set. A lock would be no substitute: what skips locked
-# rows misses the job that its worker moves just then, and pays for another.
+# A found row is then taken by a compare-and-set. SKIP LOCKED would miss the job that its worker
+# moves at that moment, and pay for another.
 COUNT_RETRY = (
     update(videos)
     .where(videos.c.id == bindparam("the_id"), videos.c.retries < bindparam("the_retry"))
@@ -178,30 +178,30 @@ STORE_KEY = text("""
         created_at = excluded.created_at
     WHERE idempotency_keys.created_at < :before
 """)
-"""A key's insertion, which also takes the place of the same key when that has had its day."""
+"""Inserts a key; replaces the same key if that has expired."""
 
 
 def no_queue(_connection: Connection, _video_id: str) -> None:
-    """Where the queue is not in the database, the transaction has nothing to add to it."""
+    """For a queue that is not in the database."""
 
 
 class Admission:
-    """The one door through which jobs come into being."""
+    """The only way to create a job."""
 
     def __init__(
         self, database: Database, queue_up: Callable[[Connection, str], None] = no_queue
     ) -> None:
-        """`queue_up` is told a new job's id in the transaction that makes it."""
+        """`queue_up` gets a new job's id in the transaction that creates it."""
         self._database = database
         self._queue_up = queue_up
 
     async def admit(self, video: Video, options: AdmissionOptions) -> tuple[Video, AdmissionResult]:
-        """Make this video durable, or find the one that already answers its request.
+        """Insert this video, or find the one that its request already has.
 
         Raises:
             IdempotencyMismatch: its key belongs to another request.
             VideoNotFound: its key's video was deleted.
-            RateLimited: a new job would be more than its owner may have.
+            RateLimited: a new job would exceed its owner's quota.
         """
 
         def change(connection: Connection) -> tuple[Video, AdmissionResult]:
@@ -213,7 +213,7 @@ class Admission:
         return await self._database.write(change)
 
     async def forget_keys(self, now: float) -> None:
-        """Drop the Idempotency-Keys that have lived their day."""
+        """Delete the expired Idempotency-Keys."""
 
         def change(connection: Connection) -> None:
             connection.execute(FORGET_KEYS, {"before": now - KEY_TTL_S})
@@ -224,7 +224,7 @@ class Admission:
 def admit(
     connection: Connection, video: Video, options: AdmissionOptions
 ) -> tuple[Video, AdmissionResult]:
-    """The order of precedence: key, retry, abandoned, finished, new."""
+    """Find or insert, in this order: key, retry, abandoned job, finished video, new job."""
     if options.idempotency_key is not None and not store_key(connection, video, options):
         return by_key(connection, video, options), AdmissionResult.REPLAYED
     for find, result in (
@@ -243,14 +243,14 @@ def admit(
 
 
 def check_quota(connection: Connection, owner: str, options: AdmissionOptions) -> None:
-    """Refuse a new job beyond what its owner may have.
+    """Refuse a new job beyond its owner's quota.
 
     Raises:
         RateLimited: saying which limit, and when to come back.
     """
     quota = options.quota
     if quota != Quota() and connection.dialect.name == "postgresql":
-        # Other processes count as well: one owner's jobs are admitted one after the other.
+        # Other processes admit as well: one owner's jobs are admitted one after the other.
         connection.execute(LOCK_OWNER, {"the_owner": owner})
     if quota.max_in_flight is not None:
         open_jobs = connection.scalar(COUNT_OPEN, {"the_owner": owner}) or 0
@@ -265,7 +265,7 @@ def check_quota(connection: Connection, owner: str, options: AdmissionOptions) -
 
 
 def store_key(connection: Connection, video: Video, options: AdmissionOptions) -> bool:
-    """Let the Idempotency-Key stand for this video; False when it stands for one already."""
+    """Store the Idempotency-Key with this video; False if it is stored with one already."""
     row = {
         "owner": video.owner,
         "key": options.idempotency_key,
@@ -278,7 +278,7 @@ def store_key(connection: Connection, video: Video, options: AdmissionOptions) -
 
 
 def by_key(connection: Connection, video: Video, options: AdmissionOptions) -> Video:
-    """The video that this Idempotency-Key stands for."""
+    """The video of this Idempotency-Key."""
     values = {"the_owner": video.owner, "k": options.idempotency_key}
     known = connection.execute(FIND_KEY, values).mappings().one()
     if known["fingerprint"] != body_digest(video):
@@ -301,7 +301,7 @@ def body_digest(video: Video) -> str:
 
 
 def caller_returned(connection: Connection, video_id: str, caller: Caller) -> Video:
-    """A video that was answered before; if its blocking caller had gone away, it is back now."""
+    """A video that was requested before; a blocking caller who had disconnected is back now."""
     if caller is Caller.WAITING:
         connection.execute(CALLER_RETURNED, {"the_id": video_id})
     return by_id(connection, video_id)
@@ -321,7 +321,7 @@ def by_id(connection: Connection, video_id: str) -> Video:
 
 
 def first_try(connection: Connection, video: Video, options: AdmissionOptions) -> Video | None:
-    """What an SDK's earlier try made.
+    """The video that an earlier try of an SDK made.
 
     OpenAI's SDKs try a POST again after a broken connection without any key; only the count of
     their tries tells. Each count is used once, so that two callers' retries get two videos.
@@ -339,7 +339,7 @@ def first_try(connection: Connection, video: Video, options: AdmissionOptions) -
 
 
 def abandoned(connection: Connection, video: Video, options: AdmissionOptions) -> Video | None:
-    """The oldest job of the same request whose blocking caller went away."""
+    """The oldest job of an equal request whose blocking caller has disconnected."""
     if options.adopt_since is None:
         return None
     while (row := first(connection, video, ABANDONED, {"since": options.adopt_since})) is not None:
@@ -349,7 +349,7 @@ def abandoned(connection: Connection, video: Video, options: AdmissionOptions) -
 
 
 def finished(connection: Connection, video: Video, options: AdmissionOptions) -> Video | None:
-    """The newest finished video of the same request, where the caller takes one."""
+    """The newest finished video of an equal request, if the caller accepts one."""
     if options.max_age_s is None:
         return None
     since = {"since": options.now - options.max_age_s, "the_now": options.now}

@@ -38,7 +38,6 @@ def backup(database_url: str, target: Path) -> None:
 
 
 def sqlite_file(database_url: str) -> Path:
-    """The file behind a `sqlite:///` URL."""
     url = make_url(database_url)
     if url.get_backend_name() != "sqlite" or not url.database:
         message = "only SQLite is copied here: use pg_dump for a Postgres database"

@@ -1,4 +1,4 @@
-"""Tells those who wait for a video that it changed."""
+"""Publishes changes of videos to those who wait for them, in this process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reelgate.domain.video import Video
 
 
 class Subscription:
-    """One waiter's view of one video: the latest change only, so a slow reader piles nothing up."""
+    """One waiter's view of one video: only the latest change is kept for a slow reader."""
 
     __slots__ = ("_changed", "_latest")
 
@@ -70,7 +70,6 @@ class Changes:
         self._published: list[set[str]] = []
 
     def publish(self, video: Video) -> None:
-        """Tell this video's subscribers."""
         for published in self._published:
             published.add(video.id)
         for subscription in self._subscriptions.get(video.id, ()):
@@ -83,11 +82,9 @@ class Changes:
                 subscription.wake()
 
     def has_followers(self, video_id: str) -> bool:
-        """Whether anybody follows a video."""
         return video_id in self._subscriptions
 
     def followed(self) -> set[str]:
-        """Every video that somebody follows."""
         return set(self._subscriptions)
 
     @contextmanager

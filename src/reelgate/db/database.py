@@ -69,7 +69,7 @@ class Database(Protocol):
         ...
 
     async def check(self) -> None:
-        """Look whether it can be used, without a change.
+        """Check that it can be used, without a change.
 
         Raises:
             StorageFailed: it cannot.
@@ -85,7 +85,7 @@ class Database(Protocol):
         ...
 
     async def close(self) -> None:
-        """Finish what is under way and let go of the database."""
+        """Finish what is under way and close the connections."""
         ...
 
 

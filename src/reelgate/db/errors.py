@@ -1,4 +1,4 @@
-"""What a database that fails raises, how that is told, and outages told to the log once."""
+"""Errors of the database drivers as ours, and outages, logged once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ log = structlog.get_logger()
 
 
 class Outage:
-    """Whether a database is away now; everything that uses the database tells it what it met."""
+    """Whether a database is unavailable; everything that uses the database reports to it."""
 
     def __init__(self) -> None:
         self._began_s: float | None = None
@@ -27,7 +27,7 @@ class Outage:
         self.reason = ""
         """Why the database cannot be used; empty while it can."""
         self.is_logged = False
-        """Whether the log is told: at the start whoever starts the gateway is, once."""
+        """False at startup: the error then goes to whoever starts the gateway."""
 
     def __bool__(self) -> bool:
         return self._began_s is not None
@@ -51,7 +51,6 @@ class Outage:
                 log.error("database_away", error=reason)
 
     def worked(self, *, is_proof: bool = False) -> None:
-        """The database could be used."""
         if self._began_s is None or (self._needs_proof and not is_proof):
             return
         lasted_s = round(time.monotonic() - self._began_s, 1)
@@ -103,7 +102,7 @@ async def translated(
     *,
     is_proof: bool = False,
 ) -> T:
-    """Tell a driver's error as ours, and what became of it to `outage`.
+    """Translate a driver's error to ours, and report the outcome to `outage`.
 
     Args:
         outcome: what uses the database.

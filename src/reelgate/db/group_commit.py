@@ -25,7 +25,6 @@ MIN_INTERVAL_S = 0.02
 
 
 def run_all(connection: Connection, batch: Sequence[Work[Any]]) -> list[Any]:
-    """Do each unit of a batch on one connection."""
     return [work(connection) for work in batch]
 
 

@@ -46,7 +46,6 @@ FORECAST_FIELDS, FAILURE_FIELDS, FILE_FIELDS = (
 
 
 def to_row(video: Video) -> dict[str, Any]:
-    """The columns of a video."""
     return {
         "id": video.id,
         "owner": video.owner,
@@ -83,7 +82,6 @@ def progress_columns(video: Video) -> dict[str, Any]:
 
 
 def from_row(row: RowMapping) -> Video:
-    """The video that a row holds."""
     return Video(
         id=row["id"],
         owner=row["owner"],

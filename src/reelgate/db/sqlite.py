@@ -86,7 +86,7 @@ class SqliteDatabase:
         return await translated(outcome, self.outage)
 
     async def check(self) -> None:
-        """Look at the files, and read from them."""
+        """Check the files, and read from them."""
         self._files.check_writable()
         await self.read(lambda connection: connection.exec_driver_sql("SELECT 1").all())
 
@@ -144,12 +144,12 @@ class OpenFiles:
         self._opened: list[tuple[int, int] | None] = []
 
     def learn(self) -> None:
-        """Take them as they are; to be called in a transaction, which has made both."""
+        """Remember their identity; called in a transaction, when both exist."""
         if not self._opened:
             self._opened = [identity_of(path) for path in self._paths]
 
     def check(self) -> None:
-        """Look whether they are still there.
+        """Check that they are still there.
 
         Raises:
             DatabaseAway: at least one is not.
@@ -164,7 +164,7 @@ class OpenFiles:
                 raise DatabaseAway(f"{message}: put it back, or start the gateway again")
 
     def check_writable(self) -> None:
-        """Look whether they are still there and may be written.
+        """Check that they are still there and may be written.
 
         Raises:
             DatabaseAway: at least one is not.
@@ -186,7 +186,6 @@ class ThreadConnections:
         self._all: list[Connection] = []
 
     def get(self) -> Connection:
-        """This thread's connection."""
         connection: Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             # Another file's connection among ours would be worse than none.
@@ -238,7 +237,7 @@ one of them were opened and closed once more."""
 
 @contextmanager
 def only_process_in(folder: Path) -> Iterator[None]:
-    """Hold a data folder; the operating system lets go of it even when the process is killed.
+    """Lock a data folder; the operating system releases it even when the process is killed.
 
     Raises:
         StorageFailed: another process holds it.
@@ -259,7 +258,7 @@ def only_process_in(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def only_gateway_on(path: Path) -> Iterator[None]:
-    """Hold a database file, which is made where it is missing; its folder must be there.
+    """Lock a database file, which is made where it is missing; its folder must be there.
 
     Must outlast every connection of SQLite to the file.
 
@@ -335,6 +334,5 @@ def lock_folder(path: Path) -> int:
 
 
 def in_use(path: Path) -> StorageFailed:
-    """The refusal to work beside another gateway."""
     message = f"another reelgate works with the database {path.resolve()}: stop it, or set "
     return StorageFailed(f"{message}REELGATE_DATA_DIR or REELGATE_DATABASE_URL")

@@ -1,4 +1,4 @@
-"""The videos: every change is a compare-and-set, made here and told to whoever follows."""
+"""The videos: every change is a compare-and-set, and is published to its subscribers."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def _prompt_postgres(element: PromptOf, compiler: SQLCompiler, **kw: Any) -> str
 
 
 NEVER_STORED = "\x00"
-"""Postgres refuses to hear of it in any text."""
+"""Postgres refuses it in any text."""
 
 
 class LostRace(Exception):
@@ -179,19 +179,19 @@ Write = Callable[[Work[Video | None]], Awaitable[Video | None]]
 
 
 class Outbox(Protocol):
-    """Somebody who writes down, with each move of a video, who is to be told of it."""
+    """Records webhook events in the transaction of a video's move."""
 
     def note(self, connection: Connection, video: Video) -> None:
-        """Write it down in the move's own transaction; may run again after a rollback."""
+        """Record the move in its own transaction; may run again after a rollback."""
         ...
 
     def committed(self) -> None:
-        """The move and what was noted of it are durable."""
+        """The move and its events are durable."""
         ...
 
 
 class Videos:
-    """Named queries on the videos; `outbox` is None where nobody is told of moves."""
+    """Named queries on the videos; `outbox` is None without webhooks."""
 
     def __init__(self, database: Database, changes: Changes, outbox: Outbox | None = None) -> None:
         self._database = database
@@ -199,7 +199,6 @@ class Videos:
         self._outbox = outbox
 
     async def find(self, video_id: str) -> Video | None:
-        """The video with this id, if there is one."""
         if NEVER_STORED in video_id:
             return None
         return await self._first(FIND, {"the_id": video_id})
@@ -212,7 +211,6 @@ class Videos:
         )
 
     async def count_open(self) -> int:
-        """How many videos still go on."""
         return await self._database.read(lambda connection: connection.scalar(COUNT_OPEN) or 0)
 
     async def claim(self, video_id: str) -> Video | None:
@@ -234,9 +232,9 @@ class Videos:
         write: Write | None = None,
         **changes: Unpack[Progress],
     ) -> Video:
-        """Move a video on, and change other fields of it in the same breath.
+        """Move a video to another state, and change other fields with it.
 
-        `write` is what runs the change in a transaction; what it raises goes through.
+        `write` runs the change in a transaction; what it raises is passed on.
 
         Raises:
             LostRace: it is no longer in the state and epoch of `video`.
@@ -318,7 +316,6 @@ class Videos:
         return await run(all_of(query, values))
 
     async def delete(self, video_id: str) -> None:
-        """Forget a video."""
 
         def change(connection: Connection) -> None:
             connection.execute(DELETE, {"the_id": video_id})

@@ -1,4 +1,4 @@
-"""The queue of webhooks: written with the change they tell of, claimed, settled.
+"""The queue of webhooks: written in the transaction of a video's change, claimed, settled.
 
 A claim lasts somewhat longer than an attempt can take. Whoever dies with one therefore loses
 nothing: the delivery can be claimed again when that time is over. `attempts` grows with each claim,
@@ -79,7 +79,7 @@ class Room:
 
 earlier = deliveries.alias("earlier")
 OFF = deliveries.c.url.in_(select(endpoints.c.url))
-FIRST_IN_LINE = ~exists().where(
+FIRST_OF_VIDEO = ~exists().where(
     earlier.c.video_id == deliveries.c.video_id,
     earlier.c.url == deliveries.c.url,
     earlier.c.state == DeliveryState.PENDING.value,
@@ -88,7 +88,7 @@ FIRST_IN_LINE = ~exists().where(
 CLAIMABLE: tuple[ColumnElement[bool], ...] = (
     deliveries.c.state == DeliveryState.PENDING.value,
     ~OFF,
-    FIRST_IN_LINE,
+    FIRST_OF_VIDEO,
     deliveries.c.origin.not_in(bindparam("the_full", expanding=True)),
 )
 READY_AT = func.coalesce(deliveries.c.claimed_until, deliveries.c.due_at)
@@ -123,7 +123,7 @@ CLAIM = (
     )
     .returning(*deliveries.c, (DatabaseNow() - deliveries.c.queued_at).label("age_s"))
 )
-BURY = (
+MARK_DEAD = (
     update(deliveries)
     .where(deliveries.c.state == DeliveryState.PENDING.value, OFF)
     .values(state=DeliveryState.DEAD.value, error="the endpoint is switched off")
@@ -131,7 +131,7 @@ BURY = (
 AHEAD_S = 60.0
 """A time of the past that lies further in the future was taken from a clock that was wrong."""
 # A clock that was two hours ahead would otherwise hold its deliveries back for two hours.
-MEND = (
+RESET_FUTURE_TIMES = (
     update(deliveries)
     .where(
         PENDING,
@@ -193,7 +193,7 @@ SWITCH_OFF = text("""
 
 
 def add(connection: Connection, messages: Sequence[Message]) -> None:
-    """Write events down, due at once, in the transaction of the change they tell of."""
+    """Queue messages, due at once, in the transaction of the change that they are about."""
     for message in messages:
         connection.execute(
             ADD,
@@ -272,7 +272,7 @@ class Deliveries:
         await self._database.write(change)
 
     async def release(self, claims: Iterable[Claimed]) -> None:
-        """Let go of what was claimed and not tried to its end: it can be claimed at once."""
+        """Release claims that were not finished: they can be claimed at once."""
         rows = [{"the_seq": each.seq, "the_attempts": each.attempts} for each in claims]
 
         def change(connection: Connection) -> None:
@@ -283,9 +283,9 @@ class Deliveries:
 
 
 def claim(connection: Connection, room: Room, lease_s: float) -> list[Claimed]:
-    """One unit of work: bury what nobody wants, then take what is due."""
-    connection.execute(BURY)
-    connection.execute(MEND)
+    """One unit of work: mark those of disabled endpoints as dead, then claim what is due."""
+    connection.execute(MARK_DEAD)
+    connection.execute(RESET_FUTURE_TIMES)
     left = room.in_all
     found: list[int] = []
     values = {"the_full": room.full, "the_limit": left}

@@ -42,7 +42,6 @@ DESCRIPTION = "One request in, one finished video out: a gateway for slow video 
 
 
 def create_app(context: Context) -> ASGIApp:
-    """The ASGI application."""
     return DeferredResponses(framework(context))
 
 

@@ -1,4 +1,4 @@
-"""What every route works with."""
+"""Authentication, and the context that every route works with."""
 
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Handed to the app factory; the same for all requests."""
+    """The objects behind the routes, built once for all requests."""
 
     service: Service
     settings: Settings
@@ -44,7 +44,7 @@ class Context:
     references: References
     bodies: Bodies
     transfer: Callable[[], Awaitable[None]]
-    """Gives the jobs to other processes, where there are others."""
+    """Transfers the jobs to other processes, where there are others."""
     submitting: Callable[[], int]
     """How many submits wait for the upstream's answer."""
     readiness: Readiness
@@ -67,7 +67,7 @@ class Context:
         return self.service.provider_of(video)
 
     def video_url(self, request: Request, video: Video) -> str:
-        """Where the video plays: at the provider, else, before that is known, at the gateway."""
+        """Where the video plays: at the provider, or at the gateway until that is known."""
         url = self.service.video_url(video) or f"/v1/videos/{video.id}/content"
         if not url.startswith("/"):
             return url
@@ -79,7 +79,7 @@ class Context:
 
 
 def absolute_url(request: Request, path: str) -> str:
-    """A path of this gateway, at the address by which the caller reaches it."""
+    """A path of this gateway, at the host that the caller used."""
     host = request.headers.get("host") or request.base_url.netloc
     return f"{request.scope['scheme']}://{host}{path}"
 
@@ -100,11 +100,10 @@ class AuthenticatedRequest(Request):
 
     @property
     def service(self) -> Service:
-        """The use cases."""
         return self.ctx.service
 
     def check_may_list(self) -> None:
-        """Refuse to show every video to a page of another origin where there are no keys.
+        """Refuse to list videos for a page of another origin where there are no API keys.
 
         Raises:
             ForeignOrigin: such a page asks.
@@ -114,7 +113,7 @@ class AuthenticatedRequest(Request):
 
 
 class AuthenticatedRoute(APIRoute):
-    """A route that lets the caller in before it reads anything else of the request.
+    """A route that authenticates the caller before anything else of the request is read.
 
     FastAPI's own way to give routes another kind of request
     (https://fastapi.tiangolo.com/how-to/custom-request-and-route/); a dependency would cost more,
@@ -122,13 +121,13 @@ class AuthenticatedRoute(APIRoute):
     """
 
     def get_route_handler(self) -> Handler:
-        """What answers a request.
+        """The handler of a request.
 
         Raises:
             InvalidApiKey: nobody knows the key.
             ForeignOrigin, UnknownHost, CameThroughProxy: there are no keys, and this is not a
                 program of this machine.
-            RateLimited: it has called too often.
+            RateLimited: too many requests by this key.
             RequestTooLarge, UnsupportedMedia, RequestTimeout, Overloaded: the body is refused.
         """
         handle = super().get_route_handler()
@@ -147,13 +146,13 @@ class AuthenticatedRoute(APIRoute):
 
 
 async def owner_of(request: Request, ctx: Context) -> str:
-    """Who calls, from the head of the request alone; nobody where all of this machine may call.
+    """Who calls, by the request's headers; `NOBODY` where the gateway needs no key.
 
     Raises:
         InvalidApiKey: nobody knows the key.
         ForeignOrigin, UnknownHost, CameThroughProxy: there are no keys, and this is not a program
             of this machine; ForeignOrigin also for a session that another page would use.
-        RateLimited: it has called too often.
+        RateLimited: too many requests by this key.
     """
     authorization = request.headers.get("authorization")
     # Reading the cookies costs more than everything else here, and programs send none.

@@ -1,4 +1,4 @@
-"""Requests' bodies: unpacked, and never more of them than fit."""
+"""Request bodies: decompressed, and limited in size, time and memory."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ from reelgate.http.parsing import MULTIPART, media_type_of
 GZIP = zlib.MAX_WBITS | 16
 ZLIB = zlib.MAX_WBITS
 WINDOWS = {"gzip": GZIP, "x-gzip": GZIP, "deflate": ZLIB}
-"""The codings that are read, and how zlib is told of each."""
+"""The supported codings, with zlib's `wbits` of each."""
 PIECE_BYTES = 64 * 1024
 
 
 def plain(receive: Receive, headers: Headers, limit_bytes: int) -> Receive:
-    """A `receive` that hands out what a body holds, however it was packed.
+    """A `receive` that returns the decompressed body.
 
-    It raises UnsupportedMedia where nobody reads such a coding, MalformedRequest where the body is
-    not so coded, and RequestTooLarge where it or what it holds is larger than the limit.
+    It raises UnsupportedMedia for another coding, MalformedRequest where the body is not so coded,
+    and RequestTooLarge where it is larger than the limit, compressed or not.
     """
     coding = ", ".join(headers.getlist("content-encoding")).strip().lower()
     return receive if coding in {"", "identity"} else unpacked(receive, coding, limit_bytes)
 
 
 def unpacked(receive: Receive, coding: str, limit_bytes: int) -> Receive:
-    """A `receive` that unpacks, once there is something to unpack."""
+    """A `receive` that decompresses, once there is something to decompress."""
     content: Content | None = None
 
     async def next_piece() -> Message:
@@ -63,13 +63,13 @@ def unpacked(receive: Receive, coding: str, limit_bytes: int) -> Receive:
 
 
 class Content:
-    """What a compressed body holds, piece by piece."""
+    """Decompresses a body chunk by chunk."""
 
     def __init__(self, coding: str, limit_bytes: int) -> None:
-        """`limit_bytes` is how much it may hold.
+        """`limit_bytes` limits the body both before and after decompression.
 
         Raises:
-            UnsupportedMedia: no such coding is read.
+            UnsupportedMedia: the coding is not supported.
         """
         if coding not in WINDOWS:
             message = (
@@ -131,9 +131,9 @@ class Content:
 
 
 TAKES_FORMS = "/v1/videos"
-"""Where an address must begin to be sent a form, with a picture in it."""
+"""The prefix of the paths that take a form, with a picture in it."""
 METHODS = frozenset({"POST", "PUT", "PATCH"})
-"""Those of which a body is read."""
+"""The methods whose body is read."""
 LEAST_BYTES_PER_S = 500
 """A body that comes faster may take longer than its time-out (as Apache's mod_reqtimeout)."""
 COME_BACK_S = 5.0
@@ -141,7 +141,7 @@ BROKEN_OFF = "the connection broke before the whole body was there"
 
 
 class Bodies:
-    """What all bodies take of memory together, and what one may take."""
+    """The memory of all bodies together, and the limits of one."""
 
     def __init__(
         self, *, max_json_bytes: int, max_form_bytes: int, max_total_bytes: int, timeout_s: float
@@ -156,7 +156,7 @@ class Bodies:
 
     @contextmanager
     def open(self, owner: str) -> Iterator[Body]:
-        """A body of this owner, which takes no more room afterwards."""
+        """A body of this owner, whose memory is released at the end."""
         body = Body(self, owner)
         try:
             yield body
@@ -166,7 +166,7 @@ class Bodies:
                 del self._by_owner[owner]
 
     def hold(self, body: Body, size_bytes: int) -> None:
-        """Let a body hold so much.
+        """Reserve memory for a body.
 
         Raises:
             Overloaded: all together, or its owner's, would hold too much.
@@ -199,7 +199,7 @@ class Body:
         self.held_bytes = 0
 
     async def checked(self, request: Request) -> Receive:
-        """A `receive` of a body that can be read: of JSON it is all there, a form is on its way.
+        """A `receive` of the checked body: JSON is read already, a form is streamed.
 
         Raises:
             RequestTooLarge, UnsupportedMedia, RequestTimeout, Overloaded: it is refused.
@@ -219,7 +219,7 @@ class Body:
         return replay(await read(receive), request.receive)
 
     def _in_time(self, request: Request) -> Receive:
-        """The request's `receive`, which waits no longer than its body's time."""
+        """The request's `receive`, with the body's timeout."""
         connection = connection_of(request.scope)
         began_s = asyncio.get_running_loop().time()
         size = 0
@@ -227,7 +227,7 @@ class Body:
         async def timely() -> Message:
             nonlocal size
             if connection is not None and connection.is_complete:
-                # As nearly always: nothing is left to wait for.
+                # The usual case: the request is complete.
                 return await request.receive()
             ends_at_s = began_s + self._bodies.timeout_s + size / LEAST_BYTES_PER_S
             try:
@@ -241,7 +241,7 @@ class Body:
         return timely
 
     def _limited(self, receive: Receive, limit: int, in_memory: int) -> Receive:
-        """A `receive` that stops at the limits, whatever length was announced."""
+        """A `receive` that enforces the limits, whatever Content-Length says."""
         size = 0
 
         async def counted() -> Message:
@@ -259,14 +259,13 @@ class Body:
 
 
 def check_length(headers: Headers, limit: int) -> None:
-    """Refuse a body by the length it announces."""
+    """Refuse a body by its Content-Length."""
     announced = headers.get("content-length", "")
     if announced.isdigit() and int(announced) > limit:
         raise too_large(limit)
 
 
 async def read(receive: Receive) -> bytes:
-    """The whole body."""
     body = bytearray()
     while True:
         message = await receive()
@@ -276,12 +275,11 @@ async def read(receive: Receive) -> bytes:
 
 
 def too_large(limit: int) -> RequestTooLarge:
-    """A body beyond the limit."""
     return RequestTooLarge(f"the body is larger than the {limit} bytes allowed")
 
 
 def replay(body: bytes, receive: Receive) -> Receive:
-    """A `receive` that hands out a body that was already read, and then the rest."""
+    """A `receive` that returns a body that was read already."""
     pending = True
 
     async def again() -> Message:

@@ -1,8 +1,8 @@
-"""Which connections there are, and which of them must go when there are too many.
+"""The open connections, and which of them are evicted when there are too many.
 
-A caller whose request is whole and authenticated is served for as long as that takes. Whoever has
-not come so far costs a stranger nothing to keep open, and so is let go, oldest first, when a new
-connection needs the room.
+A connection whose request is complete and authenticated is served for as long as that takes. Any
+other costs its client nothing to keep open, so when a new connection needs room the oldest of those
+is closed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ log = structlog.get_logger()
 CONNECTION = "reelgate.connection"
 """Where a request's `state` holds its connection."""
 MAX_REFUSED = 64
-"""Connections beyond the limit that are told so; more are closed without a response."""
+"""Connections beyond the limit that get a response that says so; more are just closed."""
 MAX_HEAD_BYTES = 32 * 1024
 MAX_HEADS_BYTES = 16 * 1024 * 1024
 """Of unfinished heads of requests, all together."""
@@ -60,7 +60,7 @@ class Connection:
     )
 
     def __init__(self, connections: Connections, address: str | None) -> None:
-        """`address` is whom it counts for; None: nobody."""
+        """`address`: what it is counted by; None if it is not."""
         self._connections = connections
         self.address = address
         self.head_bytes = 0
@@ -69,32 +69,30 @@ class Connection:
         self.is_known = False
 
     def authenticated(self) -> None:
-        """Its request is of somebody who may ask."""
+        """Its current request is authenticated."""
         self.is_authenticated = self.is_known = True
         self._connections.settle(self)
 
     def request_complete(self) -> None:
-        """Its request is there to the last byte."""
         self.is_complete = True
         self._connections.settle(self)
 
     def room_for_file(self) -> AbstractContextManager[None]:
-        """Room for a file that it is sent."""
+        """Reserve a file handle for its response."""
         return self._connections.room_for_file()
 
     def response_complete(self) -> None:
-        """Its request has had its answer."""
         self.is_authenticated = False
         self._connections.mark_idle(self)
 
 
 class Connections:
-    """Every connection of a server."""
+    """All connections of a server."""
 
     def __init__(self, limits: ConnectionLimits) -> None:
         self.limits = limits
         self.refused = 0
-        """Connections beyond the limit that are being told so."""
+        """Connections beyond the limit that are getting a response."""
         self._abort: dict[Connection, Callable[[], None]] = {}
         self._unauthenticated: OrderedDict[Connection, None] = OrderedDict()
         self._idle: OrderedDict[Connection, None] = OrderedDict()
@@ -108,7 +106,7 @@ class Connections:
         return len(self._abort)
 
     def open(self, address: str | None, abort: Callable[[], None]) -> Connection | None:
-        """A place for a new connection, which `abort` closes at once; None if there is none."""
+        """Register a new connection, which `abort` closes at once; None if there is no room."""
         counted = address_group(address)
         same = self._by_address.get(counted) if counted else None
         if same is not None and len(same) >= self.limits.per_address:
@@ -123,34 +121,33 @@ class Connections:
         return connection
 
     def may_refuse(self) -> bool:
-        """Whether one more beyond the limit may be told so; `refused` is then for it to lower."""
+        """Whether one more beyond the limit may get a response; its end must lower `refused`."""
         if self.refused >= MAX_REFUSED:
             return False
         self.refused += 1
         return True
 
     def close(self, connection: Connection) -> None:
-        """It is gone."""
         if self._abort.pop(connection, None) is not None:
             self._leave(connection)
             self._idle.pop(connection, None)
             self.hold_head(connection, 0)
 
     def settle(self, connection: Connection) -> None:
-        """Serve it if everything is there that this needs."""
+        """Protect it from eviction if its request is complete and authenticated."""
         if connection.is_complete and connection.is_authenticated:
             self._leave(connection)
             self._idle.pop(connection, None)
 
     def mark_idle(self, connection: Connection) -> None:
-        """It may send another request, or nothing any more."""
+        """Its request is answered: it may be evicted until the next one."""
         if connection.is_known and connection in self._abort:
             self._leave(connection)
             self._idle[connection] = None
             self._idle.move_to_end(connection)
 
     def hold_head(self, connection: Connection, size_bytes: int) -> None:
-        """So much of a request's unfinished head is in memory."""
+        """Record how much of an unfinished request head is in memory."""
         self._heads_bytes += size_bytes - connection.head_bytes
         connection.head_bytes = size_bytes
         while self._heads_bytes > MAX_HEADS_BYTES and self._evict_oldest():
@@ -158,7 +155,7 @@ class Connections:
 
     @contextmanager
     def room_for_file(self) -> Iterator[None]:
-        """Room for a file that is sent to a caller: it takes a handle, as a connection does.
+        """Reserve a file handle for a response; it counts like a connection.
 
         Raises:
             Overloaded: there is none.
@@ -173,7 +170,7 @@ class Connections:
             self._files -= 1
 
     def _make_room(self) -> bool:
-        """Make room for one more by letting go of whom it costs least; whether there is any."""
+        """Whether there is room for one more, if need be by evicting another."""
         if len(self._abort) + self._files < self.limits.total or self._evict_oldest():
             return True
         self._refused += 1
@@ -181,7 +178,7 @@ class Connections:
         return False
 
     def _leave(self, connection: Connection) -> None:
-        """It is a stranger no longer."""
+        """It is no longer unauthenticated."""
         if connection not in self._unauthenticated:
             return
         del self._unauthenticated[connection]
@@ -192,7 +189,7 @@ class Connections:
                 del self._by_address[connection.address]
 
     def _evict_oldest(self) -> bool:
-        """Let go of whoever has had the longest time to ask; whether there was anybody."""
+        """Evict the oldest unauthenticated or idle connection; False if there is none."""
         for connections in (self._unauthenticated, self._idle):
             if connections:
                 self._evict(next(iter(connections)))
@@ -207,7 +204,7 @@ class Connections:
         self._log_evictions()
 
     def _log_evictions(self) -> None:
-        """Tell the operator, once in a while: whoever causes this must not fill the log."""
+        """Log at most once a minute: whoever causes this must not fill the log."""
         now_s = time.monotonic()
         if now_s - self._logged_at_s < LOG_EVERY_S:
             return
@@ -223,9 +220,9 @@ class Connections:
 
 
 def address_group(address: str | None) -> str | None:
-    """For whom a connection counts: an address, of IPv6 the network that one site has.
+    """What a connection is counted by: its IPv4 address, or the /64 network of its IPv6 address.
 
-    None for this machine itself: a proxy on it brings everybody else's connections.
+    None for loopback: a proxy on this machine forwards everybody's connections.
     """
     try:
         ip = ip_address(address or "")
@@ -241,19 +238,19 @@ def address_group(address: str | None) -> str | None:
 
 
 def connection_of(scope: Scope) -> Connection | None:
-    """The connection by which a request came; None under another server than ours."""
+    """The connection of a request; None under another server than ours."""
     connection: Connection | None = scope.get("state", {}).get(CONNECTION)
     return connection
 
 
 def room_for_file(scope: Scope) -> AbstractContextManager[None]:
-    """Room for a file that answers a request."""
+    """Reserve a file handle for the response to a request."""
     connection = connection_of(scope)
     return nullcontext() if connection is None else connection.room_for_file()
 
 
 def authenticated(scope: Scope) -> None:
-    """Say of a request that it comes from somebody who may ask."""
+    """Mark a request as authenticated."""
     connection = connection_of(scope)
     if connection is not None:
         connection.authenticated()

@@ -1,4 +1,4 @@
-"""A finished video's bytes: ranges, entity tags, and never more than a piece in memory."""
+"""A finished video's bytes: ranges and entity tags, streamed in constant memory."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ RANGED = frozenset({"GET", "HEAD"})
 
 
 class PassThrough(StreamedResponse):
-    """Reads from the upstream as fast as the caller takes it; nothing is held in memory."""
+    """Streams the upstream's file as fast as the caller reads it."""
 
     def __init__(self, request: Request, provider: Provider, provider_id: str) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class PassThrough(StreamedResponse):
 
 
 def head_of(asset: Asset) -> dict[str, object]:
-    """The head of the answer: as the upstream's own was, but for a type that names no video."""
+    """The upstream's own head, with a video type where its type is none."""
     headers = {"content-type": video_type(asset.content_type), "accept-ranges": "bytes"}
     if asset.length_bytes is not None:
         headers["content-length"] = str(asset.length_bytes)
@@ -101,7 +101,7 @@ class Piece:
 
 
 async def content_of(video: Video, variant: Variant, request: Request, ctx: Context) -> Response:
-    """The answer with a video's bytes, or its first frame's.
+    """The response with a video's bytes, or its thumbnail's.
 
     Raises:
         VideoNotReady: the video is still on its way.
@@ -118,7 +118,7 @@ async def content_of(video: Video, variant: Variant, request: Request, ctx: Cont
         url = await ctx.storage.presigned_url(piece.key, PRESIGNED_FOR_S)
         if url is not None:
             return RedirectResponse(url)
-    # A POST that is answered with a file asks for the whole of it, whatever it says.
+    # The response to a POST is the whole file, whatever `Range` says.
     asked = request.headers if request.method in RANGED else Headers()
     return StoredFileResponse(piece, ctx.storage, asked)
 
@@ -144,7 +144,6 @@ def upstream_content(video: Video, variant: Variant, request: Request, ctx: Cont
 
 
 async def piece_of(video: Video, file: KeptFile, variant: Variant, storage: Storage) -> Piece:
-    """The stored file behind a variant."""
     if variant == "video":
         etag = entity_tag(file.sha256)
         return Piece(file.key, file.size_bytes, etag, file.content_type, f"{video.id}.mp4")

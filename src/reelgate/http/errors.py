@@ -1,4 +1,4 @@
-"""Errors as answers: one body for RFC 9457, for OpenAI's SDKs and for readers of `detail`."""
+"""Errors as responses: one body for RFC 9457, for OpenAI's SDKs and for readers of `detail`."""
 
 from __future__ import annotations
 
@@ -33,13 +33,12 @@ from reelgate.net.open_files import ran_out
 
 MEDIA_TYPE = "application/problem+json"
 MAX_SHOWN = 20
-"""How many of a request's problems an answer lists."""
+"""How many of a request's problems a response lists."""
 CHALLENGE = 'Bearer realm="reelgate"'
 """How to authenticate: every 401 must say so (RFC 9110, section 15.5.2; RFC 6750, section 3)."""
 
 
 def body_of(error: ReelgateError) -> dict[str, Any]:
-    """The body of an error's answer."""
     body: dict[str, Any] = {
         "type": "about:blank",
         "title": HTTPStatus(error.status).phrase,
@@ -58,7 +57,7 @@ def body_of(error: ReelgateError) -> dict[str, Any]:
 
 
 def shown(problem: Problem) -> dict[str, Any]:
-    """One field's problem, as the answer lists it."""
+    """One entry of the response's `errors`."""
     entry: dict[str, Any] = {"param": problem.param, "message": problem.message}
     if problem.value is not None:
         entry["value"] = repeated(problem.value)
@@ -75,7 +74,6 @@ def repeated(value: object) -> object:
 
 
 def shortened(text: str) -> str:
-    """The beginning of a text."""
     return text if len(text) <= MAX_SHOWN_CHARS else f"{text[:MAX_SHOWN_CHARS]}..."
 
 
@@ -90,7 +88,7 @@ class ProblemResponse(JSONResponse):
 
 
 def answer(error: ReelgateError, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """An error as an HTTP answer, with `Retry-After` (whole seconds) where waiting helps."""
+    """An error as a response, with `Retry-After` (whole seconds) where waiting helps."""
     all_headers = dict(headers or {})
     if isinstance(error, InvalidApiKey):
         all_headers["WWW-Authenticate"] = CHALLENGE
@@ -100,12 +98,11 @@ def answer(error: ReelgateError, headers: Mapping[str, str] | None = None) -> JS
 
 
 async def on_error(_request: Request, error: Exception) -> JSONResponse:
-    """Answer one of our own errors."""
     return answer(error if isinstance(error, ReelgateError) else InternalError())
 
 
 async def on_validation_error(_request: Request, error: Exception) -> JSONResponse:
-    """Answer FastAPI's complaint about a request."""
+    """Answer FastAPI's validation error."""
     errors = error.errors() if isinstance(error, RequestValidationError) else []
     return answer(invalid(errors))
 
@@ -123,8 +120,8 @@ async def on_http_exception(request: Request, error: Exception) -> JSONResponse:
 
 
 def invalid(errors: Sequence[Mapping[str, Any]]) -> InvalidRequest:
-    """Pydantic's list of errors as one of ours."""
-    # A union complains once for each of its members: the first complaint about a field is enough.
+    """Pydantic's errors as one of ours."""
+    # A union reports an error for each of its members: the first of a field is enough.
     problems: dict[str, Problem] = {}
     for error in errors:
         problem = problem_of(error)
@@ -135,7 +132,7 @@ def invalid(errors: Sequence[Mapping[str, Any]]) -> InvalidRequest:
 
 
 def problem_of(error: Mapping[str, Any]) -> Problem:
-    """One of Pydantic's errors, told by the name of the field."""
+    """One of Pydantic's errors, by the name of its field."""
     path = [str(part) for part in error["loc"] if part not in {"body", "query", "path", "header"}]
     param = shortened(path[0]) if path else "body"
     value = error.get("input")
@@ -159,10 +156,10 @@ COME_BACK_S = 5.0
 
 
 async def error_boundary(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-    """Run an application; whatever it raises is logged and answered as our own mistake.
+    """Run an application; an unhandled exception is logged and becomes a 500 response.
 
     Raises:
-        Exception: what was raised after the answer had begun, so that the connection is cut.
+        Exception: what was raised after the response had begun, so that the connection is closed.
     """
     started = False
 
@@ -174,7 +171,7 @@ async def error_boundary(app: ASGIApp, scope: Scope, receive: Receive, send: Sen
     try:
         await app(scope, receive, noted)
     except ClientDisconnect:
-        # In the middle of its body: there is nobody to answer, and nothing went wrong here.
+        # While its body was read: there is nobody to answer, and no fault of ours.
         log.info("caller_left", request=scope.get(REQUEST_ID), path=scope["path"])
     except Exception as error:
         log.exception("request_failed", request=scope.get(REQUEST_ID), path=scope["path"])
@@ -184,7 +181,7 @@ async def error_boundary(app: ASGIApp, scope: Scope, receive: Receive, send: Sen
 
 
 def meaning_of(error: Exception) -> ReelgateError:
-    """What a failure that nobody expected is to the caller."""
+    """The error that an unexpected exception becomes."""
     if ran_out(error):
         message = "the gateway has as many files open as it may"
         return Overloaded(message, retry_after_s=COME_BACK_S)

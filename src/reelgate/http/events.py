@@ -21,7 +21,7 @@ HEARTBEAT_S = 15.0
 MIN_TICK_S = 0.25
 MAX_TICK_S = 5.0
 TICKS = 40
-"""How often in its whole time a video's progress is told, about."""
+"""About how many progress events a video has in all."""
 RECONNECT_MS = 2000
 
 RANK = {state: rank for rank, state in enumerate(State)}
@@ -31,7 +31,7 @@ EVENT_ID = re.compile(r"[0-9]\.([0-9]{1,2})")
 
 
 class EventStream(DeferredResponse):
-    """Tells the video's object on every change, and ends once the video is over."""
+    """Sends the video object on every change, and ends once the video is over."""
 
     def __init__(self, request: Request, ctx: Context, video: Video) -> None:
         super().__init__()
@@ -42,14 +42,14 @@ class EventStream(DeferredResponse):
         self._progress = progress_in(self._last_event_id)
 
     async def respond(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Stream until the video is over or its follower leaves."""
+        """Stream until the video is over or the client disconnects."""
         await until_disconnect(self._stream(scope, receive, send), receive)
 
     async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
         with self._ctx.service.subscribe(self._video.id) as subscription:
             video = await self._ctx.service.find(self._video.id, self._video.owner)
             if video.is_over and self._event_id(video) == self._last_event_id:
-                # 204 tells an EventSource that has heard the end not to connect again.
+                # 204 tells an EventSource that has had the last event not to reconnect.
                 await Response(status_code=204)(scope, receive, send)
                 return
             await send(head())
@@ -75,7 +75,7 @@ class EventStream(DeferredResponse):
                 video = changed
 
     def _event(self, video: Video) -> str | None:
-        """The event for a video as it stands; None where the reader knows it already."""
+        """The event for the video's state; None if the client has it already."""
         event_id = self._event_id(video)
         if event_id == self._last_event_id:
             return None
@@ -85,20 +85,20 @@ class EventStream(DeferredResponse):
         return f"id: {event_id}\nevent: video\ndata: {data}\n\n"
 
     def _event_id(self, video: Video) -> str:
-        # A job that fails is shown as far as it was then, by a clock that may be another's: what
-        # was told before stays told.
+        # A failed job's progress is that at its failure, by a clock that may be another machine's:
+        # it must not fall below what was sent before.
         self._progress = max(self._progress, video.progress(self._ctx.service.now()))
         return f"{RANK[video.state]}.{self._progress}"
 
 
 def progress_in(event_id: str) -> int:
-    """The progress in the id of an event that was told before; 0 for any other text."""
+    """The progress in the id of an earlier event; 0 for any other text."""
     match = EVENT_ID.fullmatch(event_id)
     return int(match[1]) if match else 0
 
 
 def is_older(changed: Video, known: Video) -> bool:
-    """Whether a change comes after what was read already: its status would step back."""
+    """Whether a change is older than what was read already: its status would step back."""
     order = list(VideoStatus)
     return order.index(changed.status) < order.index(known.status)
 
@@ -114,7 +114,6 @@ def head() -> dict[str, Any]:
 
 
 def body(text: str) -> dict[str, Any]:
-    """A piece of the stream."""
     return {"type": "http.response.body", "body": text.encode(), "more_body": True}
 
 

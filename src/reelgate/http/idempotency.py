@@ -1,4 +1,4 @@
-"""What a request's headers say of paying once."""
+"""The headers by which a repeated request finds its job."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ KEY_ADVICE = "or make an API key with `reelgate keys create NAME`"
 
 @dataclass(frozen=True, slots=True)
 class OriginHeaders:
-    """What a request's head tells of where it comes from."""
+    """The headers that tell where a request comes from."""
 
     hosts: tuple[str, ...]
     origins: tuple[str, ...]
@@ -62,7 +62,7 @@ class OriginHeaders:
 
 @dataclass(frozen=True, slots=True)
 class KeylessRules:
-    """Decides which requests without an API key are answered."""
+    """Which requests are served without an API key."""
 
     hosts: frozenset[str]
     """Names by which the gateway may be called, beside loopback's own."""
@@ -95,7 +95,7 @@ class KeylessRules:
         )
 
     def check(self, scope: Scope) -> None:
-        """Refuse what no program of this machine sends.
+        """Refuse a request that does not come from a program of this machine.
 
         Raises:
             CameThroughProxy: it may come from another machine.
@@ -196,7 +196,7 @@ class KeylessRules:
 
 
 def origin_headers(scope: Scope) -> OriginHeaders:
-    """Read the head once: this is done for every request."""
+    """Read in one pass: this runs for every request."""
     hosts: list[str] = []
     origins: list[str] = []
     site = proxy = None

@@ -20,14 +20,13 @@ class DeferredResponses:
         self._framework = framework
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one connection."""
         scope[REQUEST_ID] = f"req_{uuid_utils.uuid4().hex}"
         send_deferred = await self._run(dict(scope), receive, send)
         if send_deferred is not None:
             await send_deferred(scope)
 
     async def _run(self, scope: Scope, receive: Receive, send: Send) -> SendDeferred | None:
-        """Let the framework have a scope of its own: what it leaves there is kept no longer."""
+        """Give the framework a scope of its own, so that what it leaves there is freed now."""
         await self._framework(scope, receive, send)
         send_deferred: SendDeferred | None = scope.get(SEND_DEFERRED)
         return send_deferred
@@ -42,7 +41,6 @@ class RequestContext:
         self._headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one connection."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -67,7 +65,6 @@ class NormalPaths:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one connection."""
         if scope["type"] == "http":
             scope["path"] = normal_path(scope["path"])
         await self._app(scope, receive, send)

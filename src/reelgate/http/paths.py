@@ -79,7 +79,6 @@ def head_twins(routes: Iterable[object]) -> list[APIRoute]:
 
 
 def twin(route: APIRoute) -> APIRoute:
-    """The same route for HEAD."""
     made = copy(route)
     made.methods, made.include_in_schema = {"HEAD"}, False
     return made

@@ -42,19 +42,19 @@ MAX_URL_BYTES = 8192
 """RFC 9110 wants 8,000 to be taken at least (section 4.1)."""
 MAX_HEADERS = 100
 LINGER_S = 2.0
-"""How long a refused caller has to read why: closing at once would lose the answer on its way."""
+"""How long a refused caller has to read the response: closing at once could lose it."""
 DISCARD_S = 10.0
-"""How long the rest of a body may take that nobody wants to read."""
+"""How long the rest of an unwanted body may take."""
 STALLED_S = 60.0
-"""How long somebody without a key may leave an answer unread."""
+"""How long an unauthenticated caller may leave a response unread."""
 ALWAYS_ANSWERED = frozenset({b"/health", b"/ready"})
-"""A gateway that is full is not dead: whoever starts it anew at no answer must have one."""
+"""A full gateway is not dead: a supervisor that restarts it without an answer must get one."""
 
 
 class Stage(Enum):
     """How far a connection's current request has come in."""
 
-    BETWEEN = auto()  # none has begun, or the last is there to its last byte
+    BETWEEN = auto()  # none has begun, or the last is complete
     HEAD = auto()
     BODY = auto()
 
@@ -63,7 +63,7 @@ class LimitedProtocol(HttpToolsProtocol):
     """One connection, bounded in time and size until its request is whole and authenticated."""
 
     connections_of_server: ClassVar[Connections]
-    """All of them, of which this is one."""
+    """The server's connections, this one among them."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._is_beyond_limit = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take the connection in if there is room."""
+        """Register the connection if there is room."""
         super().connection_made(transport)
         connections = self.connections_of_server
         address = self.client[0] if self.client else None
@@ -94,7 +94,7 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._connection is not None:
             self._set_deadline(connections.limits.head_timeout_s, self._head_timed_out)
         elif connections.may_refuse():
-            # It is told why once it has asked for something.
+            # It gets a response once it has sent a request.
             self._is_beyond_limit = True
             self._set_deadline(LINGER_S, transport.abort)
         else:
@@ -102,7 +102,6 @@ class LimitedProtocol(HttpToolsProtocol):
             transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection."""
         self._cancel_deadline()
         self.resume_writing()
         if self._connection is not None:
@@ -113,7 +112,7 @@ class LimitedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Read on, within the limits."""
+        """Parse more bytes, within the limits."""
         if self._is_refused:
             return
         self._pending_bytes += len(data)
@@ -122,11 +121,11 @@ class LimitedProtocol(HttpToolsProtocol):
             self._check_progress(len(data))
 
     def _check_progress(self, size_bytes: int) -> None:
-        """After so many bytes: give what is unfinished its time and its room, but no more."""
+        """Apply the limits of time and size to an unfinished request."""
         if self._is_refused:
             return
         if self._stage is Stage.HEAD and not self._pending_bytes:
-            # It began behind another request, somewhere in these bytes.
+            # It began within these bytes, after the end of another request.
             self._pending_bytes = size_bytes
         if self._pending_bytes > MAX_HEAD_BYTES:
             self._refuse(self._head_too_large())
@@ -136,14 +135,13 @@ class LimitedProtocol(HttpToolsProtocol):
             self._head_complete()
 
     def on_message_begin(self) -> None:
-        """A request begins."""
         super().on_message_begin()
         self._stage = Stage.HEAD
         if self._connection is not None:
             self._connection.is_complete = False
 
     def on_headers_complete(self) -> None:
-        """A request's head is there.
+        """A request's head is complete.
 
         Raises:
             ReelgateError: it is too large; the parser then calls `send_400_response`.
@@ -183,12 +181,11 @@ class LimitedProtocol(HttpToolsProtocol):
         self.url = (target.path or b"/") + (b"?" + target.query if target.query else b"")
 
     def on_body(self, body: bytes) -> None:
-        """A piece of a request's body is there."""
         self._pending_bytes = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """A request is there to its last byte."""
+        """A request is complete."""
         super().on_message_complete()
         self._pending_bytes = 0
         self._stage = Stage.BETWEEN
@@ -196,35 +193,35 @@ class LimitedProtocol(HttpToolsProtocol):
             self._connection.request_complete()
 
     def on_response_complete(self) -> None:
-        """An answer has been sent; the request may still be on its way."""
+        """A response has been sent; the request itself may be incomplete."""
         super().on_response_complete()
         self._unanswered -= 1
         if self._connection is not None:
             self._connection.response_complete()
         if self._stage is Stage.BODY and not self._unanswered and not self.transport.is_closing():
-            # It is read and dropped for a while: closing at once would lose the answer.
+            # Read and discarded for a while: closing at once could lose the response.
             self._set_deadline(DISCARD_S, self.transport.close)
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what cannot be read as a request, or was refused by its head."""
+        """Answer a request that cannot be parsed, or whose head is refused."""
         self._refuse(self._refusal or MalformedRequest(f"The request cannot be read: {msg}"))
 
     def pause_writing(self) -> None:
-        """The caller reads more slowly than we write."""
+        """The write buffer is full: an unauthenticated caller has limited time to read."""
         super().pause_writing()
         known = self._connection is not None and self._connection.is_known
         if self._stalled is None and not known:
             self._stalled = self.loop.call_later(STALLED_S, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """The caller has caught up."""
+        """The write buffer has drained."""
         super().resume_writing()
         if self._stalled is not None:
             self._stalled.cancel()
             self._stalled = None
 
     def _limit_head(self) -> None:
-        """A part of a head is there: the rest has its time, and all such parts their room."""
+        """Limit the time of an unfinished head, and the memory of all such heads."""
         if self._connection is not None:
             self.connections_of_server.hold_head(self._connection, self._pending_bytes)
         if self._deadline is None and self._connection is not None:
@@ -256,10 +253,10 @@ class LimitedProtocol(HttpToolsProtocol):
         return HeadersTooLarge()
 
     def _refuse(self, error: ReelgateError) -> None:
-        """Answer without the application, and close once the caller has had time to read it."""
+        """Respond without the application, and close once the caller has had time to read that."""
         self._is_refused = True
         if self._unanswered:
-            # The answer to an earlier request may be half-way out.
+            # The response to an earlier request may be half sent.
             self.transport.abort()
             return
         self.transport.write(error_response(error, self.server_state.default_headers))
@@ -286,7 +283,7 @@ def protocol_of(connections: Connections) -> type[LimitedProtocol]:
 
 
 def head_error(url: bytes, headers: list[tuple[bytes, bytes]]) -> ReelgateError | None:
-    """Why a request is refused by its head, if it is."""
+    """Why a request is refused by its head; None if it is not."""
     if len(url) > MAX_URL_BYTES:
         return UriTooLong()
     size_bytes = len(url) + sum(len(name) + len(value) for name, value in headers)
@@ -296,7 +293,7 @@ def head_error(url: bytes, headers: list[tuple[bytes, bytes]]) -> ReelgateError 
 
 
 def error_response(error: ReelgateError, default_headers: list[tuple[bytes, bytes]]) -> bytes:
-    """An error as it goes over the wire, after which the connection is closed."""
+    """An error as a raw HTTP response, after which the connection is closed."""
     body = json.dumps(body_of(error)).encode()
     headers = [
         *default_headers,

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Query, Request, Response
 from reelgate.domain.signed import about_of, signed, until_of
 from reelgate.domain.video import Video
 from reelgate.errors import VideoNotFound
-from reelgate.http.auth import AuthenticatedRequest, AuthenticatedRoute, Context, at, context_of
+from reelgate.http.auth import AuthenticatedRequest, AuthenticatedRoute, Context, absolute_url, context_of
 from reelgate.http.content import Variant, content_of
 from reelgate.http.openapi import NOT_FOUND, body_schema_of
 from reelgate.http.parsing import read_json, validated
@@ -33,19 +33,19 @@ GONE = "this link shows nothing: it has expired, or it is not whole"
     responses=NOT_FOUND,
     openapi_extra=body_schema_of(ShareRequest, required=False),
 )
-async def share_video(video_id: VideoId, visit: AuthenticatedRequest) -> Share:
+async def share_video(video_id: VideoId, request: AuthenticatedRequest) -> Share:
     """The link; it reads this video only, and ends with the API key that made it."""
-    video = await visit.service.find(video_id, visit.owner)
-    told = await read_json(visit) if await visit.body() else {}
+    video = await request.service.find(video_id, request.owner)
+    told = await read_json(request) if await request.body() else {}
     wanted = validated(ShareRequest, told)
-    until = int(visit.service.now()) + wanted.expires_in_s
-    secret = visit.ctx.secret_of(video.owner)
+    until = int(request.service.now()) + wanted.expires_in_s
+    secret = request.ctx.secret_of(video.owner)
     if secret is None:
         raise VideoNotFound(GONE)
     token = signed(f"{video.owner}:{video.id}", purpose=PURPOSE, until=until, secret=secret)
     return Share(
-        url=at(visit, f"/#/shared/{token}"),
-        content_url=at(visit, f"/shared/{token}/content"),
+        url=absolute_url(request, f"/#/shared/{token}"),
+        content_url=absolute_url(request, f"/shared/{token}/content"),
         expires_at=until,
     )
 

@@ -144,16 +144,16 @@ class WebhookLines(BaseModel):
 
 
 @router.get("/stats", tags=["Statistics"], summary="How the gateway does", response_model=Stats)
-async def get_stats(visit: AuthenticatedRequest) -> JSONResponse:
+async def get_stats(request: AuthenticatedRequest) -> JSONResponse:
     """The last 30 days, and this process since it began."""
     # Loaded by the first who asks: a gateway that nobody watches does without.
     from reelgate.db.statistics import Statistics  # noqa: PLC0415
 
-    visit.check_may_list()
-    ctx = visit.ctx
-    everything = is_operator(visit.owner)
+    request.check_may_list()
+    ctx = request.ctx
+    everything = is_operator(request.owner)
     found = await Statistics(ctx.database).overview(
-        visit.service.now(), None if everything else visit.owner
+        request.service.now(), None if everything else request.owner
     )
     return JSONResponse(
         {
@@ -163,7 +163,7 @@ async def get_stats(visit: AuthenticatedRequest) -> JSONResponse:
             "unseen": delay(found.unseen_s),
             "failures": [asdict(each) for each in found.failures],
             "keys": [asdict(each) for each in found.keys],
-            "credentials": credentials(visit) if everything else [],
+            "credentials": credentials(request) if everything else [],
             "polls": {"jobs": ctx.polls.jobs, "polls": ctx.polls.polls},
             "process": {"version": VERSION, "uptime_s": round(time.monotonic() - STARTED_S, 1)},
         },
@@ -178,12 +178,12 @@ async def get_stats(visit: AuthenticatedRequest) -> JSONResponse:
     response_model=WebhookLines,
     responses=NOT_FOUND,
 )
-async def get_webhooks(video_id: VideoId, visit: AuthenticatedRequest) -> JSONResponse:
+async def get_webhooks(video_id: VideoId, request: AuthenticatedRequest) -> JSONResponse:
     """The latest deliveries first."""
     from reelgate.db.webhook_log import WebhookLog  # noqa: PLC0415
 
-    video = await visit.service.find(video_id, visit.owner)
-    found = await WebhookLog(visit.ctx.database).page(limit=MAX_DELIVERIES, video_id=video.id)
+    video = await request.service.find(video_id, request.owner)
+    found = await WebhookLog(request.ctx.database).page(limit=MAX_DELIVERIES, video_id=video.id)
     return JSONResponse({"object": "list", "data": [line_of(each) for each in found]})
 
 
@@ -195,7 +195,7 @@ async def get_webhooks(video_id: VideoId, visit: AuthenticatedRequest) -> JSONRe
     responses=REFUSED,
 )
 async def get_estimate(
-    visit: AuthenticatedRequest,
+    request: AuthenticatedRequest,
     model: Annotated[str, Query(description="A model's id or alias.")],
     duration: Annotated[str | None, Query(description="As in a request.")] = None,
     resolution: Annotated[str | None, Query(description="As in a request.")] = None,
@@ -203,15 +203,15 @@ async def get_estimate(
     """From the times and costs of earlier jobs with the same model, duration and resolution."""
     from reelgate.db.statistics import Statistics, times_of  # noqa: PLC0415
 
-    visit.check_may_list()
-    check_once(name for name, _ in visit.query_params.multi_items())
-    found = visit.service.catalog.find(model)
+    request.check_may_list()
+    check_once(name for name, _ in request.query_params.multi_items())
+    found = request.service.catalog.find(model)
     wanted = filled(found, duration, resolution)
-    kind = history_key(found.provider, wanted.kind, visit.ctx.settings.time_unit_s)
-    statistics = Statistics(visit.ctx.database)
+    kind = history_key(found.provider, wanted.kind, request.ctx.settings.time_unit_s)
+    statistics = Statistics(request.ctx.database)
     times = times_of(await statistics.times(kind))
     values = {"duration": wanted.duration, "resolution": wanted.resolution}
-    cost = await statistics.last_cost(visit.service.now(), wanted.model, values)
+    cost = await statistics.last_cost(request.service.now(), wanted.model, values)
     return JSONResponse(
         {"times": None if times is None else asdict(times), "cost": cost},
         headers={"Cache-Control": "no-store"},
@@ -237,10 +237,10 @@ def delay(ordered: Sequence[float]) -> dict[str, float | int | None]:
     return {"jobs": len(ordered), "p50_s": p50, "p90_s": p90}
 
 
-def credentials(visit: AuthenticatedRequest) -> list[dict[str, Any]]:
+def credentials(request: AuthenticatedRequest) -> list[dict[str, Any]]:
     """Every upstream's credential, and when it ends."""
-    now = visit.service.now()
-    ends = {provider.name: provider.expiry for provider in visit.service.providers}
+    now = request.service.now()
+    ends = {provider.name: provider.expiry for provider in request.service.providers}
     return [
         {
             "provider": name,

@@ -1,4 +1,4 @@
-"""Responses that take minutes, and bodies that go out piece by piece."""
+"""Responses that wait for minutes, and bodies that are streamed."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from reelgate.http.errors import answer, error_boundary
 
 
 class StreamedResponse(Response):
-    """Sends its body until it ends or the reader leaves.
+    """Sends its body until it ends or the client disconnects.
 
-    The server drops what is sent to a reader who left and says nothing, so that without a watch a
-    large file would be read to its end for nobody.
+    The server silently drops what is sent after a disconnect, so that a large file would otherwise
+    be read to its end for nobody.
     """
 
     sent_whole = False
-    """Whether the reader was still there at the end."""
+    """Whether the client was still connected at the end."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Stream, and stop at once when the reader leaves."""
+        """Stream, and stop as soon as the client disconnects."""
         self.sent_whole = await until_disconnect(self.stream(scope, receive, send), receive)
 
     @abstractmethod
@@ -37,7 +37,7 @@ class StreamedResponse(Response):
 
 
 async def until_disconnect(work: Coroutine[Any, Any, None], receive: Receive) -> bool:
-    """Do the work; if the client goes away first, stop it, let it tidy up and return False."""
+    """Run `work`; if the client disconnects first, cancel it, await its cleanup, return False."""
     working = asyncio.ensure_future(work)
     disconnect = asyncio.ensure_future(wait_for_disconnect(receive))
     try:
@@ -53,33 +53,32 @@ async def until_disconnect(work: Coroutine[Any, Any, None], receive: Receive) ->
 
 
 async def wait_for_disconnect(receive: Receive) -> None:
-    """Return when the client goes away."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
 SendDeferred = Callable[[Scope], Awaitable[None]]
 SEND_DEFERRED = "reelgate.send_deferred"
-"""Where a request's scope holds what is still to be sent."""
+"""The key of a request's scope under which its deferred response stands."""
 
 
 class DeferredResponse(Response):
-    """Is sent when the framework has returned.
+    """Is sent once the framework has returned.
 
     Between the server and a route lie some twenty coroutines and exit stacks. A caller who waits
-    for minutes needs none of them, so they are let go first.
+    for minutes needs none of them, so their memory is freed first.
     """
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Put the answer off until the framework has returned."""
+        """Defer the response until the framework has returned."""
         scope[SEND_DEFERRED] = partial(error_boundary, self._respond, receive=receive, send=send)
 
     @abstractmethod
     async def respond(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Wait and answer.
+        """Wait and send the response.
 
         Raises:
-            ReelgateError: answered as a problem.
+            ReelgateError: becomes a problem response.
         """
 
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -90,7 +89,7 @@ class DeferredResponse(Response):
 
 
 class BlockingResponse(DeferredResponse):
-    """Waits for one video. While it waits it holds no thread and no database connection."""
+    """Waits for one video, without a thread and without a database connection."""
 
     def __init__(self, ctx: Context, video: Video, *, attached: bool) -> None:
         super().__init__()
@@ -101,7 +100,7 @@ class BlockingResponse(DeferredResponse):
         self._video_id = video.id
 
     async def respond(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Wait, answer, and note whether the caller has had its answer."""
+        """Wait, respond, and record whether the caller has received its response."""
         with self.ctx.service.waiting_caller(self._video_id):
             await self._serve(scope, receive, send)
 
@@ -117,7 +116,7 @@ class BlockingResponse(DeferredResponse):
             disconnect.cancel()
 
     async def _answer(self, video: Video, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the answer; whoever loses it half-way may ask again at no cost."""
+        """Send the response; a caller who loses it half-way may adopt the job by asking again."""
         sent = False
         try:
             sent = await self.finish(video, scope, receive, send)
@@ -128,14 +127,14 @@ class BlockingResponse(DeferredResponse):
                 await self.ctx.service.caller_disconnected(video.id)
 
     async def _wait(self, disconnect: asyncio.Future[None], send: Send) -> Video | None:
-        """The video when it is over or the wait is; None when the caller went away."""
+        """The video once it or the wait is over; None if the caller has disconnected."""
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + self.limit_s()
         while True:
             left_s = max(0.0, ends_at - loop.time())
             wait_s = min(left_s, self.heartbeat_every_s() or left_s)
             video = await self.ctx.service.wait(self._video_id, wait_s, disconnect)
-            # First, for a video that is finished at the same moment must stay up for adoption.
+            # Checked first: a video that finished at the same moment must stay adoptable.
             if disconnect.done():
                 return None
             if video.is_over or loop.time() >= ends_at or self.is_closing:
@@ -144,11 +143,10 @@ class BlockingResponse(DeferredResponse):
 
     @property
     def is_closing(self) -> bool:
-        """Whether the gateway is stopping and waits for no video any longer."""
+        """Whether the gateway is shutting down and waits no longer."""
         return self.ctx.service.has_released_callers
 
     def limit_s(self) -> float:
-        """How long to wait at most."""
         return self.ctx.settings.wait_limit_s
 
     def heartbeat_every_s(self) -> float:
@@ -156,15 +154,14 @@ class BlockingResponse(DeferredResponse):
         return 0.0
 
     async def send_heartbeat(self, send: Send) -> None:
-        """Show the caller's proxies that somebody is there."""
+        """Keep proxies from closing a silent connection."""
 
     @abstractmethod
     async def finish(self, video: Video, scope: Scope, receive: Receive, send: Send) -> bool:
-        """Send the answer: the video is over, or the wait is; whether the caller took it whole."""
+        """Send the response for a video in any state; whether the caller received all of it."""
 
 
 def failure_of(video: Video) -> ReelgateError:
-    """Why a failed video failed."""
     failure = video.failure
     if failure is None:
         return ReelgateError()

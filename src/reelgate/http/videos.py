@@ -41,7 +41,6 @@ class SyncResponse(BlockingResponse):
     """Raw `video/mp4`, or why there is none."""
 
     async def finish(self, video: Video, scope: Scope, receive: Receive, send: Send) -> bool:
-        """Send the bytes."""
         try:
             check_finished(video, closing=self.is_closing)
             response = await content_of(video, "video", Request(scope), self.ctx)
@@ -55,7 +54,7 @@ class SyncResponse(BlockingResponse):
 
 
 def check_finished(video: Video, *, closing: bool) -> None:
-    """Only a completed video has bytes; one still on its way is told to be asked for again."""
+    """Raise the error of a video that is not completed."""
     if video.state is State.FAILED:
         raise failure_of(video)
     if closing and not video.is_over:
@@ -66,14 +65,13 @@ def check_finished(video: Video, *, closing: bool) -> None:
 
 
 def timing_headers(video: Video) -> dict[str, str]:
-    """Which model made it and how long that took, in seconds."""
+    """The model and the seconds between submit and ready, as headers."""
     times = video.timeline
     took_s = (times.ready_at or 0.0) - (times.submitted_at or times.ready_at or 0.0)
     return {"X-Model": video.request.model, "X-Inference-Time-S": f"{took_s:.3f}"}
 
 
 def with_headers(send: Send, headers: dict[str, str]) -> Send:
-    """A `send` that adds headers to the answer."""
 
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -247,7 +245,7 @@ async def remix_video(video_id: VideoId, request: AuthenticatedRequest) -> Respo
 
 
 async def create(request: AuthenticatedRequest, caller: Caller) -> tuple[Video, bool]:
-    """Read the request's body and find or make its job; whether it existed before."""
+    """Read the body and create or find its job; whether it existed before."""
     # A form may hold a picture, which lies in a temporary file as long as the stack is open.
     async with AsyncExitStack() as stack:
         body, upload = await read_video_create(request, stack)
@@ -269,7 +267,7 @@ async def create(request: AuthenticatedRequest, caller: Caller) -> tuple[Video, 
 
 
 def check_webhook(url: str | None, ctx: Context) -> None:
-    """Refuse an address at which nobody could be told.
+    """Refuse an address that no webhook could be sent to.
 
     Raises:
         InvalidRequest: naming `webhook_url`.
@@ -284,7 +282,6 @@ def check_webhook(url: str | None, ctx: Context) -> None:
 
 
 def shown(video: Video, request: AuthenticatedRequest, *, attached: bool = False) -> Response:
-    """The video object as an answer."""
     headers = {"Reelgate-Video-Id": video.id, "openai-poll-after-ms": POLL_AFTER_MS}
     if attached:
         headers["Reelgate-Attached"] = "true"

@@ -1,4 +1,4 @@
-"""What is different between a gateway alone with its database and one of many on a shared one."""
+"""The two deployments: one process with SQLite, or many on a shared Postgres."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 
 class Deployment(Protocol):
-    """One of the two ways to run."""
+    """What differs between the two."""
 
     changes: Changes
     clock: Clock
     submit_lease_s: float
-    """How long a submit found under way is left alone: its process may live."""
+    """How long a submit found under way is left to its process, which may be alive."""
     transfers: bool
-    """Whether others carry this process's jobs on while it still answers its callers."""
+    """Whether other processes take over this one's jobs while it still answers its callers."""
     rates: RequestRates
 
     @property
@@ -54,16 +54,16 @@ class Deployment(Protocol):
     async def open_engine(
         self, run: RunJob, providers: Iterable[str], stack: AsyncExitStack
     ) -> Engine:
-        """The queue, not yet worked through; `providers` are those whose videos can be carried."""
+        """The engine, not yet started; `providers` are those whose jobs it runs."""
         ...
 
     async def begin(self, engine: Engine, videos: Videos, providers: Iterable[str]) -> None:
-        """Set the queue going, first of all on what an earlier process left behind."""
+        """Start the engine, first with what an earlier process left behind."""
         ...
 
 
 class SqliteDeployment:
-    """One process, whose database is a file: everything else that it finds is its own past."""
+    """One process, whose database is a file that no other uses."""
 
     submit_lease_s = 0.0
     transfers = False
@@ -89,7 +89,7 @@ class SqliteDeployment:
         return LocalEngine(run)
 
     async def begin(self, engine: Engine, videos: Videos, providers: Iterable[str]) -> None:
-        """Nobody waits any more, and every unfinished video is this process's own."""
+        """All earlier callers have disconnected; every unfinished video is this process's own."""
         await videos.all_callers_disconnected()
         await engine.start(await videos.unfinished(providers))
 
@@ -116,7 +116,7 @@ async def open_deployment(settings: Settings) -> AsyncIterator[Deployment]:
 
 
 def postgres_deployment(database: Database) -> Deployment:
-    """The other way to run: on a Postgres that many processes share."""
+    """The deployment on a Postgres that many processes share."""
     # PgQueuer takes 0.3 s and 15 MB to load: a gateway alone with its database does without it.
     from reelgate.runtime.postgres import PostgresDeployment  # noqa: PLC0415
 

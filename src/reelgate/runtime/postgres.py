@@ -54,7 +54,6 @@ class PostgresDeployment:
 
     @property
     def database(self) -> Database:
-        """The server."""
         return self._database
 
     def queue_up(self, connection: Connection, video_id: str) -> None:
@@ -68,14 +67,14 @@ class PostgresDeployment:
     async def open_engine(
         self, run: RunJob, providers: Iterable[str], stack: AsyncExitStack
     ) -> Engine:
-        """This process's end of the queue."""
+        """This process's part of the shared queue."""
         shared = PostgresEngine(self._database.server, self._listener, providers)
         engine = await stack.enter_async_context(shared.open(run))
         stack.push_async_callback(self._close)
         return engine
 
     async def begin(self, engine: Engine, _videos: Videos, _providers: Iterable[str]) -> None:
-        """Join the others."""
+        """Open the listen connection and start the engine."""
         await translated(self._listener.open(), self._database.outage)
         await engine.start(())
 

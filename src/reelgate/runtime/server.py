@@ -25,15 +25,15 @@ from reelgate.settings import Settings
 log = structlog.get_logger()
 
 BACKLOG = 4096
-"""Connections that may wait to be accepted: a crowd arrives at once."""
+"""Connections that may wait to be accepted when many arrive at once."""
 FINAL_RESPONSES_S = 3
-"""How long the last answers may take once nobody may wait any longer."""
+"""How long the last responses may take once waiting callers are released."""
 KEEP_ALIVE_S = 75
 """Longer than the idle limit of most proxies, so that it is they who close first."""
 
 
 class Server(uvicorn.Server):
-    """Uvicorn, told to let the blocking callers go before it waits for them."""
+    """Uvicorn, which releases blocking callers before it waits for their responses."""
 
     def __init__(self, config: uvicorn.Config, context: Context, url: str) -> None:
         super().__init__(config)
@@ -42,13 +42,13 @@ class Server(uvicorn.Server):
         self.listening = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start to listen, and say so; the command line finds us by our data folder."""
+        """Listen, and write the address into the data folder, where the command line finds it."""
         await super().startup(sockets)
         leave_address(self._context.settings.data_dir, self._url)
         self.listening.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Take no more work, let those who wait go on for a while, answer them, then stop."""
+        """Take no more work, let callers wait for the grace period, answer them, then stop."""
         remove_address(self._context.settings.data_dir, self._url)
         service = self._context.service
         service.close()
@@ -62,7 +62,6 @@ class Server(uvicorn.Server):
         await transferring
 
     def stop(self) -> None:
-        """Begin to shut down."""
         self.should_exit = True
 
     def hurry(self) -> None:
@@ -72,7 +71,7 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave the signals alone: they are heard for longer than this server lasts."""
+        """Leave the signals to `Shutdown`, which outlives this server."""
         yield
 
 
@@ -104,7 +103,6 @@ def url_of(listener: socket.socket) -> str:
 
 
 def http_config(context: Context) -> uvicorn.Config:
-    """How this gateway is served."""
     return uvicorn.Config(
         create_app(context),
         http=protocol_of(Connections(connection_limits(context.settings))),
@@ -133,7 +131,7 @@ def connection_limits(settings: Settings) -> ConnectionLimits:
 
 
 def raise_open_files() -> None:
-    """Have as many files open as we may, and say how many that are."""
+    """Raise the limit of open files as far as allowed, and log it."""
     limit = open_files.raise_limit()
     log.info(
         "open_files",
@@ -144,7 +142,7 @@ def raise_open_files() -> None:
 
 
 def answering_s(settings: Settings) -> int:
-    """How long callers may still be answered once the gateway is told to stop."""
+    """How long callers may still get responses once the gateway is stopping."""
     return ceil(settings.shutdown_grace_s) + FINAL_RESPONSES_S
 
 
@@ -190,7 +188,7 @@ async def running(settings: Settings) -> AsyncIterator[str]:
 
 
 async def work(settings: Settings, ready: Callable[[], None] = lambda: None) -> None:
-    """Carry jobs without serving HTTP until SIGINT or SIGTERM.
+    """Run jobs without serving HTTP until SIGINT or SIGTERM.
 
     Raises:
         StorageFailed: the database cannot be used.

@@ -30,12 +30,11 @@ THIRD_SIGNAL = 3
 
 
 def no_submits() -> int:
-    """No submit is under way."""
     return 0
 
 
 class Shutdown:
-    """Hears the signals for as long as its block lasts.
+    """Handles the signals for as long as its block lasts.
 
     Until `begin` was called a signal cancels the block's task: what is not at work yet has nothing
     to finish.

@@ -1,4 +1,4 @@
-"""Tells who is calling by the key they bring, and whether they call too often."""
+"""Who calls, by API key, and whether too often."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Session:
 
 
 class Gatekeeper:
-    """Stands at the HTTP door."""
+    """Authenticates callers and counts their requests."""
 
     def __init__(
         self, keys: ApiKeys, rates: RequestRates, clock: Clock, *, open_to: frozenset[KeyStanding]
@@ -125,7 +125,6 @@ class Gatekeeper:
         return None if until is None else self._by_id.get(owner)
 
     def allowance_of(self, owner: str) -> Allowance:
-        """What an owner may do."""
         key = self._by_id.get(owner)
         return Allowance() if key is None else key.allowance
 
@@ -134,7 +133,7 @@ class Gatekeeper:
         if self._known_at_s is not None and now_s - self._known_at_s <= FRESH_S:
             return
         if self._known_at_s is not None:
-            # Of a crowd that finds the keys stale one asks, and the others use what was known.
+            # Of many requests that find the keys stale, one reads them, the others use the old.
             self._known_at_s = now_s
         self._known = await self._keys.known()
         self._by_id = {key.id: key for key in self._known.by_digest.values()}

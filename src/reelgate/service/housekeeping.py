@@ -1,4 +1,4 @@
-"""Removes what has lived its time: files, Idempotency-Keys, durations nobody learns from."""
+"""Deletes what has expired: files, Idempotency-Keys, durations too old to learn from."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Housekeeping:
         self._max_total_bytes = max_total_bytes
 
     async def run(self) -> None:
-        """Go round for ever; a round that fails is made up for by the next."""
+        """Run a round every minute; what a failed round leaves is done by the next."""
         while True:
             try:
                 await self.round()

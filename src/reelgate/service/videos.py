@@ -42,15 +42,15 @@ from reelgate.providers.registry import video_url
 from reelgate.service.callers import Gatekeeper
 
 COUNT_TTL_S = 1.0
-"""How long a count is used: counting all for each new one would cost more the more there are."""
+"""How long a count is used: counting every row for each new video would cost too much."""
 OVERLOADED_RETRY_AFTER_S = 30.0
 
 
 class Load:
-    """Counts unfinished videos, exactly once in a while and by what came since in between."""
+    """The number of unfinished videos: counted at most once a second, estimated in between."""
 
     def __init__(self, videos: Videos, clock: Clock, limit: int) -> None:
-        """`limit` is how many unfinished videos are taken."""
+        """`limit`: how many unfinished videos there may be."""
         self._videos = videos
         self._clock = clock
         self._limit = limit
@@ -58,20 +58,20 @@ class Load:
         self._counted_at_s = float("-inf")
 
     async def check(self) -> None:
-        """Make room for one more.
+        """Count one more in.
 
         Raises:
-            Overloaded: there is none.
+            Overloaded: there are too many.
         """
         if (full := await self.full()) is not None:
             raise Overloaded(full, retry_after_s=OVERLOADED_RETRY_AFTER_S)
         self._count += 1
 
     async def full(self) -> str | None:
-        """Why no more work is taken; None where some is.
+        """Why no more work is taken; None if it is.
 
         Raises:
-            StorageFailed: the database cannot tell.
+            StorageFailed: the database cannot be used.
         """
         if self._clock.monotonic() - self._counted_at_s > COUNT_TTL_S:
             self._counted_at_s = self._clock.monotonic()
@@ -84,12 +84,12 @@ class Load:
 log = structlog.get_logger()
 
 DAY_S = 86400.0
-"""A day of credits, in UTC."""
+"""The period of a credit quota; it begins at midnight UTC."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewVideo:
-    """A video somebody wants."""
+    """A video to create."""
 
     request: VideoRequest
     owner: str
@@ -100,7 +100,7 @@ class NewVideo:
 
 
 class Service:
-    """Everything that can be done with videos."""
+    """The use cases of videos."""
 
     def __init__(
         self,
@@ -135,14 +135,14 @@ class Service:
     async def create(
         self, new_video: NewVideo, options: AdmissionOptions
     ) -> tuple[Video, AdmissionResult]:
-        """A durable job for this request: a new one, or the one that it already has.
+        """Create a durable job for this request, or find the one that it already has.
 
         Raises:
             ShuttingDown: the gateway takes no more work.
             IdempotencyMismatch: its Idempotency-Key belongs to another request.
-            RateLimited: its owner has as much under way, or has spent as much, as it may.
+            RateLimited: its owner has reached its limit of unfinished videos or of credits.
             Overloaded: the gateway has as much work as it can take.
-            StorageFailed: it could not be written down, so nothing will happen.
+            StorageFailed: the row could not be written, so nothing was submitted.
         """
         if self._closing.is_set():
             raise ShuttingDown(retry_after_s=5)
@@ -161,7 +161,7 @@ class Service:
         max_age_s: float | None = None,
         adopts: bool = False,
     ) -> AdmissionOptions:
-        """What a request says of itself, as of now; `adopts`: it takes an abandoned job."""
+        """The admission options of a request made now; `adopts`: it may adopt an abandoned job."""
         now = self._clock.now()
         adopt_since = now - self._adopt_window_s if adopts else None
         return AdmissionOptions(now, idempotency_key, retry, max_age_s, adopt_since)
@@ -203,14 +203,13 @@ class Service:
         Raises:
             VideoNotFound: the cursor is neither a video's id nor one of the owner's videos.
         """
-        # Ids sort by age, so that one tells its place also when its video is deleted; and a list
-        # shows the owner's videos only, whoever's id it goes on from.
+        # Ids sort by age, so that a deleted video's id still works as a cursor.
         if page.after is not None and not is_video_id(page.after):
             await self._find_owned(page.after, page.owner, "after")
         return await self._videos.page(page)
 
     async def cancel(self, video_id: str, owner: str) -> Video:
-        """Stop a job, and the upstream's work where it can be stopped; no change once it is over.
+        """Cancel a job, and the upstream's work where that is possible; no change once it is over.
 
         Raises:
             VideoNotFound: there is none, or it belongs to somebody else.
@@ -225,11 +224,11 @@ class Service:
                 return cancelled
 
     async def delete(self, video_id: str, owner: str) -> None:
-        """Forget a video and its files; one that still goes on is cancelled first.
+        """Delete a video and its files; an unfinished one is cancelled first.
 
         Raises:
             VideoNotFound: there is none, or it belongs to somebody else.
-            StorageFailed: its files could not be removed, so it is not forgotten either.
+            StorageFailed: its files could not be removed, so its row stays as well.
         """
         video = await self.cancel(video_id, owner)
         if video.file is not None and self._keeper is not None:
@@ -260,10 +259,7 @@ class Service:
     async def wait(
         self, video_id: str, timeout_s: float, disconnect: asyncio.Future[None]
     ) -> Video:
-        """The video once it is over, or as it is after this many seconds, or at shut-down.
-
-        Or once the future `disconnect` is done: whoever waits has left.
-        """
+        """The video once it is over, or as it is at the timeout, at shutdown or at `disconnect`."""
         clock = asyncio.get_running_loop().time
         ends_at_s = clock() + timeout_s
         with self._changes.subscribe(video_id) as subscription, subscription.woken_by(disconnect):
@@ -278,7 +274,7 @@ class Service:
             return video
 
     def remix_request(self, video: Video, prompt: str) -> VideoRequest:
-        """The same settings with another prompt.
+        """The same request with another prompt.
 
         Raises:
             InvalidRequest: the prompt is empty or too long.
@@ -289,7 +285,6 @@ class Service:
         return replace(video.request, prompt=prompt)
 
     def subscribe(self, video_id: str) -> AbstractContextManager[Subscription]:
-        """A subscription to one video's changes."""
         return self._changes.subscribe(video_id)
 
     def now(self) -> float:
@@ -303,30 +298,29 @@ class Service:
 
     @property
     def has_released_callers(self) -> bool:
-        """Whether nobody may wait any longer."""
+        """Whether waiting callers are answered now, whatever their video's state."""
         return self._callers_released.is_set()
 
     def close(self) -> None:
-        """Take no more work; whoever waits may wait on."""
+        """Take no more work; callers who wait may go on waiting."""
         self._closing.set()
         self._changes.wake_all()
 
     def release_callers(self) -> None:
-        """Let nobody wait any longer."""
+        """Answer every waiting caller now."""
         self.close()
         self._callers_released.set()
         self._changes.wake_all()
 
     async def count_open(self) -> int:
-        """How many videos are on their way."""
         return await self._videos.count_open()
 
     @contextmanager
     def waiting_caller(self, video_id: str) -> Iterator[None]:
-        """A blocking caller holds the line for a video; several may, by one Idempotency-Key.
+        """Count a blocking caller of a video; several may share one by their Idempotency-Key.
 
-        Only those of this process are counted: where others of the same key wait at another one,
-        the last to hang up here leaves the job to be adopted until one of them has its answer.
+        Only callers of this process are counted: if others wait at another one, the job can be
+        adopted once the last one here has disconnected, until one of them has its response.
         """
         self._waiting_callers[video_id] += 1
         try:
@@ -337,13 +331,13 @@ class Service:
                 del self._waiting_callers[video_id]
 
     async def caller_disconnected(self, video_id: str) -> None:
-        """A blocking caller has no answer: if it was the last, the next like it adopts the job."""
+        """A blocking caller got no response: if it was the last, the job may be adopted."""
         if self._waiting_callers[video_id] > 1:
             return
         await self._videos.transfer(video_id, Caller.WAITING, Caller.GONE)
 
     async def caller_answered(self, video_id: str) -> None:
-        """The blocking caller has its answer: nobody adopts the job any more."""
+        """The blocking caller has its response: the job can no longer be adopted."""
         for was in (Caller.WAITING, Caller.GONE):
             if await self._videos.transfer(video_id, was, Caller.ANSWERED):
                 return
@@ -352,7 +346,7 @@ class Service:
         """The provider that made a video.
 
         Raises:
-            VideoExpired: this gateway has no account there any more.
+            VideoExpired: this gateway is no longer configured for it.
         """
         provider = self._providers.get(video.provider)
         if provider is None:
@@ -361,5 +355,5 @@ class Service:
         return provider
 
     def video_url(self, video: Video) -> str | None:
-        """Where anybody can play the video, once it is ready; None before it was accepted."""
+        """The public address of the finished video; None before the upstream has accepted it."""
         return video_url(video, self._providers)

@@ -21,7 +21,7 @@ log = structlog.get_logger()
 
 DAY_S = 86400.0
 KEPT_S = {DeliveryState.DELIVERED: 7 * DAY_S, DeliveryState.DEAD: 30 * DAY_S}
-"""How long the log remembers."""
+"""How long finished deliveries are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +32,16 @@ class Limits:
     at_once_per_origin: int = 8
     """A server that takes 15 s over each answer holds up nobody else's."""
     lease_s: float = TIMEOUT_S + 15.0
-    longest_rest_s: float = 10.0
+    max_idle_s: float = 10.0
     """What another process or the command line queued is seen within this time."""
-    shortest_rest_s: float = 0.05
+    min_idle_s: float = 0.05
     database_pause_s: float = 5.0
     stop_grace_s: float = 3.0
     purge_every_s: float = 3600.0
 
 
 class Deliverer:
-    """Claims deliveries that are due, sends them, and writes down what came of it."""
+    """Claims deliveries that are due, sends them, and records the results."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class Deliverer:
         self._sender = sender
         self._schedule = schedule or Schedule()
         self._limits = limits or Limits()
-        self._dice = rng or random.Random()  # noqa: S311 - jitter, not a secret
+        self._rng = rng or random.Random()  # noqa: S311 - jitter, not a secret
         self._woken = asyncio.Event()
         self._under_way: dict[asyncio.Task[None], Claimed] = {}
         self._running: list[asyncio.Task[None]] = []
@@ -68,11 +68,10 @@ class Deliverer:
         self._woken.set()
 
     def start(self) -> None:
-        """Deliver from now on."""
         self._running = [asyncio.create_task(self._run()), asyncio.create_task(self._purge())]
 
     async def stop(self) -> None:
-        """Claim nothing more, see short attempts to their end and let go of the others."""
+        """Claim nothing more, finish attempts that end soon and release the others."""
         for task in self._running:
             task.cancel()
         if self._running:
@@ -110,7 +109,7 @@ class Deliverer:
         for each in claimed:
             self._begin(each)
         if not claimed:
-            await self._rest()
+            await self._idle()
 
     def _room(self) -> Room:
         under_way = Counter(claimed.message.origin for claimed in self._under_way.values())
@@ -126,18 +125,18 @@ class Deliverer:
         del self._under_way[task]
         self.wake()
 
-    async def _rest(self) -> None:
-        """Until something is due, something is queued, or an attempt has made room."""
+    async def _idle(self) -> None:
+        """Wait until something is due, something is queued, or an attempt has ended."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(await self._rest_s()):
+            async with asyncio.timeout(await self._idle_s()):
                 await self._woken.wait()
 
-    async def _rest_s(self) -> float:
+    async def _idle_s(self) -> float:
         room = self._room()
         due_s = await self._deliveries.next_due_s(room) if room.in_all else None
         if due_s is None:
-            return self._limits.longest_rest_s
-        return min(max(due_s, self._limits.shortest_rest_s), self._limits.longest_rest_s)
+            return self._limits.max_idle_s
+        return min(max(due_s, self._limits.min_idle_s), self._limits.max_idle_s)
 
     async def _attempt(self, claimed: Claimed) -> None:
         reply = await self._safe_send(claimed)
@@ -148,7 +147,7 @@ class Deliverer:
             log.warning("webhook_not_recorded", webhook=claimed.message.id, error=error.message)
 
     async def _safe_send(self, claimed: Claimed) -> Reply:
-        """A mistake in the program counts as a failed attempt, or it would be made for ever."""
+        """An unexpected exception counts as a failed attempt, or it would be repeated for ever."""
         try:
             return await self._sender.send(claimed.message)
         except Exception:
@@ -156,8 +155,8 @@ class Deliverer:
             return Reply(error=str(InternalError()))
 
     async def _settle(self, claimed: Claimed, reply: Reply) -> None:
-        verdict = judge(reply, claimed, self._schedule, self._dice.random())
-        tell(claimed, reply, verdict)
+        verdict = judge(reply, claimed, self._schedule, self._rng.random())
+        log_attempt(claimed, reply, verdict)
         error = words_of(reply)
         match verdict:
             case Delivered():
@@ -181,10 +180,10 @@ class Deliverer:
             await asyncio.sleep(self._limits.purge_every_s)
 
 
-def tell(claimed: Claimed, reply: Reply, verdict: object) -> None:
-    """Log an attempt; the address stays out of it but for its server: paths hold tokens."""
+def log_attempt(claimed: Claimed, reply: Reply, verdict: object) -> None:
+    """Log an attempt, with only the origin of the address: paths hold tokens."""
     message = claimed.message
-    line = log.bind(
+    bound = log.bind(
         webhook=message.id,
         webhook_event=message.event,
         video=message.video_id,
@@ -192,10 +191,10 @@ def tell(claimed: Claimed, reply: Reply, verdict: object) -> None:
         attempt=claimed.attempts,
     )
     if isinstance(verdict, Delivered):
-        line.info("webhook_delivered", status=reply.status)
+        bound.info("webhook_delivered", status=reply.status)
     elif isinstance(verdict, Again):
-        line.warning("webhook_failed", error=words_of(reply), again_in_s=round(verdict.gap_s, 1))
+        bound.warning("webhook_failed", error=words_of(reply), again_in_s=round(verdict.gap_s, 1))
     elif isinstance(verdict, SwitchOff):
-        line.error("webhook_endpoint_switched_off", error=words_of(reply))
+        bound.error("webhook_endpoint_switched_off", error=words_of(reply))
     else:
-        line.error("webhook_given_up", error=words_of(reply))
+        bound.error("webhook_given_up", error=words_of(reply))

@@ -19,7 +19,7 @@ from reelgate.net.ssrf import check_url
 
 
 def check_endpoint(url: str, *, can_sign: bool, allow_private: bool) -> str:
-    """An address that a caller wants to be told at.
+    """Check the `webhook_url` of a request.
 
     Raises:
         InvalidRequest: naming `webhook_url` and what is wrong with it.
@@ -47,11 +47,11 @@ NAMES = {
 
 
 class Events:
-    """Words a video's change for everybody who is to be told of it.
+    """Builds the messages of a video's change.
 
     Args:
-        wanted: the names of the events that are told.
-        url: the endpoint that is told of every video; empty for none.
+        wanted: the names of the events that are sent.
+        url: the endpoint for every video; empty for none.
         clock: the time.
         play_url: where a video plays.
     """
@@ -65,7 +65,7 @@ class Events:
         self._play_url = play_url
 
     def of(self, video: Video) -> list[Message]:
-        """One message for each endpoint; none where nobody wants to know."""
+        """One message for each endpoint."""
         event = NAMES.get(video.state)
         urls = dict.fromkeys(url for url in (self._url, video.webhook_url) if url)
         if event is None or event not in self._wanted or not urls:
@@ -77,12 +77,12 @@ class Events:
 
     def _body(self, event: str, video: Video) -> str:
         now = self._clock.now()
-        told = {
+        payload = {
             "type": event,
             "timestamp": datetime.fromtimestamp(now, UTC).isoformat().replace("+00:00", "Z"),
             "data": video_object(video, now=now, video_url=self._play_url(video)),
         }
-        return json.dumps(told, separators=(",", ":"))
+        return json.dumps(payload, separators=(",", ":"))
 
 
 def new_message_id() -> str:
@@ -91,16 +91,15 @@ def new_message_id() -> str:
 
 
 class EventOutbox:
-    """What the store calls when a video moves; `wake` is called once the move is durable."""
+    """Queues messages when a video moves; `wake` is called once the move is durable."""
 
     def __init__(self, events: Events, wake: Callable[[], None]) -> None:
         self._events = events
         self._wake = wake
 
     def note(self, connection: Connection, video: Video) -> None:
-        """Write down who is to be told of this move, in its own transaction."""
+        """Queue the messages of this move in its own transaction."""
         add(connection, self._events.of(video))
 
     def committed(self) -> None:
-        """The move is durable: deliver."""
         self._wake()

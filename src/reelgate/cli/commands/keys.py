@@ -106,7 +106,6 @@ async def revoked(kept: ApiKeys, key_id: str) -> KeyStanding:
 
 
 def as_dict(key: ApiKey) -> dict[str, str | int | float | None]:
-    """A key as it is listed."""
     return {
         "id": key.id,
         "name": key.name,

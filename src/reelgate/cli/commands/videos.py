@@ -111,7 +111,6 @@ def download_video(
 
 
 async def show_list(gateway: GatewayTarget, query: dict[str, str], *, as_json: bool) -> None:
-    """Print one page."""
     async with gateway.reach() as client:
         page = await client.page(query)
     if as_json:
@@ -129,7 +128,6 @@ async def show_list(gateway: GatewayTarget, query: dict[str, str], *, as_json: b
 
 
 async def show_one(gateway: GatewayTarget, video_id: str, *, as_json: bool) -> None:
-    """Print one video."""
     async with gateway.reach() as client:
         video = await client.find(video_id)
     if as_json:
@@ -140,7 +138,7 @@ async def show_one(gateway: GatewayTarget, video_id: str, *, as_json: bool) -> N
 
 
 async def wait_for(options: FollowOptions, video_id: str, *, as_json: bool) -> None:
-    """See a video through."""
+    """Follow a video to its end."""
 
     async def begin(client: Client) -> RemoteVideo:
         return await client.find(video_id)

@@ -92,7 +92,6 @@ def enable(
 
 
 def as_dict(delivery: Delivery) -> dict[str, str | int | float | None]:
-    """A delivery as it is listed."""
     message = delivery.message
     is_pending = delivery.state is DeliveryState.PENDING
     return {
@@ -118,7 +117,6 @@ def shown(value: str | float | None) -> str:
 
 
 def moment(unix_s: float) -> str:
-    """A time, to the second."""
     return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
