@@ -13,7 +13,13 @@ from fastapi import APIRouter, Query, Request, Response
 from reelgate.domain.signed import about_of, signed, until_of
 from reelgate.domain.video import Video
 from reelgate.errors import VideoNotFound
-from reelgate.http.auth import AuthenticatedRequest, AuthenticatedRoute, Context, absolute_url, context_of
+from reelgate.http.auth import (
+    AuthenticatedRequest,
+    AuthenticatedRoute,
+    Context,
+    absolute_url,
+    context_of,
+)
 from reelgate.http.content import Variant, content_of
 from reelgate.http.openapi import NOT_FOUND, body_schema_of
 from reelgate.http.parsing import read_json, validated
