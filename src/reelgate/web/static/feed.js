@@ -1,7 +1,7 @@
 /** The videos of late, live, beside the form. */
 
 import { cancel, downloadLink, isLeaving, remove, retry, standing } from "./actions.js";
-import { ApiError, call, contentUrl } from "./api.js";
+import { ApiError, call, contentUrl, gateway } from "./api.js";
 import { button, h, icon, onceAFrame, show } from "./dom.js";
 import { GROUP, reuse } from "./make.js";
 import { outbox } from "./outbox.js";
@@ -36,6 +36,7 @@ export class Feed {
     }
     videos.addEventListener("gone", () => this.draw(), { signal });
     outbox.addEventListener("change", () => this.drawWaiting(), { signal });
+    gateway.addEventListener("known", () => void this.start(), { signal });
     const ticking = setInterval(() => this.tick(), 1000);
     signal.addEventListener("abort", () => clearInterval(ticking));
   }

@@ -17,6 +17,8 @@ const NARROWEST = 220;
 const NARROWEST_PHONE = 150;
 /** Rows kept beyond both edges. */
 const BEYOND = 2;
+/** Rows before the end at which more is asked for. */
+const AHEAD = 8;
 const SETTLED_MS = 250;
 const HOVER_MS = 180;
 const DAY_S = 86400;
@@ -208,7 +210,7 @@ class Library {
     const last = Math.min(rows, Math.ceil((top + innerHeight) / high) + BEYOND);
     const wanted = items.slice(first * this.columns, last * this.columns);
     this.place(wanted, first * this.columns, wide, high);
-    if (this.more && last >= rows - BEYOND) void this.load();
+    if (this.more && last >= rows - AHEAD) void this.load();
   }
 
   /** @param {Video[]} wanted @param {number} from @param {number} wide @param {number} high */

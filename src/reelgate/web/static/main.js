@@ -143,7 +143,10 @@ async function start() {
     if (/^#\/make/.test(location.hash) || location.hash === "") current = "";
     void route();
   });
-  gateway.addEventListener("known", again);
+  // Signed in again: what was typed stays, and the feed asks anew by itself.
+  gateway.addEventListener("known", () => {
+    if (current && !document.getElementById("prompt")) again();
+  });
   if (location.hash.startsWith("#/shared/")) return route();
   try {
     await session.load();

@@ -28,6 +28,9 @@ const SAVE_MS = 150;
 /** @type {Draft} */
 const EMPTY = { prompt: "", model: "", other: "", copies: 1, values: {}, remix: "" };
 
+/** What the next form begins with, whatever the last one held. */
+let handed = /** @type {Draft | null} */ (null);
+
 /** Put a video's request into the form. @param {Video} video @param {boolean} asRemix */
 export function reuse(video, asRemix) {
   const { aspect_ratio, resolution } = video.reelgate;
@@ -38,13 +41,13 @@ export function reuse(video, asRemix) {
     ...(resolution ? { resolution } : {}),
     ...(video.seconds ? { duration: Number.isNaN(seconds) ? video.seconds : seconds } : {}),
   };
-  remember("draft", {
+  handed = {
     ...EMPTY,
     prompt: video.prompt,
     model: video.model,
     values,
     remix: asRemix ? video.id : "",
-  });
+  };
   if (location.hash === "#/make") dispatchEvent(new HashChangeEvent("hashchange"));
   else location.hash = "#/make";
 }
@@ -83,7 +86,8 @@ class Composer {
     this.models = models;
     this.signal = signal;
     /** @type {Draft} */
-    this.draft = { ...EMPTY, ...recall("draft", EMPTY) };
+    this.draft = { ...EMPTY, ...(handed ?? recall("draft", EMPTY)) };
+    handed = null;
     if (!this.find(this.draft.model)) this.draft.model = models[0]?.id ?? "";
     if (!this.find(this.draft.other)) this.draft.other = "";
     /** @type {File | null} */
@@ -92,6 +96,10 @@ class Composer {
     /** @type {Map<string, import("./widgets.js").Control>} */
     this.controls = new Map();
     this.save = settled(SAVE_MS, () => remember("draft", this.draft));
+    // Whatever comes next, a new view or a closed tab, finds the last letter.
+    const keep = () => remember("draft", this.draft);
+    signal.addEventListener("abort", keep);
+    addEventListener("pagehide", keep, { signal });
   }
 
   /** @param {string} name */

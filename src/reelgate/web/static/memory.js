@@ -20,6 +20,7 @@ export function recall(name, fallback) {
 
 /** @param {string} name @param {unknown} value */
 export function remember(name, value) {
+  if (forgotten) return;
   try {
     localStorage.setItem(PREFIX + name, JSON.stringify(value));
   } catch {
@@ -27,8 +28,11 @@ export function remember(name, value) {
   }
 }
 
-/** Forget all but looks: somebody else may sit here next. */
+let forgotten = false;
+
+/** Forget all but looks, until the page is loaded anew: somebody else may sit here next. */
 export function forgetWork() {
+  forgotten = true;
   for (const name of ["draft", "prompts", "outbox"]) localStorage.removeItem(PREFIX + name);
 }
 
