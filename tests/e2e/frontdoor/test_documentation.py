@@ -44,10 +44,41 @@ def test_the_states_and_moves_are_those_of_the_code() -> None:
     }
 
 
+def test_the_architecture_names_every_module_and_nothing_else() -> None:
+    drawn = drawn_tree(read("docs", "architecture.md"))
+    source = ROOT / "src" / "reelgate"
+    migrations = source / "db" / "migrations"
+    modules = {
+        str(path.relative_to(source))
+        for path in source.rglob("*.py")
+        if path.name != "__init__.py" and migrations not in path.parents
+    }
+    folders = {f"{path.parent.relative_to(source)}/" for path in source.rglob("__init__.py")}
+    folders -= {"./", "db/migrations/versions/"}
+    assert {"not drawn": (modules | folders) - drawn, "gone": drawn - modules - folders} == {
+        "not drawn": set(),
+        "gone": set(),
+    }
+
+
 def test_the_drawing_has_the_same_moves() -> None:
     drawn = re.findall(r"^    (\w+) --> (\w+)", read("docs", "architecture.md"), re.MULTILINE)
     moves = {(str(state), str(target)) for state, targets in MOVES.items() for target in targets}
     assert set(drawn) == moves
+
+
+def drawn_tree(page: str) -> set[str]:
+    """The paths of a tree that is indented by two spaces a level."""
+    tree = page.split("```\nreelgate/\n")[1].split("```", maxsplit=1)[0]
+    folders: list[str] = []
+    paths = set()
+    for line in tree.splitlines():
+        name = line.split()[0]
+        folders = folders[: (len(line) - len(line.lstrip())) // 2 - 1]
+        paths.add("".join(folders) + name)
+        if name.endswith("/"):
+            folders.append(name)
+    return paths
 
 
 def test_every_error_a_caller_can_meet_is_in_the_table() -> None:
