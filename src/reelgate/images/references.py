@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, OrderedDict, deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any
 
+from reelgate.cache import Cache
 from reelgate.clock import Clock
 from reelgate.domain.picture import Picture, is_data_url, read_data_url
 from reelgate.domain.video import VideoRequest
@@ -83,63 +83,6 @@ KNOWN_FOR_S = 3600.0
 MAX_KNOWN = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """An address, and when it was made (monotonic seconds)."""
-
-    address: str
-    at_s: float
-
-
-class Uploads:
-    """The addresses that pictures have got, so that a retry does not upload its picture again."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._known: OrderedDict[str, Known] = OrderedDict()
-        self._running: dict[str, asyncio.Task[str]] = {}
-
-    async def address_of(self, key: str, upload: Callable[[], Coroutine[Any, Any, str]]) -> str:
-        """The address of the picture with this key; who asks meanwhile shares the upload.
-
-        Raises:
-            UpstreamError: it was not taken, and is tried anew when somebody asks again.
-        """
-        known = self._known.get(key)
-        if known is not None and self._clock.monotonic() - known.at_s < KNOWN_FOR_S:
-            return known.address
-        running = self._running.get(key)
-        if running is None:
-            running = self._running[key] = asyncio.create_task(self._upload(key, upload))
-            running.add_done_callback(seen)
-        # Whoever goes away must not end the upload that others wait for.
-        return await asyncio.shield(running)
-
-    async def stop(self) -> None:
-        """End what is under way."""
-        for task in self._running.values():
-            task.cancel()
-        if self._running:
-            await asyncio.wait(list(self._running.values()))
-
-    async def _upload(self, key: str, upload: Callable[[], Coroutine[Any, Any, str]]) -> str:
-        try:
-            address = await upload()
-        finally:
-            del self._running[key]
-        self._known[key] = Known(address, self._clock.monotonic())
-        self._known.move_to_end(key)
-        if len(self._known) > MAX_KNOWN:
-            self._known.popitem(last=False)
-        return address
-
-
-def seen(task: asyncio.Task[str]) -> None:
-    """Take note of a failure that nobody waits for any more."""
-    if not task.cancelled():
-        task.exception()
-
-
 MAX_AT_ONCE, MAX_AT_ONCE_OF_OWNER = 8, 4
 """Pictures in memory at once: at 20 MB each they would otherwise fill it."""
 MAX_FETCHES, MAX_FETCHES_OF_OWNER = 64, 8
@@ -150,8 +93,12 @@ class References:
     """Everything about reference pictures that needs the network."""
 
     def __init__(
-        self, providers: Mapping[str, Provider], fetcher: PictureFetcher, uploads: Uploads
+        self,
+        providers: Mapping[str, Provider],
+        fetcher: PictureFetcher,
+        uploads: Cache[tuple[str, str], str],
     ) -> None:
+        """`uploads`: the addresses that pictures have got, so that a retry uploads none again."""
         self._providers = providers
         self._fetcher = fetcher
         self._uploads = uploads
@@ -177,7 +124,7 @@ class References:
         async with self._opened(source, owner) as read, self._room.held(owner):
             picture = await read()
             upload = partial(self._providers[provider].upload_reference, picture)
-            url = await self._uploads.address_of(f"{provider}/{picture.digest}", upload)
+            url = await self._uploads.get((provider, picture.digest), upload)
         return replace(request, reference_url=url, reference_digest=picture.digest)
 
     @asynccontextmanager
@@ -202,11 +149,11 @@ async def open_references(
     providers: Mapping[str, Provider], clock: Clock, *, allow_private: bool
 ) -> AsyncIterator[References]:
     """The desk with its HTTP client; `allow_private` lets it fetch from private networks too."""
-    uploads = Uploads(clock)
+    uploads: Cache[tuple[str, str], str] = Cache(KNOWN_FOR_S, clock, max_size=MAX_KNOWN)
     async with open_session(allow_private=allow_private) as session:
         try:
             yield References(
                 providers, PictureFetcher(session, allow_private=allow_private), uploads
             )
         finally:
-            await uploads.stop()
+            await uploads.close()

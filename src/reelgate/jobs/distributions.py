@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
+from reelgate.cache import Cache
 from reelgate.clock import Clock
 from reelgate.domain.video import Video
 from reelgate.limits.polls import PollLimiter
@@ -62,14 +63,12 @@ class LearnedDistribution:
         distribution: what is known now.
         taught_at: when the jobs that taught it were submitted, ascending Unix times.
         published_s: the middle of the times that the provider publishes; None without any.
-        at_s: when it was learned, in monotonic seconds.
     """
 
     kind: str
     distribution: Distribution
     taught_at: tuple[float, ...]
     published_s: float | None
-    at_s: float
 
     def pace(self, submitted_at: float, unit_s: float) -> Pace:
         """How eagerly to look at a job that begins now, were it alone on its account."""
@@ -99,11 +98,12 @@ class Distributions:
         self._clock = clock
         self._looks = looks
         self._unit_s = unit_s
-        self._known: dict[str, LearnedDistribution] = {}
+        self._known: Cache[str, LearnedDistribution] = Cache(
+            FRESH_S * unit_s, clock, serves_stale=True
+        )
         # In the order of their submits, so that any few of them can stand for all.
         self._waiting: dict[str, dict[WaitingJob, None]] = {}
         self._crowds: dict[str, SharedBudget] = {}
-        self._first = asyncio.Lock()
 
     async def of(self, video: Video, provider: Provider) -> Distribution:
         """The law this video's rendering follows; what the provider publishes fills the gaps."""
@@ -125,7 +125,7 @@ class Distributions:
         self, video: Video, provider: Provider, waiting: WaitingJob
     ) -> tuple[Distribution, Pace]:
         """Its law, and how eagerly to look now that so many jobs wait on the account."""
-        known = self._fresh(waiting.kind) or await self._learned(video, provider)
+        known = await self._learned(video, provider)
         budget_per_s = await self._looks[waiting.account].budget_per_s()
         return known.distribution, self._crowds[waiting.account].slowed(waiting.pace, budget_per_s)
 
@@ -133,7 +133,8 @@ class Distributions:
         """Remember how long a video took: a look this long after its submit found it ready."""
         record = waiting.ended(polled_at_s)
         records = {waiting.kind: record}
-        published_s = self._known[waiting.kind].published_s
+        known = self._known.latest(waiting.kind)
+        published_s = None if known is None else known.published_s
         if published_s is not None:
             multiple = replace(record, observation=record.observation.scaled(1 / published_s))
             records[self._key(waiting.account, ALL_KINDS)] = multiple
@@ -152,22 +153,9 @@ class Distributions:
             polls=int((self._clock.now() - submitted_at) / (PLAIN_S * self._unit_s)),
         )
 
-    def _fresh(self, kind: str) -> LearnedDistribution | None:
-        known = self._known.get(kind)
-        if known is None or self._clock.monotonic() - known.at_s > FRESH_S * self._unit_s:
-            return None
-        return known
-
     async def _learned(self, video: Video, provider: Provider) -> LearnedDistribution:
         kind = self._key(video.provider, video.request.kind)
-        if (fresh := self._fresh(kind)) is not None:
-            return fresh
-        if (stale := self._known.get(kind)) is not None:
-            # Of a crowd that finds it stale one learns anew, and the others use what was known.
-            self._known[kind] = replace(stale, at_s=self._clock.monotonic())
-            return await self._learn(kind, video, provider)
-        async with self._first:
-            return self._fresh(kind) or await self._learn(kind, video, provider)
+        return await self._known.get(kind, partial(self._learn, kind, video, provider))
 
     async def _learn(self, kind: str, video: Video, provider: Provider) -> LearnedDistribution:
         published_s = provider.typical_s(video.request)
@@ -177,16 +165,14 @@ class Distributions:
             shifted = await self._shifted(video.provider) if len(ended) < KNOWN_AFTER else None
             prior = Prior(*published_s, unit_s=self._unit_s, shifted=shifted)
         waiting = self._waiting.get(kind, ())
-        learned = self._known[kind] = LearnedDistribution(
+        return LearnedDistribution(
             kind=kind,
             distribution=Distribution.learn(
                 observations_of(ended, waiting, count=self._looks[video.provider].alike), prior
             ),
             taught_at=tuple(sorted(record.submitted_at for record in ended)),
             published_s=prior.middle_s if published_s is not None else None,
-            at_s=self._clock.monotonic(),
         )
-        return learned
 
     async def _shifted(self, account: str) -> ShiftedRange | None:
         """What the jobs of all kinds of an account tell of its published times."""

@@ -27,6 +27,7 @@ from reelgate.limits.account import Account, NoPermit
 from reelgate.limits.submits import SubmitPermit
 from reelgate.polling.forecast import Forecast
 from reelgate.providers.base import Submission
+from reelgate.retrying import Failed, retry
 
 log = structlog.get_logger()
 
@@ -120,26 +121,22 @@ async def written_down(
         LostRace: somebody else has ended the job.
         Exception: the last failure, whatever it was, once the time for it is over.
     """
-    gives_up_s = tools.clock.monotonic() + REMEMBER_S
-    failures = 0
-    while True:
-        try:
-            return await outcome()
-        except LostRace:
-            raise
-        except Exception as error:
-            failures += 1
-            is_mistake = not isinstance(error, StorageFailed)
-            if failures == 1:
-                log.warning(
-                    "submit_not_recorded", video=video.id, error=str(error), exc_info=is_mistake
-                )
-            # A database that is away is waited for: only this process knows the answer.
-            is_over = tools.clock.monotonic() >= gives_up_s and not isinstance(error, DatabaseAway)
-            if is_over or tools.stopping.is_set():
-                log.error("submit_never_recorded", video=video.id, error=str(error))  # noqa: TRY400
-                raise
-        await asyncio.sleep(REMEMBER_PAUSE_S)
+
+    def decide(failed: Failed) -> float | None:
+        error = failed.error
+        if isinstance(error, LostRace):
+            return None
+        if failed.failures == 1:
+            exc_info = None if isinstance(error, StorageFailed) else error
+            log.warning("submit_not_recorded", video=video.id, error=str(error), exc_info=exc_info)
+        # A database that is away is waited for: only this process knows the answer.
+        is_over = failed.waited_s >= REMEMBER_S and not isinstance(error, DatabaseAway)
+        if is_over or tools.stopping.is_set():
+            log.error("submit_never_recorded", video=video.id, error=str(error))
+            return None
+        return REMEMBER_PAUSE_S
+
+    return await retry(outcome, decide, clock=tools.clock.monotonic)
 
 
 async def started(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import structlog
 
+from reelgate.cache import Cache
 from reelgate.clock import Clock
 from reelgate.domain.retry import LONGEST_RETRY_AFTER_S, pause_s
 from reelgate.errors import DatabaseAway, RateLimited, StorageFailed
@@ -34,8 +34,7 @@ class PollLimiter:
         self._looks_per_s = looks_per_s
         self._jobs = 0
         self._rendering = 0
-        self._asked_at_s = NEVER_S
-        self._first = asyncio.Lock()
+        self._shared: Cache[None, None] = Cache(FRESH_S, clock, serves_stale=True)
         self._refused_at_s = NEVER_S
         self._rests_until_s = NEVER_S
         self._gate = TokenBucket()
@@ -98,18 +97,7 @@ class PollLimiter:
             self._gate.close(moment_s)
 
     async def _refresh(self) -> None:
-        now_s = self._clock.monotonic()
-        if now_s - self._asked_at_s <= FRESH_S:
-            return
-        if self._asked_at_s > NEVER_S:
-            # Of a crowd that finds it stale one asks, and the others use what was known.
-            self._asked_at_s = now_s
-            await self._ask()
-            return
-        async with self._first:
-            if self._asked_at_s == NEVER_S:
-                await self._ask()
-                self._asked_at_s = now_s
+        await self._shared.get(None, self._ask)
 
     async def _ask(self) -> None:
         try:

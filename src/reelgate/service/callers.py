@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from reelgate.cache import Cache
 from reelgate.clock import Clock
 from reelgate.db.api_keys import ApiKeys, KnownKeys
 from reelgate.domain.api_keys import Allowance, ApiKey, KeyStanding, digest_of
@@ -54,10 +55,9 @@ class Gatekeeper:
         self._rates = rates
         self._clock = clock
         self._open_to = open_to
-        self._known = KnownKeys({}, KeyStanding.ACTIVE)
+        self._known: Cache[None, KnownKeys] = Cache(FRESH_S, clock, serves_stale=True)
         self._by_id: dict[str, ApiKey] = {}
         self._digests: dict[str, str] = {}
-        self._known_at_s: float | None = None
 
     async def identify(self, authorization: str | None, cookie: str | None = None) -> str:
         """The owner behind an `Authorization` header: the key's id, or nobody where all may enter.
@@ -69,16 +69,16 @@ class Gatekeeper:
             RateLimited: the key's requests per minute are used up.
             StorageFailed: the database, which counts them, cannot be used.
         """
-        await self._refresh()
-        if self._known.standing in self._open_to:
+        known = await self._known.get(None, self._read)
+        if known.standing in self._open_to:
             return NOBODY
         key = (
-            self._known.by_digest.get(digest_of(bearer(authorization)))
+            known.by_digest.get(digest_of(bearer(authorization)))
             if authorization or not cookie
             else self._key_of_session(cookie)
         )
         if key is None:
-            all_revoked = self._known.standing is KeyStanding.REVOKED
+            all_revoked = known.standing is KeyStanding.REVOKED
             raise InvalidApiKey(ALL_REVOKED if all_revoked else None)
         if key.allowance.rpm is not None:
             await self._count(key.id, key.allowance.rpm)
@@ -86,8 +86,8 @@ class Gatekeeper:
 
     async def session(self, cookie: str | None) -> Session:
         """Who a browser with this cookie is."""
-        await self._refresh()
-        if self._known.standing in self._open_to:
+        known = await self._known.get(None, self._read)
+        if known.standing in self._open_to:
             return Session(keyed=False, owner=NOBODY)
         key = self._key_of_session(cookie) if cookie else None
         if key is None:
@@ -128,17 +128,11 @@ class Gatekeeper:
         key = self._by_id.get(owner)
         return Allowance() if key is None else key.allowance
 
-    async def _refresh(self) -> None:
-        now_s = self._clock.monotonic()
-        if self._known_at_s is not None and now_s - self._known_at_s <= FRESH_S:
-            return
-        if self._known_at_s is not None:
-            # Of many requests that find the keys stale, one reads them, the others use the old.
-            self._known_at_s = now_s
-        self._known = await self._keys.known()
-        self._by_id = {key.id: key for key in self._known.by_digest.values()}
-        self._digests = {key.id: digest for digest, key in self._known.by_digest.items()}
-        self._known_at_s = now_s
+    async def _read(self) -> KnownKeys:
+        known = await self._keys.known()
+        self._by_id = {key.id: key for key in known.by_digest.values()}
+        self._digests = {key.id: digest for digest, key in known.by_digest.items()}
+        return known
 
     async def _count(self, key_id: str, rpm: int) -> None:
         wait_s = await self._rates.take(key_id, rpm)

@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 
 import structlog
 
+from reelgate.cache import Cache
 from reelgate.clock import Clock
 from reelgate.db.database import Database
 from reelgate.errors import ReelgateError
@@ -67,10 +68,7 @@ class Remembered(Generic[T]):
         """Ask no longer than `timeout_s`, and anew once the answer is `fresh_s` old."""
         self._ask = ask
         self._timeout_s = timeout_s
-        self._fresh_s = fresh_s
-        self._clock = clock
-        self._asking: asyncio.Task[T] | None = None
-        self._asked_at_s = float("-inf")
+        self._answers: Cache[None, T | ReelgateError] = Cache(fresh_s, clock)
 
     async def answer(self) -> T:
         """The answer.
@@ -79,25 +77,26 @@ class Remembered(Generic[T]):
             TimeoutError: there is none yet.
             ReelgateError: whatever the question raises.
         """
-        now_s = self._clock.monotonic()
-        age_s = now_s - self._asked_at_s
-        if self._asking is None or (self._asking.done() and age_s > self._fresh_s):
-            self._asking, self._asked_at_s, age_s = asyncio.create_task(self._own()), now_s, 0.0
-        # Not cancelled: a driver that is cancelled may take longer than one that is left alone.
-        await asyncio.wait([self._asking], timeout=max(0.0, self._timeout_s - age_s))
-        if not self._asking.done():
+        try:
+            # Not cancelled: a driver that is cancelled may take longer than one left alone.
+            answer = await self._answers.get(None, self._outcome, timeout_s=self._timeout_s)
+        except TimeoutError:
             message = f"no answer within {self._timeout_s:g} s"
-            raise TimeoutError(message)
-        return self._asking.result()
-
-    async def _own(self) -> T:
-        return await self._ask()
+            raise TimeoutError(message) from None
+        if isinstance(answer, ReelgateError):
+            raise answer
+        return answer
 
     async def close(self) -> None:
         """Ask no more."""
-        if self._asking is not None:
-            self._asking.cancel()
-            await asyncio.wait([self._asking])
+        await self._answers.close()
+
+    async def _outcome(self) -> T | ReelgateError:
+        """A failure is an answer, too, and is remembered as one."""
+        try:
+            return await self._ask()
+        except ReelgateError as error:
+            return error
 
 
 async def problem_of(question: Remembered[None]) -> str | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
+from reelgate.cache import Cache
 from reelgate.clock import Clock
 from reelgate.db.admission import Admission, AdmissionOptions, AdmissionResult, Quota
 from reelgate.db.changes import Changes, Subscription
@@ -52,10 +53,9 @@ class Load:
     def __init__(self, videos: Videos, clock: Clock, limit: int) -> None:
         """`limit`: how many unfinished videos there may be."""
         self._videos = videos
-        self._clock = clock
         self._limit = limit
         self._count = 0
-        self._counted_at_s = float("-inf")
+        self._counted: Cache[None, None] = Cache(COUNT_TTL_S, clock, serves_stale=True)
 
     async def check(self) -> None:
         """Count one more in.
@@ -73,12 +73,13 @@ class Load:
         Raises:
             StorageFailed: the database cannot be used.
         """
-        if self._clock.monotonic() - self._counted_at_s > COUNT_TTL_S:
-            self._counted_at_s = self._clock.monotonic()
-            self._count = await self._videos.count_open()
+        await self._counted.get(None, self._recount)
         if self._count < self._limit:
             return None
         return f"the gateway has {self._limit} unfinished videos, as many as it takes"
+
+    async def _recount(self) -> None:
+        self._count = await self._videos.count_open()
 
 
 log = structlog.get_logger()

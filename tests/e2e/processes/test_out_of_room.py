@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from sqlalchemy.engine import make_url
 
-from reelgate.db.postgres.listener import ListenConnection
 from reelgate.db.postgres.server import Server
 from reelgate.jobs import pgqueuer as drivers
 from reelgate.jobs.pgqueuer import ReconnectingDriver
@@ -30,5 +29,5 @@ async def test_the_queue_waits_for_room_on_the_databases_disk(
         await execute(url, FULL_TWICE)
         server = Server.at(make_url(url))
         async with server.pool(1) as pool:
-            driver = ReconnectingDriver(pool, ListenConnection(server), server.outage)
+            driver = ReconnectingDriver(pool, server.outage)
             assert await driver.fetch("SELECT write() AS tries") == [{"tries": 3}]

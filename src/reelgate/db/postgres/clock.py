@@ -1,4 +1,4 @@
-"""The database server's clock: the one that all processes share."""
+"""The database server's clock, which all processes share."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class ServerClock:
     so that setting the machine's wall clock changes nothing.
     """
 
-    def __init__(self, local: Clock, line: ListenConnection) -> None:
+    def __init__(self, local: Clock, listener: ListenConnection) -> None:
         self._local = local
         self._offset_s = local.now() - local.monotonic()
-        line.at_connect(self._read)
-        line.at_heartbeat(self._read)
+        listener.at_connect(self._read)
+        listener.at_heartbeat(self._read)
 
     def now(self) -> float:
         """Unix time in seconds, the server's."""

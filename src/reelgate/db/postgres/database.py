@@ -20,6 +20,7 @@ from reelgate.db.postgres.server import (
     translated,
 )
 from reelgate.errors import DatabaseAway
+from reelgate.retrying import Failed, retry
 
 T = TypeVar("T")
 
@@ -30,7 +31,7 @@ RECONNECT_PAUSES_S = (0.05, 0.2, 0.5, 1.0, 2.0, 3.0)
 PATIENCE_S = 7.0
 """No try begins later: one that is not even refused takes as long as the connection may."""
 IN_PROGRESS_PAUSE_S = 0.1
-A_LOOK = text("SELECT 1 FROM videos LIMIT 1")
+A_READ = text("SELECT 1 FROM videos LIMIT 1")
 A_CHANGE = text("UPDATE alembic_version SET version_num = version_num")
 READ_ONLY = text("SHOW transaction_read_only")
 TRANSACTION_NUMBER = text("SELECT pg_current_xact_id_if_assigned()::text")
@@ -113,7 +114,7 @@ class PostgresDatabase:
         """Make a change that changes nothing."""
 
         def change(connection: Connection) -> None:
-            connection.execute(A_LOOK)
+            connection.execute(A_READ)
             connection.execute(A_CHANGE)
 
         await translated(self._commits.do(change), self.outage, is_proof=True)
@@ -159,14 +160,13 @@ class PostgresDatabase:
 
 
 async def patiently(attempt: Callable[[], Awaitable[T]]) -> T:
-    """Try again over another connection while the line is broken, for a few seconds."""
-    clock = asyncio.get_running_loop().time
-    gives_up_s = clock() + PATIENCE_S
-    for pause_s in RECONNECT_PAUSES_S:
-        try:
-            return await attempt()
-        except DRIVER_ERRORS as error:
-            if not is_connection_error(error) or clock() + pause_s > gives_up_s:
-                raise
-        await asyncio.sleep(pause_s)
-    return await attempt()
+    """Try again over another connection while the connection is broken, for a few seconds."""
+    return await retry(attempt, reconnect_pause_s)
+
+
+def reconnect_pause_s(failed: Failed) -> float | None:
+    """How long to wait before a statement is sent over another connection."""
+    if failed.failures > len(RECONNECT_PAUSES_S) or not is_connection_error(failed.error):
+        return None
+    pause_s = RECONNECT_PAUSES_S[failed.failures - 1]
+    return pause_s if failed.waited_s + pause_s <= PATIENCE_S else None

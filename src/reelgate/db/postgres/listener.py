@@ -22,8 +22,8 @@ log = structlog.get_logger()
 
 Listener = Callable[[str], None]
 """Takes a notification's payload."""
-Duty = Callable[[asyncpg.Connection], Awaitable[None]]
-"""Something to do on the line."""
+Task = Callable[[asyncpg.Connection], Awaitable[None]]
+"""Something to do on the connection."""
 
 HEARTBEAT_S = 2.0
 ANSWER_TIMEOUT_S = 10.0
@@ -44,23 +44,23 @@ class ListenConnection:
     def __init__(self, server: Server) -> None:
         self._server = server
         self._listeners: dict[str, list[Listener]] = {}
-        self._at_connect: list[Duty] = []
-        self._at_beat: list[Duty] = []
+        self._at_connect: list[Task] = []
+        self._at_heartbeat: list[Task] = []
         self._connection: asyncpg.Connection | None = None
         self._lost = asyncio.Event()
         self._keeping: asyncio.Task[None] | None = None
 
     def listen(self, channel: str, listener: Listener) -> None:
-        """Hand every notification on a channel to a function."""
+        """Call a function with every notification on a channel."""
         self._listeners.setdefault(channel, []).append(listener)
 
-    def at_connect(self, duty: Duty) -> None:
+    def at_connect(self, task: Task) -> None:
         """Do this on every new connection, once it listens."""
-        self._at_connect.append(duty)
+        self._at_connect.append(task)
 
-    def at_heartbeat(self, duty: Duty) -> None:
+    def at_heartbeat(self, task: Task) -> None:
         """Do this every few seconds."""
-        self._at_beat.append(duty)
+        self._at_heartbeat.append(task)
 
     async def open(self) -> None:
         """Connect and stay connected.
@@ -72,11 +72,11 @@ class ListenConnection:
         self._keeping = asyncio.create_task(self._keep())
 
     async def close(self) -> None:
-        """Hang up."""
+        """Disconnect."""
         if self._keeping is not None:
             self._keeping.cancel()
             await asyncio.wait([self._keeping])
-        self._hang_up()
+        self._disconnect()
 
     async def _keep(self) -> None:
         while True:
@@ -84,19 +84,19 @@ class ListenConnection:
                 async with asyncio.timeout(HEARTBEAT_S):
                     await self._lost.wait()
             except TimeoutError:
-                await self._do(self._at_beat)
+                await self._do(self._at_heartbeat)
             else:
                 await self._reconnect()
 
     async def _reconnect(self) -> None:
-        self._hang_up()
+        self._disconnect()
         try:
             await self._connect()
         except DRIVER_ERRORS as error:
             self._server.outage.failed(cause_of(error), needs_proof=False)
             await asyncio.sleep(RECONNECT_S)
         else:
-            log.debug("database_line_up")
+            log.debug("listen_connection_up")
             if self._lost.is_set():
                 # The server lets us in and refuses the rest: its disk is full, perhaps.
                 await asyncio.sleep(RECONNECT_S)
@@ -110,20 +110,20 @@ class ListenConnection:
             await connection.add_listener(channel, relay(listeners))
         await self._do(self._at_connect)
 
-    async def _do(self, duties: list[Duty]) -> None:
+    async def _do(self, tasks: list[Task]) -> None:
         connection = self._connection
         if connection is None:
             return
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
-                for duty in duties:
-                    await duty(connection)
+                for task in tasks:
+                    await task(connection)
             self._server.outage.worked()
         except DRIVER_ERRORS as error:
             self._server.outage.failed(cause_of(error), needs_proof=not is_connection_error(error))
             self._lost.set()
 
-    def _hang_up(self) -> None:
+    def _disconnect(self) -> None:
         if self._connection is not None:
             self._connection.terminate()
             self._connection = None
@@ -132,11 +132,11 @@ class ListenConnection:
 def relay(listeners: list[Listener]) -> Callable[..., None]:
     """An asyncpg listener that passes the payload on."""
 
-    def heard(_connection: object, _pid: int, _channel: str, payload: str) -> None:
+    def notified(_connection: object, _pid: int, _channel: str, payload: str) -> None:
         for listener in listeners:
             listener(payload)
 
-    return heard
+    return notified
 
 
 READ_BATCH = 500
@@ -148,15 +148,15 @@ class Feed:
     """Reads what others changed and somebody here follows; nothing else costs a query."""
 
     def __init__(
-        self, database: Database, server: Server, changes: Changes, line: ListenConnection
+        self, database: Database, server: Server, changes: Changes, listener: ListenConnection
     ) -> None:
         self._database = database
         self._sender = server.name
         self._changes = changes
         self._stale: set[str] = set()
         self._reading: asyncio.Task[None] | None = None
-        line.listen(CHANGES_CHANNEL, self._heard)
-        line.at_connect(self._catch_up)
+        listener.listen(CHANGES_CHANNEL, self._notified)
+        listener.at_connect(self._catch_up)
 
     async def close(self) -> None:
         """Read nothing more."""
@@ -164,13 +164,13 @@ class Feed:
             self._reading.cancel()
             await asyncio.wait([self._reading])
 
-    def _heard(self, payload: str) -> None:
+    def _notified(self, payload: str) -> None:
         video_id, _, sender = payload.partition(" ")
         if sender != self._sender and self._changes.has_followers(video_id):
             self._read_soon({video_id})
 
     async def _catch_up(self, _connection: asyncpg.Connection) -> None:
-        """While the line was down anything may have happened."""
+        """While the connection was down anything may have changed."""
         self._read_soon(self._changes.followed())
 
     def _read_soon(self, video_ids: set[str]) -> None:

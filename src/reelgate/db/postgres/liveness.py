@@ -1,6 +1,6 @@
 """Which processes on the same Postgres are alive, and what is to be done about those that died.
 
-A process holds an advisory lock under its number for as long as its line to the server stands. So
+A process holds an advisory lock under its number for as long as its listen connection stands. So
 the server itself knows who is there, with no clock and nothing to write: a killed process's lock
 is gone in milliseconds, a vanished machine's when TCP's keep-alive gives it up.
 """
@@ -28,54 +28,56 @@ PRESENT = """
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
 WAITED_ON = "SELECT DISTINCT waiting_on AS process FROM videos WHERE caller = 'waiting'"
-HANG_UP = """
+DISCONNECT = """
     UPDATE videos SET caller = 'gone'
     WHERE caller = 'waiting' AND waiting_on = ANY($1::bigint[])
 """
 
 
 class Liveness(Generic[T]):
-    """Who was missing at the last call.
+    """Which processes were missing at the last check.
 
-    Twice in a row is dead: a process whose line broke is back before the second call.
+    Missing twice in a row is dead: one whose connection broke is back before the second check.
     """
 
     def __init__(self) -> None:
         self._absent: set[T] = set()
 
     def dead(self, absent: set[T]) -> set[T]:
-        """Those of the absent who were missing at the last call already."""
+        """Those of the absent that were missing at the last check already."""
         dead = absent & self._absent
         self._absent = absent
         return dead
 
 
 async def present(connection: asyncpg.Connection) -> set[int]:
-    """The processes that are there."""
+    """The numbers of the processes that are alive."""
     return {row["process"] for row in await connection.fetch(PRESENT, PRESENCE)}
 
 
 class PeerMonitor:
-    """Hangs up for the blocking callers of processes that died, so that their jobs are adopted."""
+    """Marks callers who waited at dead processes as disconnected, so that jobs are adopted."""
 
-    def __init__(self, server: Server, line: ListenConnection) -> None:
+    def __init__(self, server: Server, listener: ListenConnection) -> None:
         self._process = server.process
-        self._roll: Liveness[int] = Liveness()
-        line.at_connect(self._be_present)
-        line.at_connect(self._call_anew)
-        line.at_heartbeat(self._disconnect_callers_of_the_dead)
+        self._liveness: Liveness[int] = Liveness()
+        listener.at_connect(self._take_lock)
+        listener.at_connect(self._start_over)
+        listener.at_heartbeat(self._disconnect_callers)
 
-    async def _be_present(self, connection: asyncpg.Connection) -> None:
+    async def _take_lock(self, connection: asyncpg.Connection) -> None:
         await connection.fetchval(TAKE, PRESENCE, self._process)
 
-    async def _call_anew(self, connection: asyncpg.Connection) -> None:
-        """Our own line was down, and the others' may have been: earlier calls say nothing."""
-        self._roll = Liveness()
-        await self._disconnect_callers_of_the_dead(connection)
+    async def _start_over(self, connection: asyncpg.Connection) -> None:
+        """Our own connection was down, and the others' may have been: forget who was missing."""
+        self._liveness = Liveness()
+        await self._disconnect_callers(connection)
 
-    async def _disconnect_callers_of_the_dead(self, connection: asyncpg.Connection) -> None:
+    async def _disconnect_callers(self, connection: asyncpg.Connection) -> None:
         waited_on = {row["process"] for row in await connection.fetch(WAITED_ON)}
-        dead = self._roll.dead(waited_on - await present(connection))
+        dead = self._liveness.dead(waited_on - await present(connection))
         if dead:
-            told = await connection.execute(HANG_UP, list(dead))
-            log.warning("hung_up_for_the_dead", processes=len(dead), result=told)
+            result = await connection.execute(DISCONNECT, list(dead))
+            log.warning(
+                "callers_of_dead_processes_disconnected", processes=len(dead), result=result
+            )

@@ -1,4 +1,4 @@
-"""How to reach a Postgres server, and which of its errors mean that the line is broken."""
+"""How to reach a Postgres server, and which of its errors mean that a connection is broken."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ DRIVER_ERRORS: tuple[type[Exception], ...] = (
     asyncpg.InterfaceError,
 )
 """What a broken database raises, through SQLAlchemy or past it."""
-BROKEN_LINE = (
+BROKEN_CONNECTION = (
     asyncpg.InterfaceError,
     asyncpg.PostgresConnectionError,
     asyncpg.TooManyConnectionsError,
@@ -87,7 +87,7 @@ class Server:
 
 def is_connection_error(error: BaseException) -> bool:
     """Whether the connection failed and not the statement: a new connection may do better."""
-    return failures.is_connection_error(error) or isinstance(error, BROKEN_LINE)
+    return failures.is_connection_error(error) or isinstance(error, BROKEN_CONNECTION)
 
 
 async def translated(outcome: Awaitable[T], outage: Outage, *, is_proof: bool = False) -> T:
