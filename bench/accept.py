@@ -178,7 +178,6 @@ def install_litellm() -> Path:
 
 
 def litellm_version(python: Path) -> str:
-    """Which one it is."""
     asked = "from importlib.metadata import version; print(version('litellm'))"
     return subprocess.check_output([str(python), "-c", asked], text=True).strip()
 
@@ -199,7 +198,6 @@ def postgres() -> Iterator[str]:
 
 
 def run(jobs: int = 2000, *, with_litellm: bool, with_postgres: bool) -> list[dict[str, Any]]:
-    """Measure all in one run."""
     prepare_process()
     results = [ours(jobs)]
     if with_postgres:
@@ -215,12 +213,10 @@ def run(jobs: int = 2000, *, with_litellm: bool, with_postgres: bool) -> list[di
 
 
 def report(results: Sequence[dict[str, Any]]) -> str:
-    """The table."""
     return table(COLUMNS, map(row, results))
 
 
 def row(result: dict[str, Any]) -> list[str]:
-    """One line of it."""
 
     def told(name: str, shape: str) -> str:
         return shape.format(result[name]) if name in result else "-"
@@ -236,7 +232,6 @@ def row(result: dict[str, Any]) -> list[str]:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=2000)
     parser.add_argument("--litellm", action="store_true")

@@ -44,7 +44,6 @@ class Result:
 
 
 def main() -> None:
-    """Measure, and print a sentence or JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--readers", type=int, default=8)
     parser.add_argument("--size-mb", type=int, default=200)
@@ -57,7 +56,6 @@ def main() -> None:
 
 
 def sentence(result: Result) -> str:
-    """The result in words."""
     return (
         f"{result.readers} downloads of {result.size_mb} MB at once: "
         f"gateway {result.gateway_mb_s:.0f} MB/s, bare file server {result.bare_mb_s:.0f} MB/s, "
@@ -67,7 +65,6 @@ def sentence(result: Result) -> str:
 
 
 def measure(folder: Path, readers: int, size_mb: int, rounds: int) -> Result:
-    """Download from both, in turns."""
     with gateway_process(folder) as gateway, serving(bare_server, folder / "videos") as bare_url:
         video_id = asyncio.run(finished_video(gateway.url))
         grow(folder, video_id, size_mb * MEGA)

@@ -94,7 +94,6 @@ class ListenConnection:
         return int(first.split()[1]), await self.reader.readexactly(length)
 
     def close(self) -> None:
-        """Hang up."""
         self.writer.close()
 
 

@@ -68,7 +68,6 @@ async def waiting(count: int) -> float:
 
 
 def main() -> None:
-    """Print both figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=10_000)
     asked = parser.parse_args()

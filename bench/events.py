@@ -27,7 +27,6 @@ COLUMNS = ("streams", "memory, kB/stream", "CPU while waiting", "told: mean", "p
 
 
 def run(streams: int = 1000, quiet_s: float = 5.0) -> dict[str, Any]:
-    """Measure one crowd of readers."""
     prepare_process()
     with (
         TemporaryDirectory(prefix="reelgate-bench-") as folder,
@@ -83,7 +82,6 @@ async def heard_end(line: ListenConnection) -> float | None:
 
 
 def report(result: dict[str, Any]) -> str:
-    """The table."""
     told = result["told_s"]
     return table(
         COLUMNS,
@@ -101,7 +99,6 @@ def report(result: dict[str, Any]) -> str:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--streams", type=int, default=1000)
     parser.add_argument("--quiet-s", type=float, default=5.0)

@@ -64,7 +64,6 @@ def started(main: Callable[..., None], *args: object) -> Iterator[Running]:
 
 
 def gateway_main(ready: Connection, folder: Path) -> None:
-    """The gateway's process."""
     configure_log("error")
     run(until_told(gateway(folder), ready))
 
@@ -72,13 +71,11 @@ def gateway_main(ready: Connection, folder: Path) -> None:
 def bare_main(
     ready: Connection, application: Callable[[Path], web.Application], folder: Path
 ) -> None:
-    """Another server's process."""
     folder.mkdir(parents=True, exist_ok=True)
     run(until_told(bare(application(folder)), ready))
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
-    """Do it on uvloop, as `reelgate serve` does."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(work)
 

@@ -123,7 +123,6 @@ def prepare(engine: AsyncEngine) -> None:
 
 
 def main() -> None:
-    """Print durable jobs a second for each way."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=2000)
     parser.add_argument("--folder", type=Path, help="Where the databases go: the disk to measure.")
@@ -143,7 +142,6 @@ def main() -> None:
 
 
 async def run(way: Callable[[Path], Awaitable[float]], path: Path) -> float:
-    """One way, on a database of its own."""
     return await way(path)
 
 

@@ -34,7 +34,6 @@ class Answering(asyncio.Protocol):
     """Answers every request the same way, as cheaply as can be."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the connection."""
         # uvloop's transports are none of asyncio's classes, only alike.
         self._transport = cast(asyncio.Transport, transport)
 
@@ -44,7 +43,6 @@ class Answering(asyncio.Protocol):
 
 
 def serve(told: Connection) -> None:
-    """The server's process."""
     uvloop.run(serving(told))
 
 
@@ -63,7 +61,6 @@ async def with_ours(url: str, connections: int, stack: AsyncExitStack) -> Head:
 
 
 async def with_aiohttp(url: str, connections: int, stack: AsyncExitStack) -> Head:
-    """A bare aiohttp session."""
     connector = aiohttp.TCPConnector(limit=connections)
     session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
 
@@ -109,7 +106,6 @@ async def per_cpu_second(open_client: Open, url: str, connections: int, count: i
 
 
 def main() -> None:
-    """Print a line for each client."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--connections", type=int, default=200)
     parser.add_argument("--requests", type=int, default=10_000)

@@ -67,7 +67,6 @@ class Bench:
         return {"as any write": None, "through the account": self._account.admit}
 
     async def queue(self, count: int) -> list[Video]:
-        """New videos."""
         terms = AdmissionOptions(now=time.time())
         admit = (self._admission.admit(a_video(number), terms) for number in range(count))
         return [video for video, _ in await asyncio.gather(*admit)]
@@ -99,7 +98,6 @@ class Bench:
 
 
 async def measure(url: str) -> None:
-    """Print the table."""
     database = open_database(url)
     assert isinstance(database, PostgresDatabase)
     await prepare(database)

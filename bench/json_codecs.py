@@ -63,7 +63,6 @@ def codecs() -> Iterator[tuple[str, Callable[[Any], bytes], Callable[[bytes], An
 
 
 def microseconds(call: Callable[[], object], times: int) -> str:
-    """What one call takes."""
     began = time.process_time()
     for _ in range(times):
         call()
@@ -73,14 +72,12 @@ def microseconds(call: Callable[[], object], times: int) -> str:
 def row(
     name: str, write: Callable[[Any], bytes], read: Callable[[bytes], Any], times: int
 ) -> list[str]:
-    """One codec's figures."""
     video, status = write(VIDEO), write(STATUS)
     calls = (lambda: write(VIDEO), lambda: read(video), lambda: read(status))
     return [name, *(microseconds(call, times) for call in calls)]
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--times", type=int, default=20_000)
     times = parser.parse_args(arguments).times

@@ -35,7 +35,6 @@ COLUMNS = ("class", "who", "jobs", "mean", "p50", "p95", "p99", "looks/job")
 
 
 def run(jobs: int = 24, speed: float = 6.0) -> list[dict[str, Any]]:
-    """Measure the three ways, one after the other."""
     prepare_process()
     results = []
     with TemporaryDirectory(prefix="reelgate-bench-") as folder:
@@ -110,13 +109,11 @@ def is_look(seen: dict[str, Any]) -> bool:
 
 
 def report(results: Sequence[dict[str, Any]]) -> str:
-    """The table."""
     ordered = sorted(results, key=lambda result: list(CLASSES).index(result["class"]))
     return table(COLUMNS, map(row, ordered))
 
 
 def row(result: dict[str, Any]) -> list[str]:
-    """One line of it."""
     delay = result["delay_s"]
     return [
         result["class"],
@@ -128,7 +125,6 @@ def row(result: dict[str, Any]) -> list[str]:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=24, help="of each class")
     parser.add_argument("--speed", type=float, default=6.0)

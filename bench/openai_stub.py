@@ -33,13 +33,11 @@ def video(video_id: str) -> web.Response:
 
 
 async def create(request: web.Request) -> web.Response:
-    """Take a job."""
     await request.read()
     return video(f"video_{next(NUMBERS):032x}")
 
 
 async def retrieve(request: web.Request) -> web.Response:
-    """Show a job."""
     return video(request.match_info["video_id"])
 
 

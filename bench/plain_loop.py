@@ -39,7 +39,6 @@ def create_app(sandbox_url: str, sleep_s: float) -> FastAPI:
 
     @app.post("/v1/imagine-text-to-video/generations")
     async def generate(request: Generation) -> dict[str, Any]:
-        """Submit, wait, answer."""
         submitted = await submit(sandbox_url, request)
         video_url = f"{sandbox_url}/processed/{submitted['id']}"
         ready = await wait(video_url, sleep_s)

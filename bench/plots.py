@@ -44,5 +44,4 @@ def bars(title: str, rows: Sequence[Bar]) -> str:
 
 
 def label(x: float, y: float, words: str, anchor: str = "start") -> str:
-    """A piece of text."""
     return f'<text x="{x:.1f}" y="{y}" text-anchor="{anchor}" fill="{INK}">{words}</text>'

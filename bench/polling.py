@@ -209,7 +209,6 @@ def timed(work: Callable[[], object], times: int) -> float:
 
 
 def measure() -> dict[str, object]:
-    """Run everything, print it and return it."""
     rows = [
         row for name, distribution in DISTRIBUTIONS.items() for row in rows_of(name, distribution)
     ]
@@ -235,7 +234,6 @@ def measure() -> dict[str, object]:
 
 
 def main(arguments: list[str]) -> None:
-    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, help="write the results here")
     parser.add_argument("--plot", type=Path, help="draw the plot here (SVG)")

@@ -51,7 +51,6 @@ class Panel:
         return round(self.top + self.height * (1 - value / self.y_most), 1)
 
     def line(self, points: Sequence[tuple[float, float]], colour: str) -> str:
-        """A line through points."""
         inside = [(x, y) for x, y in points if x <= self.x_most and y <= self.y_most]
         path = " ".join(f"{self.x(x)},{self.y(y)}" for x, y in inside)
         return f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>'
@@ -68,7 +67,6 @@ class Panel:
 
 
 def stroke(x: float, y: float, to_x: float, to_y: float, colour: str) -> str:
-    """A straight line."""
     return (
         f'<line x1="{x:g}" y1="{y:g}" x2="{to_x:g}" y2="{to_y:g}" '
         f'stroke="{colour}" stroke-width="1.6"/>'
@@ -76,7 +74,6 @@ def stroke(x: float, y: float, to_x: float, to_y: float, colour: str) -> str:
 
 
 def label(x: float, y: float, words: str, anchor: str = "start", colour: str = INK) -> str:
-    """A piece of text."""
     return f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}" fill="{colour}">{words}</text>'
 
 

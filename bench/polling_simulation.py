@@ -47,7 +47,6 @@ class Clock:
     at_s: float = EPOCH_S
 
     def now(self) -> float:
-        """Unix time."""
         return self.at_s
 
     def monotonic(self) -> float:
@@ -65,7 +64,6 @@ class Memory:
     order: Iterator[int] = field(default_factory=count)
 
     async def recent(self, kind: str) -> Sequence[Record]:
-        """Those kept."""
         return [record for _, _, record in self.kept[kind]]
 
     async def add(self, records: Mapping[str, Record]) -> None:
@@ -84,7 +82,6 @@ class Published:
     range_s: tuple[float, float] | None
 
     def typical_s(self, _request: VideoRequest) -> tuple[float, float] | None:
-        """The range."""
         return self.range_s
 
 
@@ -92,7 +89,6 @@ class OnlyProcess:
     """An account that no other process uses."""
 
     async def watched(self) -> PollState:
-        """Nobody else polls."""
         return PollState()
 
 
@@ -221,7 +217,6 @@ class Simulation:
 
 
 def at_once(jobs: int) -> list[float]:
-    """All in one instant."""
     return [0.0] * jobs
 
 

@@ -47,7 +47,6 @@ class Cost:
 
     @classmethod
     def of(cls, outcomes: Sequence[Outcome]) -> Cost:
-        """Of all jobs together."""
         return cls(
             fmean(delay for outcome in outcomes for delay in outcome.delays_s),
             fmean(polls for outcome in outcomes for polls in outcome.polls),
@@ -106,7 +105,6 @@ def over_http(factors: Sequence[float], jobs: int, speed: float) -> Iterator[tup
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kinds", nargs="*", choices=list(PUBLISHED), default=list(PUBLISHED))
     parser.add_argument("--http", type=float, nargs="*", metavar="FACTOR", help="over sockets")

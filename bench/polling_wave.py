@@ -81,7 +81,6 @@ async def rows_of(kind: str, jobs: int, submitted: str) -> list[Row]:
 def row(
     kind: str, jobs: int, submitted: str, who: str, aim: float, outcomes: Sequence[Outcome]
 ) -> Row:
-    """The jobs of several runs together."""
     delays = sorted(delay for outcome in outcomes for delay in outcome.delays_s)
     polls = fmean(poll for outcome in outcomes for poll in outcome.polls)
     requests = polls if who == "plain loop" else polls + CONFIRMING
@@ -109,12 +108,10 @@ def cells(row: dict[str, Any]) -> tuple[str, ...]:
 
 
 def report(rows: Sequence[dict[str, Any]]) -> str:
-    """The table."""
     return table(COLUMNS, map(cells, rows))
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, nargs="*", default=[1, 16, 300, 10_000])
     options = parser.parse_args(arguments)

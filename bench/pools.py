@@ -75,7 +75,6 @@ def measure(seconds: float) -> list[tuple[str, str, str]]:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=3.0)
     options = parser.parse_args(arguments)

@@ -82,7 +82,6 @@ class Program:
 
     @property
     def process(self) -> subprocess.Popen[bytes]:
-        """The process behind it."""
         if self._process is None:
             raise RuntimeError(f"{self.name} is not running")
         return self._process
@@ -161,7 +160,6 @@ def fetch(url: str, *, timeout_s: float = 30.0) -> bytes:
 
 
 def fetch_json(url: str) -> dict[str, Any]:
-    """GET a JSON object."""
     found: dict[str, Any] = json.loads(fetch(url, timeout_s=60.0))
     return found
 

@@ -50,7 +50,6 @@ class Result:
 
 
 def main() -> None:
-    """Measure, and print a sentence or JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--jobs", type=int, default=10_000)
     parser.add_argument("--connections", type=int, default=16)
@@ -63,7 +62,6 @@ def main() -> None:
 
 
 def sentence(result: Result) -> str:
-    """The result in words."""
     return (
         f"{result.jobs} videos, {result.connections} connections: "
         f"retrieve {result.retrieve_per_s:.0f}/s ({result.retrieve_ms:.1f} ms), "

@@ -141,7 +141,6 @@ def stamp(result: dict[str, Any]) -> str:
 
 
 def told_machine(found: dict[str, Any]) -> str:
-    """The machine in words."""
     versions = ", ".join(f"{name} {number}" for name, number in found["versions"].items())
     return (
         f"{found['cores']} cores of {found['cpu']}, {found['memory_gb']} GB, {found['system']}, "
@@ -182,7 +181,6 @@ PLOTS = {"latency": draw_latency, "waiting": draw_waiting}
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], help="all, if none")
     parser.add_argument(

@@ -31,7 +31,6 @@ COLUMNS = ("processes", "accepted/s", "finished/s", "CPU, ms/job", "lost")
 
 
 def measure(processes: int, jobs: int) -> dict[str, Any]:
-    """Let so many processes share the work."""
     with several(processes, SPEED) as programs:
         asyncio.run(spread(programs, BLOCKING_PATH, FINISHED, LINES))
         used_s = cpu_s(programs)
@@ -101,13 +100,11 @@ def cpu_s(programs: Sequence[Program]) -> float:
 
 
 def run(processes: Sequence[int], jobs: int) -> list[dict[str, Any]]:
-    """Measure each number of processes."""
     prepare_process()
     return [measure(number, jobs) for number in processes]
 
 
 def report(results: Sequence[dict[str, Any]]) -> str:
-    """The table."""
     return table(
         COLUMNS,
         (
@@ -124,7 +121,6 @@ def report(results: Sequence[dict[str, Any]]) -> str:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--processes", type=int, nargs="*", default=[1, 2, 4])
     parser.add_argument("--jobs", type=int, default=2000)

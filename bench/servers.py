@@ -127,7 +127,6 @@ async def hold(url: str, count: int, pid: int) -> float:
 
 
 def main() -> None:
-    """Print a line for each server."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=20_000)
     parser.add_argument("--waiting", type=int, default=1000)

@@ -50,7 +50,6 @@ class Samples:
     handles: list[float] = field(default_factory=list)
 
     async def collect(self, program: Program) -> None:
-        """Sample until cancelled."""
         while True:
             self.at_s.append(time.monotonic())
             self.rss_bytes.append(float(program.rss_bytes()))
@@ -59,7 +58,6 @@ class Samples:
 
 
 def run(minutes: float = 2.0, per_s: float = 3.0, speed: float = 20.0) -> dict[str, Any]:
-    """Load a gateway for so long."""
     prepare_process()
     with TemporaryDirectory(prefix="reelgate-bench-") as folder, sandbox(speed=speed) as upstream:
         with gateway(Path(folder), sandbox_url=upstream.url, sandbox_speed=speed) as program:
@@ -127,7 +125,6 @@ def problems(result: dict[str, Any]) -> list[str]:
 
 
 def report(result: dict[str, Any]) -> str:
-    """The table and the verdict."""
     shapes = {
         "memory": ("rss_mb", "{:.1f} MB", f"{GROWN_BYTES / 1e6:.0f} MB"),
         "file handles": ("handles", "{:.0f}", str(GROWN_HANDLES)),
@@ -144,7 +141,6 @@ def report(result: dict[str, Any]) -> str:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=2.0)
     parser.add_argument("--per-s", type=float, default=3.0)

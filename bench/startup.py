@@ -23,7 +23,6 @@ COLUMNS = ("start", "seconds", "CPU seconds", "memory")
 
 
 def run(times: int = 5) -> list[dict[str, Any]]:
-    """Measure all of them."""
     prepare_process()
     with TemporaryDirectory(prefix="reelgate-bench-") as folder, sandbox(speed=20) as upstream:
 
@@ -38,7 +37,6 @@ def run(times: int = 5) -> list[dict[str, Any]]:
 
 
 def started(name: str, programs: Iterable[Program]) -> dict[str, Any]:
-    """Start and stop each."""
     seconds, cpu, memory = [], [], []
     for program in programs:
         began = time.perf_counter()
@@ -50,7 +48,6 @@ def started(name: str, programs: Iterable[Program]) -> dict[str, Any]:
 
 
 def report(results: Sequence[dict[str, Any]]) -> str:
-    """The table."""
     return table(
         COLUMNS,
         (
@@ -61,7 +58,6 @@ def report(results: Sequence[dict[str, Any]]) -> str:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--times", type=int, default=5)
     print(report(run(parser.parse_args(arguments).times)))

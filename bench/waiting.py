@@ -138,7 +138,6 @@ def delay_of(upstream: Program, replies: Sequence[Reply]) -> dict[str, float]:
 
 
 def row(result: dict[str, Any]) -> list[str]:
-    """One line of the table."""
     delay = result["delay_s"]
     return [
         f"{result['callers']:,}",
@@ -153,7 +152,6 @@ def row(result: dict[str, Any]) -> list[str]:
 
 
 def run(crowds: Mapping[str, Sequence[int]], speed: float = 1.0) -> list[dict[str, Any]]:
-    """Measure every crowd of every server."""
     prepare_process()
     return [
         measure(server, callers, speed) for server, sizes in crowds.items() for callers in sizes
@@ -161,12 +159,10 @@ def run(crowds: Mapping[str, Sequence[int]], speed: float = 1.0) -> list[dict[st
 
 
 def report(results: Sequence[dict[str, Any]]) -> str:
-    """The table."""
     return table(COLUMNS, map(row, results))
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--callers", type=int, nargs="*", default=[100, 1000, 10_000])
     parser.add_argument("--plain", type=int, nargs="*", default=[100, 1000])

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from chaos import told
-from chaos.callers import Manner, NewVideo
-from chaos.receiver import Arrival
+from chaos import webhook_audit
+from chaos.callers import CallerRequest, RequestStyle
+from chaos.receiver import Delivery
 from chaos.rows import Row
 
 T = TypeVar("T")
@@ -20,56 +20,56 @@ MAY_HAVE_BEEN_ACCEPTED = {"submission_unknown", "upstream_bad_response", "cancel
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """All that the audit looks at.
+    """All that the audit compares.
 
     Attributes:
-        orders: what was asked for and what the callers were told.
+        requests: what was asked for and what the callers were told.
         rows: the database's videos.
         accepted: the upstream's own record of accepted jobs: `prompt`, `id` and `state` of each.
         upstream_sha256: the digest of each finished file as the upstream serves it, by its id.
         kept_sha256: the digest of each file that is kept, by its key.
-        arrivals: the webhooks that arrived, in their order.
+        deliveries: the webhooks that arrived, in their order.
     """
 
-    orders: Sequence[NewVideo]
+    requests: Sequence[CallerRequest]
     rows: Sequence[Row]
     accepted: Sequence[Mapping[str, str]]
     upstream_sha256: Mapping[str, str]
     kept_sha256: Mapping[str, str]
-    arrivals: Sequence[Arrival]
+    deliveries: Sequence[Delivery]
 
 
 @dataclass(slots=True)
 class Findings:
-    """What is wrong, by the kind of promise that is broken; empty lists when all is well."""
+    """Broken promises by kind; empty lists when all were kept."""
 
     lost: list[str] = field(default_factory=list)
     unfinished: list[str] = field(default_factory=list)
-    doubled: list[str] = field(default_factory=list)
+    duplicated: list[str] = field(default_factory=list)
     orphaned: list[str] = field(default_factory=list)
-    given_up: list[str] = field(default_factory=list)
+    abandoned: list[str] = field(default_factory=list)
     contradicted: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
-    untold: list[str] = field(default_factory=list)
-    misordered: list[str] = field(default_factory=list)
-    invented: list[str] = field(default_factory=list)
+    undelivered: list[str] = field(default_factory=list)
+    reordered: list[str] = field(default_factory=list)
+    unexpected: list[str] = field(default_factory=list)
     forged: list[str] = field(default_factory=list)
 
     def all(self) -> dict[str, list[str]]:
-        """Every kind with what was found of it."""
+        """Each kind and its findings."""
         return {
             "lost (a caller was told of it, and it is gone)": self.lost,
             "unfinished (no outcome)": self.unfinished,
-            "doubled (submitted more often than asked)": self.doubled,
+            "duplicated (submitted more often than asked)": self.duplicated,
             "orphaned (accepted upstream, known to no job)": self.orphaned,
-            "given up (finished upstream, and failed here)": self.given_up,
+            "abandoned (finished upstream, and failed here)": self.abandoned,
             "contradicted (a caller was told something else)": self.contradicted,
             "unreadable (an answer that is no JSON)": self.unreadable,
             "damaged (the kept file differs from the upstream's)": self.damaged,
-            "untold (an end whose webhook never arrived)": self.untold,
-            "misordered (webhooks of a video in a wrong order)": self.misordered,
-            "invented (a webhook that nothing gave reason for)": self.invented,
+            "undelivered (an end whose webhook never arrived)": self.undelivered,
+            "reordered (webhooks of a video in a wrong order)": self.reordered,
+            "unexpected (a webhook for no event of its endpoint)": self.unexpected,
             "forged (a webhook whose signature is wrong)": self.forged,
         }
 
@@ -80,49 +80,51 @@ class Findings:
 
 
 def audit(evidence: Evidence) -> Findings:
-    """Check every promise."""
     by_id = {row.id: row for row in evidence.rows}
     by_prompt = grouped(by_id.values(), lambda row: row.prompt)
     jobs = grouped(evidence.accepted, lambda job: job["prompt"])
     findings = Findings(
-        untold=told.untold(by_id.values(), evidence.arrivals),
-        misordered=told.misordered(evidence.arrivals),
-        invented=told.invented(by_id, evidence.arrivals),
-        forged=told.forged(evidence.arrivals),
+        undelivered=webhook_audit.undelivered(by_id.values(), evidence.deliveries),
+        reordered=webhook_audit.reordered(evidence.deliveries),
+        unexpected=webhook_audit.unexpected(by_id, evidence.deliveries),
+        forged=webhook_audit.forged(evidence.deliveries),
     )
-    for order in evidence.orders:
-        check_order(order, by_id, findings)
-        check_paid_once(order, by_prompt[order.prompt], jobs[order.prompt], findings)
+    for request in evidence.requests:
+        check_request(request, by_id, findings)
+        check_paid_once(request, by_prompt[request.prompt], jobs[request.prompt], findings)
     for prompt, made in jobs.items():
         check_known(made, by_prompt[prompt], findings)
     finished = {job["id"] for job in evidence.accepted if job["state"] == "finished"}
     for row in by_id.values():
         check_row(row, evidence, findings)
         if row.failure not in {None, "cancelled"} and row.provider_id in finished:
-            findings.given_up.append(f"{row.id}: {row.failure}")
+            findings.abandoned.append(f"{row.id}: {row.failure}")
     return findings
 
 
-def check_order(order: NewVideo, by_id: Mapping[str, Row], findings: Findings) -> None:
-    """All answers can be read, and the job they tell of exists and has the end they tell."""
-    findings.unreadable += order.unreadable
-    findings.lost += [video for video in order.told_ids if video not in by_id]
-    row = by_id.get(order.final_id or "")
+def check_request(request: CallerRequest, by_id: Mapping[str, Row], findings: Findings) -> None:
+    """All answers are JSON, and the job they name exists and has the outcome they say."""
+    findings.unreadable += request.unreadable
+    findings.lost += [video for video in request.known_ids if video not in by_id]
+    row = by_id.get(request.final_id or "")
     if row is None:
-        findings.unfinished.append(order.prompt)
-    elif order.outcome != (row.failure or row.state):
-        heard = f"{row.id}: told {order.outcome}, stands {row.failure or row.state}"
+        findings.unfinished.append(request.prompt)
+    elif request.outcome != (row.failure or row.state):
+        heard = f"{row.id}: told {request.outcome}, stands {row.failure or row.state}"
         findings.contradicted.append(heard)
 
 
 def check_paid_once(
-    order: NewVideo, rows: Sequence[Row], jobs: Sequence[Mapping[str, str]], findings: Findings
+    request: CallerRequest,
+    rows: Sequence[Row],
+    jobs: Sequence[Mapping[str, str]],
+    findings: Findings,
 ) -> None:
     """A keyed request is one request; a bare one may be as many as it was sent."""
-    allowed = order.asks if order.manner is Manner.BARE else 1
+    allowed = request.asks if request.style is RequestStyle.BARE else 1
     if len(jobs) > allowed or len(rows) > allowed:
-        findings.doubled.append(
-            f"{order.prompt!r}: {len(jobs)} submits, {len(rows)} jobs, {allowed} asked"
+        findings.duplicated.append(
+            f"{request.prompt!r}: {len(jobs)} submits, {len(rows)} jobs, {allowed} asked"
         )
 
 

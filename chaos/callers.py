@@ -1,4 +1,4 @@
-"""Callers: they ask, lose patience, hang up, try again elsewhere, and note what they were told."""
+"""Callers: they ask, disconnect, retry at another gateway, and record the answers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import aiohttp
 GENERATIONS = "/v1/imagine-text-to-video/generations"
 SHORT = {"duration": 5, "resolution": "720p"}
 RETRY_S = 0.5
-MISCHIEF = (
+UPSTREAM_FAULTS = (
     "[[429 times=1]]",
     "[[429 retry-after=1 times=2]]",
     "[[503 times=1]]",
@@ -40,10 +40,10 @@ MISCHIEF = (
     "[[odd value=batch-surrogate]]",
     "[[odd value=batch-nul]]",
 )
-"""What the upstream does to some prompts by itself."""
+"""Faults of the upstream that some prompts ask for."""
 
 
-class Manner(Enum):
+class RequestStyle(Enum):
     """How a caller asks."""
 
     KEYED = "keyed"  # blocking, with an Idempotency-Key: however often, it is one request
@@ -52,61 +52,68 @@ class Manner(Enum):
 
 
 @dataclass(slots=True)
-class NewVideo:
-    """One video that a caller wants, and what became of the wish.
+class CallerRequest:
+    """One video that a caller wants, and what came of it.
 
-    `tell_at` is the path of the caller's own webhook, `unreadable` what was no JSON.
+    `webhook_path` is the path of the caller's own webhook, `unreadable` what was no JSON.
     """
 
     prompt: str
-    manner: Manner
+    style: RequestStyle
     asks: int = 0
-    tell_at: str | None = None
+    webhook_path: str | None = None
     unreadable: list[str] = field(default_factory=list)
-    told_ids: set[str] = field(default_factory=set)
+    known_ids: set[str] = field(default_factory=set)
     outcome: str | None = None
     final_id: str | None = None
 
 
-def orders(count: int, rng: random.Random) -> list[NewVideo]:
-    """This many wishes, one in five of them for trouble at the upstream.
+def random_requests(count: int, rng: random.Random) -> list[CallerRequest]:
+    """This many requests, one in five of them for a fault at the upstream.
 
     Every second job brings a webhook of its own.
     """
-    manners = (Manner.KEYED, Manner.KEYED, Manner.JOB, Manner.JOB, Manner.BARE)
+    styles = (
+        RequestStyle.KEYED,
+        RequestStyle.KEYED,
+        RequestStyle.JOB,
+        RequestStyle.JOB,
+        RequestStyle.BARE,
+    )
     made = []
     for number in range(count):
-        trouble = rng.choice(MISCHIEF) if rng.random() < 0.2 else ""
-        manner = rng.choice(manners)
-        wants_webhook = manner is Manner.JOB and rng.random() < 0.5
-        tell_at = f"/own/{number}" if wants_webhook else None
-        made.append(NewVideo(f"chaos {number} {trouble}".strip(), manner, tell_at=tell_at))
+        fault = rng.choice(UPSTREAM_FAULTS) if rng.random() < 0.2 else ""
+        style = rng.choice(styles)
+        wants_webhook = style is RequestStyle.JOB and rng.random() < 0.5
+        webhook_path = f"/own/{number}" if wants_webhook else None
+        made.append(
+            CallerRequest(f"chaos {number} {fault}".strip(), style, webhook_path=webhook_path)
+        )
     return made
 
 
 class Caller:
-    """Gets one order done, whatever happens to the gateways."""
+    """Sends one request until it has an outcome, whatever happens to the gateways."""
 
     def __init__(
         self,
-        order: NewVideo,
+        request: CallerRequest,
         urls: Sequence[str],
         receiver_url: str,
         session: aiohttp.ClientSession,
         seed: int,
     ) -> None:
-        self._order = order
+        self._request = request
         self._urls = urls
         self._receiver_url = receiver_url
         self._session = session
-        self._dice = random.Random(seed)
+        self._rng = random.Random(seed)
 
     async def run(self) -> None:
-        """Ask until the outcome is known."""
-        while self._order.outcome is None:
+        while self._request.outcome is None:
             try:
                 async with asyncio.timeout(self._patience_s()):
-                    if self._order.manner is Manner.JOB:
+                    if self._request.style is RequestStyle.JOB:
                         await self._follow(await self._create())
                     else:
                         await self._block()
@@ -114,16 +121,16 @@ class Caller:
                 await asyncio.sleep(RETRY_S)
 
     def _patience_s(self) -> float:
-        """Some hang up early; everybody does in the end."""
-        return self._dice.uniform(0.2, 4.0) if self._dice.random() < 0.3 else 60.0
+        """Some disconnect early; all have a timeout."""
+        return self._rng.uniform(0.2, 4.0) if self._rng.random() < 0.3 else 60.0
 
     async def _block(self) -> None:
-        self._order.asks += 1
-        body = {"prompt": self._order.prompt, **SHORT}
+        self._request.asks += 1
+        body = {"prompt": self._request.prompt, **SHORT}
         async with self._session.post(
             self._url(GENERATIONS), json=body, headers=self._key()
         ) as response:
-            self._hear(response.headers.get("Reelgate-Video-Id"))
+            self._learn_id(response.headers.get("Reelgate-Video-Id"))
             answer = await self._read(response)
             if response.status == 200 and answer["status"] == "COMPLETED":
                 self._done("completed", response.headers["Reelgate-Video-Id"])
@@ -133,10 +140,10 @@ class Caller:
                 await asyncio.sleep(RETRY_S)
 
     async def _create(self) -> str:
-        self._order.asks += 1
-        body = {"prompt": self._order.prompt, "seconds": "5", "size": "1280x720"}
-        if self._order.tell_at is not None:
-            body["webhook_url"] = self._receiver_url + self._order.tell_at
+        self._request.asks += 1
+        body = {"prompt": self._request.prompt, "seconds": "5", "size": "1280x720"}
+        if self._request.webhook_path is not None:
+            body["webhook_url"] = self._receiver_url + self._request.webhook_path
         async with self._session.post(
             self._url("/v1/videos"), json=body, headers=self._key()
         ) as response:
@@ -144,11 +151,11 @@ class Caller:
             if response.status != 200:
                 message = f"create answered {response.status}"
                 raise aiohttp.ClientError(message)
-            self._hear(answer["id"])
+            self._learn_id(answer["id"])
             return str(answer["id"])
 
     async def _follow(self, video_id: str) -> None:
-        while self._order.outcome is None:
+        while self._request.outcome is None:
             async with self._session.get(self._url(f"/v1/videos/{video_id}")) as response:
                 answer = await self._read(response)
                 if response.status == 200:
@@ -162,7 +169,7 @@ class Caller:
         try:
             answer: dict[str, Any] = json.loads(text)
         except ValueError as error:
-            self._order.unreadable.append(f"{response.status} {text[:80]!r}")
+            self._request.unreadable.append(f"{response.status} {text[:80]!r}")
             raise aiohttp.ClientError from error
         return answer
 
@@ -172,16 +179,20 @@ class Caller:
         elif video["status"] == "failed":
             self._done(video["error"]["code"], video["id"])
 
-    def _hear(self, video_id: str | None) -> None:
+    def _learn_id(self, video_id: str | None) -> None:
         if video_id is not None:
-            self._order.told_ids.add(video_id)
+            self._request.known_ids.add(video_id)
 
     def _done(self, outcome: str, video_id: str) -> None:
-        self._order.outcome = outcome
-        self._order.final_id = video_id
+        self._request.outcome = outcome
+        self._request.final_id = video_id
 
     def _url(self, path: str) -> str:
-        return self._dice.choice(self._urls) + path
+        return self._rng.choice(self._urls) + path
 
     def _key(self) -> dict[str, str]:
-        return {} if self._order.manner is Manner.BARE else {"Idempotency-Key": self._order.prompt}
+        return (
+            {}
+            if self._request.style is RequestStyle.BARE
+            else {"Idempotency-Key": self._request.prompt}
+        )

@@ -1,4 +1,4 @@
-"""The cluster that is broken: gateways on one database, a sandbox, and what lies between them."""
+"""The cluster under test: gateways on one database, a sandbox, and the relay between them."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from chaos.database import SharedDatabase
 from chaos.disk import Disk
 from chaos.postgres import Postgres
 from chaos.programs import Program
-from chaos.receiver import FOR_ALL, Receiver
+from chaos.receiver import ALL_EVENTS_PATH, Receiver
 from chaos.relay import Relay
 
 SUPERVISION_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
-    """Where a cluster stands; a disk is None where it cannot be filled.
+class Environment:
+    """What a cluster stands on; a disk is None where it cannot be filled.
 
     Attributes:
         folder: for logs, and for what the upstream keeps.
@@ -45,7 +45,7 @@ class Site:
 class Cluster:
     """Everything that runs."""
 
-    site: Site
+    environment: Environment
     gateways: tuple[Program, ...]
     sandbox: Program
     relay: Relay
@@ -57,21 +57,21 @@ class Cluster:
         """Start gateways again that gave up, as a service manager does; until cancelled."""
         while True:
             for gateway in self.gateways:
-                if gateway.has_given_up:
+                if gateway.has_crashed:
                     gateway.start()
             await asyncio.sleep(SUPERVISION_S)
 
 
 @asynccontextmanager
 async def running_cluster(
-    site: Site, gateways: int, speed: float, seed: int
+    environment: Environment, gateways: int, speed: float, seed: int
 ) -> AsyncIterator[Cluster]:
     """A cluster that answers; killed at the end."""
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(
             aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
         )
-        sandbox = sandbox_program(site.folder, speed)
+        sandbox = sandbox_program(environment.folder, speed)
         sandbox.start()
         stack.callback(sandbox.kill)
         await sandbox.answers(session, "/_sandbox")
@@ -82,43 +82,46 @@ async def running_cluster(
         await receiver.start()
         stack.push_async_callback(receiver.stop)
         programs = tuple(
-            gateway_program(site, number, relay.port, speed, receiver) for number in range(gateways)
+            gateway_program(environment, number, relay.port, speed, receiver)
+            for number in range(gateways)
         )
         for program in programs:
             program.start()
             stack.callback(program.kill)
         await asyncio.gather(*(program.answers(session, "/health") for program in programs))
-        database = SharedDatabase(site.database_url, site.server)
+        database = SharedDatabase(environment.database_url, environment.server)
         stack.push_async_callback(database.close)
-        cluster = Cluster(site, programs, sandbox, relay, receiver, database, session)
+        cluster = Cluster(environment, programs, sandbox, relay, receiver, database, session)
         supervising = asyncio.create_task(cluster.supervise())
         stack.callback(supervising.cancel)
         yield cluster
 
 
 def sandbox_program(folder: Path, speed: float) -> Program:
-    """An upstream that survives its own death."""
+    """An upstream that survives its own stop."""
     command = ["sandbox", "--speed", str(speed), "--max-short-side-px", "64"]
     command += ["--data-dir", str(folder / "upstream")]
     return Program("sandbox", command, {}, folder / "sandbox.log")
 
 
 def gateway_program(
-    site: Site, number: int, relay_port: int, speed: float, receiver: Receiver
+    environment: Environment, number: int, relay_port: int, speed: float, receiver: Receiver
 ) -> Program:
     """One gateway; all share a database, a storage and an upstream."""
     env = {
-        "REELGATE_DATABASE_URL": site.database_url,
-        "REELGATE_STORAGE_URL": str(site.storage),
-        "REELGATE_DATA_DIR": str(site.storage.parent / f"gateway-{number}"),
+        "REELGATE_DATABASE_URL": environment.database_url,
+        "REELGATE_STORAGE_URL": str(environment.storage),
+        "REELGATE_DATA_DIR": str(environment.storage.parent / f"gateway-{number}"),
         "REELGATE_LOG_LEVEL": "debug",
         "REELGATE_LOG_FORMAT": "json",
         "REELGATE_JOB_TIMEOUT_S": "600",
-        "REELGATE_WEBHOOK_URL": receiver.url + FOR_ALL,
+        "REELGATE_WEBHOOK_URL": receiver.url + ALL_EVENTS_PATH,
         "REELGATE_WEBHOOK_SECRET": receiver.secret,
         "REELGATE_WEBHOOK_ALLOW_PRIVATE": "true",
         "REELGATE_WEBHOOK_EVENTS": "video.in_progress,video.completed,video.failed",
         "REELGATE_SANDBOX_URL": f"http://127.0.0.1:{relay_port}",
         "REELGATE_SANDBOX_SPEED": str(speed),
     }
-    return Program(f"gateway-{number}", ["serve"], env, site.folder / f"gateway-{number}.log")
+    return Program(
+        f"gateway-{number}", ["serve"], env, environment.folder / f"gateway-{number}.log"
+    )

@@ -1,4 +1,4 @@
-"""A look into the gateways' database, and ways to break it."""
+"""Reads the gateways' database, and breaks it."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ WRITE_LOG = "SELECT pg_logical_emit_message(false, 'chaos', 'x')"
 NEXT_SEGMENT = "SELECT pg_switch_wal()"
 SEGMENTS = 8
 """More than a server keeps for later use with little traffic."""
-REVIVALS = 20
-REVIVAL_PAUSE_S = 0.5
+RESTART_TRIES = 20
+RESTART_PAUSE_S = 0.5
 
 
 class SharedDatabase:
@@ -48,11 +48,9 @@ class SharedDatabase:
         return self._url.get_backend_name() == "postgresql"
 
     async def close(self) -> None:
-        """Look no more."""
         await self._database.close()
 
     async def rows(self) -> list[Row]:
-        """Every video."""
 
         def read(connection: Connection) -> list[Row]:
             found = connection.execute(text("SELECT * FROM videos"))
@@ -75,7 +73,7 @@ class SharedDatabase:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
-    async def need_log(self) -> None:
+    async def fill_wal(self) -> None:
         """Make the server need more room for its log: where it has none it panics, and ends."""
         with suppress(*DRIVER_ERRORS):
             connection = await Server.at(self._url).connect()
@@ -86,17 +84,17 @@ class SharedDatabase:
             finally:
                 connection.terminate()
 
-    async def revive(self) -> None:
+    async def restart(self) -> None:
         """Start the server again if it has ended, and wait until it answers.
 
         Raises:
             StorageFailed: it does not come back.
         """
-        for _ in range(REVIVALS):
+        for _ in range(RESTART_TRIES):
             if self._server is not None:
-                await asyncio.to_thread(self._server.revive)
+                await asyncio.to_thread(self._server.restart)
             with suppress(StorageFailed):
                 await self.pending_webhooks()
                 return
-            await asyncio.sleep(REVIVAL_PAUSE_S)
+            await asyncio.sleep(RESTART_PAUSE_S)
         await self.pending_webhooks()

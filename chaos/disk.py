@@ -29,7 +29,6 @@ class Disk:
                     break
 
     def free(self) -> None:
-        """Give it all back."""
         self._filler.unlink(missing_ok=True)
 
     def _free_bytes(self) -> int:
@@ -51,36 +50,36 @@ def grow(fd: int, size_bytes: int) -> bool:
     return False
 
 
-def put_away(folder: Path) -> None:
+def replace_with_file(folder: Path) -> None:
     """Leave a file where a folder was; a program that makes the folder again is too late."""
     in_its_place = folder.with_name(f"{folder.name}-file")
     in_its_place.touch()
-    folder.rename(away(folder))
+    folder.rename(moved_folder(folder))
     while True:
         try:
             in_its_place.rename(folder)
         except IsADirectoryError:
-            merge(folder, away(folder))
+            merge(folder, moved_folder(folder))
         else:
             return
 
 
-def bring_back(folder: Path) -> None:
+def restore(folder: Path) -> None:
     """Put the folder back, with what was written to a new one just then."""
     folder.unlink()
     while True:
         try:
-            away(folder).rename(folder)
+            moved_folder(folder).rename(folder)
         except OSError as error:
             if error.errno != errno.ENOTEMPTY:
                 raise
-            merge(folder, away(folder))
+            merge(folder, moved_folder(folder))
         else:
             return
 
 
-def away(folder: Path) -> Path:
-    """Where a folder waits meanwhile: on the same disk."""
+def moved_folder(folder: Path) -> Path:
+    """Where a folder is meanwhile: on the same disk."""
     return folder.with_name(f"{folder.name}-away")
 
 

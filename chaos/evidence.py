@@ -1,4 +1,4 @@
-"""Collects what the audit looks at, once everything has come to rest."""
+"""Collects the audit's evidence once no job and no webhook is under way."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 
 from chaos.audit import Evidence
-from chaos.callers import NewVideo
+from chaos.callers import CallerRequest
 from chaos.cluster import Cluster
 from chaos.rows import Row
 
@@ -22,7 +22,7 @@ READ_TIMEOUT_S = 60.0
 
 
 async def settled(cluster: Cluster) -> None:
-    """Wait until no video and no webhook goes on, or for so long that one never will."""
+    """Wait until every video and webhook has ended, or the time is over."""
     deadline_s = time.monotonic() + SETTLE_TIMEOUT_S
     while time.monotonic() < deadline_s:
         rows = await cluster.database.rows()
@@ -31,16 +31,15 @@ async def settled(cluster: Cluster) -> None:
         await asyncio.sleep(POLL_S)
 
 
-async def collected(cluster: Cluster, orders: Sequence[NewVideo]) -> Evidence:
-    """What everybody says."""
+async def collected(cluster: Cluster, requests: Sequence[CallerRequest]) -> Evidence:
     rows = await cluster.database.rows()
     return Evidence(
-        orders=orders,
+        requests=requests,
         rows=rows,
         accepted=await accepted(cluster),
         upstream_sha256=await upstream_sha256(cluster, rows),
-        kept_sha256=await asyncio.to_thread(kept_sha256, cluster.site.storage, rows),
-        arrivals=tuple(cluster.receiver.arrivals),
+        kept_sha256=await asyncio.to_thread(kept_sha256, cluster.environment.storage, rows),
+        deliveries=tuple(cluster.receiver.deliveries),
     )
 
 
@@ -48,8 +47,8 @@ async def accepted(cluster: Cluster) -> list[dict[str, str]]:
     """The upstream's own record of accepted jobs."""
     async with cluster.session.get(f"{cluster.sandbox.url}/_sandbox/jobs") as response:
         answer = await response.json()
-    told = ("prompt", "id", "state")
-    return [{name: job[name] for name in told} for job in answer["data"]]
+    fields = ("prompt", "id", "state")
+    return [{name: job[name] for name in fields} for job in answer["data"]]
 
 
 def kept_sha256(storage: Path, rows: Sequence[Row]) -> dict[str, str]:
@@ -68,14 +67,16 @@ async def upstream_sha256(cluster: Cluster, rows: Sequence[Row]) -> dict[str, st
     async with cluster.session.delete(f"{cluster.sandbox.url}/_sandbox/faults") as response:
         response.raise_for_status()
     ids = [row.provider_id for row in rows if row.state == "completed" and row.provider_id]
-    gate = asyncio.Semaphore(AT_ONCE)
-    digests = await asyncio.gather(*(digest(cluster, provider_id, gate) for provider_id in ids))
+    semaphore = asyncio.Semaphore(AT_ONCE)
+    digests = await asyncio.gather(
+        *(digest(cluster, provider_id, semaphore) for provider_id in ids)
+    )
     return dict(zip(ids, digests, strict=True))
 
 
-async def digest(cluster: Cluster, provider_id: str, gate: asyncio.Semaphore) -> str:
-    """Read a file until it comes: an upstream that was killed begins anew with what it refuses."""
-    async with gate:
+async def digest(cluster: Cluster, provider_id: str, semaphore: asyncio.Semaphore) -> str:
+    """Read a file until it comes: an upstream that was killed starts its faults anew."""
+    async with semaphore:
         gives_up_s = time.monotonic() + READ_TIMEOUT_S
         while True:
             try:

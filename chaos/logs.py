@@ -1,16 +1,31 @@
-"""What the gateways' own logs tell: who took which video over, and what they met."""
+"""What the gateways' logs say: who took which video over and when, and full disks."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from chaos.takeover import Claim
-
 NO_SPACE = "no space left on device"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A gateway took a video over at a Unix time."""
+
+    at: float
+    gateway: str
+    video: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A gateway was killed, or stopped for a while, at a Unix time."""
+
+    at: float
+    gateway: str
 
 
 @dataclass(slots=True)
@@ -32,12 +47,12 @@ def read_logs(folder: Path) -> Logged:
     """Read the log of every gateway in a folder."""
     logged = Logged()
     for log in sorted(folder.glob("gateway-*.log")):
-        take_in(logged, log.stem, log.read_text(errors="replace").splitlines())
+        read_log(logged, log.stem, log.read_text(errors="replace").splitlines())
     return logged
 
 
-def take_in(logged: Logged, gateway: str, lines: Iterable[str]) -> None:
-    """Add what one gateway's log tells."""
+def read_log(logged: Logged, gateway: str, lines: Iterable[str]) -> None:
+    """Add the entries of one gateway's log."""
     for line in lines:
         entry = parsed(line)
         at = datetime.fromisoformat(entry["timestamp"]).timestamp() if "timestamp" in entry else 0.0
@@ -53,9 +68,31 @@ def take_in(logged: Logged, gateway: str, lines: Iterable[str]) -> None:
 
 
 def parsed(line: str) -> dict[str, str]:
-    """A line of the JSON log; anything else is nothing."""
+    """A line of the JSON log; empty for anything else."""
     try:
         entry = json.loads(line)
     except ValueError:
         return {}
     return entry if isinstance(entry, dict) else {}
+
+
+def takeovers_s(
+    stops: Sequence[Stop], claims: Iterable[Claim], ends: dict[str, float]
+) -> list[float]:
+    """For each stop, how long each video it carried waited for its next claim, in seconds.
+
+    `ends` tells when a video was over: what was over by then, or ended before anybody claimed it,
+    needed nobody.
+    """
+    by_video: dict[str, list[Claim]] = {}
+    for claim in sorted(claims, key=lambda claim: claim.at):
+        by_video.setdefault(claim.video, []).append(claim)
+    waits = []
+    for stop in stops:
+        for video, history in by_video.items():
+            before = [claim for claim in history if claim.at <= stop.at]
+            after = [claim for claim in history if claim.at > stop.at]
+            carried = before and before[-1].gateway == stop.gateway
+            if carried and ends.get(video, float("inf")) > stop.at and after:
+                waits.append(after[0].at - stop.at)
+    return waits

@@ -24,9 +24,7 @@ max_wal_size = 64MB
 class Started(Protocol):
     """What is used of the wheel's server, which has no types."""
 
-    def get_uri(self) -> str:
-        """Where it is reached."""
-        ...
+    def get_uri(self) -> str: ...
 
     def start(self) -> None:
         """Start it if it does not run."""
@@ -40,14 +38,13 @@ class Postgres:
         self._server = server
         self.url: str = server.get_uri().replace("postgres:@", "postgres@")
 
-    def revive(self) -> None:
+    def restart(self) -> None:
         """Start it again if it has ended, as a service manager does; blocks until it is there."""
         self._server.start()
 
 
 @contextmanager
 def postgres(folder: Path) -> Iterator[Postgres]:
-    """A server that runs."""
     server = get_server(folder, start=False)
     server.ensure_pgdata_inited()
     (folder / "postgresql.auto.conf").write_text(CONFIGURATION)

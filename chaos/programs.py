@@ -44,7 +44,7 @@ class Program:
         self._is_wanted = True
 
     @property
-    def has_given_up(self) -> bool:
+    def has_crashed(self) -> bool:
         """Whether it has ended although nobody wanted that."""
         ended = self._process is not None and self._process.poll() is not None
         return self._is_wanted and ended

@@ -1,4 +1,4 @@
-"""The endpoint that is told by webhooks: it checks, notes, and misbehaves as endpoints do."""
+"""A webhook receiver that verifies and stores messages, and misbehaves as receivers do."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ from typing import assert_never
 from aiohttp import web
 from standardwebhooks import Webhook, WebhookVerificationError
 
-FOR_ALL = "/all"
-"""Where the gateways tell of every video."""
+ALL_EVENTS_PATH = "/all"
+"""Where the gateways send the events of every video."""
 FAILURES_EACH = 2
 """How often one message is refused on purpose: the next retry would come after half a minute."""
 
 
-class Mood(Enum):
-    """What the endpoint does with an attempt."""
+class Behaviour(Enum):
+    """What the receiver does with an attempt."""
 
-    TAKES = "taken"  # noted and acknowledged
-    TAKES_LATE = "taken, acknowledged late"  # noted; the sender waits, and may die meanwhile
-    LOSES_ANSWER = "taken, and the connection cut"  # noted, but the sender cannot know
-    REGRETS = "taken, and answered 500"  # noted, but the sender is told otherwise
-    REFUSES = "answered 500"  # not noted
-    HANGS_UP = "connection cut"  # not noted
+    ACCEPTS = "accepted"  # stored and acknowledged
+    ACCEPTS_LATE = "accepted, acknowledged late"  # stored; the sender may be killed meanwhile
+    ACCEPTS_AND_DISCONNECTS = "accepted, and the connection cut"  # stored
+    ACCEPTS_AND_ANSWERS_500 = "accepted, and answered 500"  # stored
+    ANSWERS_500 = "answered 500"  # not stored
+    DISCONNECTS = "connection cut"  # not stored
 
 
-MOODS = {
-    Mood.TAKES: 60,
-    Mood.TAKES_LATE: 10,
-    Mood.LOSES_ANSWER: 8,
-    Mood.REGRETS: 7,
-    Mood.REFUSES: 8,
-    Mood.HANGS_UP: 7,
+WEIGHTS = {
+    Behaviour.ACCEPTS: 60,
+    Behaviour.ACCEPTS_LATE: 10,
+    Behaviour.ACCEPTS_AND_DISCONNECTS: 8,
+    Behaviour.ACCEPTS_AND_ANSWERS_500: 7,
+    Behaviour.ANSWERS_500: 8,
+    Behaviour.DISCONNECTS: 7,
 }
-GOOD = frozenset({Mood.TAKES, Mood.TAKES_LATE})
-UNHEARD = frozenset({Mood.REFUSES, Mood.HANGS_UP})
+ACCEPTING = frozenset({Behaviour.ACCEPTS, Behaviour.ACCEPTS_LATE})
+NOT_STORED = frozenset({Behaviour.ANSWERS_500, Behaviour.DISCONNECTS})
 LATE_S = (0.5, 3.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
-    """A message that arrived and was noted: at which path, its id, and what it tells."""
+class Delivery:
+    """A message that was stored: its path, its id and what it says."""
 
     path: str
     id: str
@@ -57,20 +57,19 @@ class Arrival:
 
 
 class Receiver:
-    """Listens on a port of its own; `arrivals` stand in the order in which they came."""
+    """Listens on a port of its own; `deliveries` stand in the order in which they came."""
 
     def __init__(self, seed: int) -> None:
         self.secret = "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
-        self.arrivals: list[Arrival] = []
-        self.did: Counter[Mood] = Counter()
+        self.deliveries: list[Delivery] = []
+        self.did: Counter[Behaviour] = Counter()
         self.url = ""
         self._verifier = Webhook(self.secret)
-        self._dice = random.Random(seed)
+        self._rng = random.Random(seed)
         self._failures: Counter[str] = Counter()
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
-        """Listen."""
         app = web.Application()
         app.router.add_post("/{path:.*}", self._receive)
         self._runner = web.AppRunner(app, access_log=None)
@@ -81,42 +80,41 @@ class Receiver:
         self.url = f"http://{host}:{port}"
 
     async def stop(self) -> None:
-        """Listen no more."""
         if self._runner is not None:
             await self._runner.cleanup()
 
     async def _receive(self, request: web.Request) -> web.Response:
         body = await request.read()
         message = request.headers.get("webhook-id", "")
-        mood = self._mood(message)
-        self.did[mood] += 1
-        if mood not in UNHEARD:
-            self.arrivals.append(self._arrival(request, body))
-        match mood:
-            case Mood.TAKES:
+        behaviour = self._next_behaviour(message)
+        self.did[behaviour] += 1
+        if behaviour not in NOT_STORED:
+            self.deliveries.append(self._delivery(request, body))
+        match behaviour:
+            case Behaviour.ACCEPTS:
                 pass
-            case Mood.TAKES_LATE:
-                await asyncio.sleep(self._dice.uniform(*LATE_S))
-            case Mood.LOSES_ANSWER | Mood.HANGS_UP:
+            case Behaviour.ACCEPTS_LATE:
+                await asyncio.sleep(self._rng.uniform(*LATE_S))
+            case Behaviour.ACCEPTS_AND_DISCONNECTS | Behaviour.DISCONNECTS:
                 if request.transport is not None:
                     request.transport.close()
-            case Mood.REGRETS | Mood.REFUSES:
+            case Behaviour.ACCEPTS_AND_ANSWERS_500 | Behaviour.ANSWERS_500:
                 return web.Response(status=500)
             case _:
-                assert_never(mood)
+                assert_never(behaviour)
         return web.Response(status=204)
 
-    def _mood(self, message: str) -> Mood:
-        """Every message is taken in the end, and soon enough for a run to wait for it."""
-        (mood,) = self._dice.choices(list(MOODS), list(MOODS.values()))
-        if mood in GOOD:
-            return mood
+    def _next_behaviour(self, message: str) -> Behaviour:
+        """A message fails a few times at most, so that a run need not wait long for it."""
+        (behaviour,) = self._rng.choices(list(WEIGHTS), list(WEIGHTS.values()))
+        if behaviour in ACCEPTING:
+            return behaviour
         self._failures[message] += 1
-        return mood if self._failures[message] <= FAILURES_EACH else Mood.TAKES
+        return behaviour if self._failures[message] <= FAILURES_EACH else Behaviour.ACCEPTS
 
-    def _arrival(self, request: web.Request, body: bytes) -> Arrival:
+    def _delivery(self, request: web.Request, body: bytes) -> Delivery:
         told = json.loads(body)
-        return Arrival(
+        return Delivery(
             path=request.path,
             id=request.headers.get("webhook-id", ""),
             event=told["type"],

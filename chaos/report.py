@@ -1,4 +1,4 @@
-"""Tells what was done, what came of it, and what was promised in vain."""
+"""Prints the faults, the outcomes and the broken promises of a run."""
 
 from __future__ import annotations
 
@@ -7,41 +7,41 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from chaos.audit import Findings
-from chaos.blows import Blow
-from chaos.callers import NewVideo
-from chaos.receiver import Arrival, Mood
+from chaos.callers import CallerRequest
+from chaos.faults import Fault
+from chaos.receiver import Behaviour, Delivery
 
 EXAMPLES = 5
 
 
-def print_blows(
-    did: Mapping[Blow, int], possible: set[Blow], took_s: float, settled_s: float
+def print_faults(
+    did: Mapping[Fault, int], possible: set[Fault], took_s: float, settled_s: float
 ) -> None:
     """Every kind, those that could not be done here as well."""
     print(f"\ndone to the cluster in {took_s:.0f} s, which came to rest {settled_s:.0f} s later:")
-    for blow in sorted(Blow, key=lambda blow: -did.get(blow, 0)):
-        reason = "" if blow in possible else "  NOT POSSIBLE HERE"
-        print(f"  {did.get(blow, 0):5d}  {blow.value}{reason}")
+    for fault in sorted(Fault, key=lambda fault: -did.get(fault, 0)):
+        reason = "" if fault in possible else "  NOT POSSIBLE HERE"
+        print(f"  {did.get(fault, 0):5d}  {fault.value}{reason}")
 
 
-def print_outcomes(orders: Sequence[NewVideo]) -> None:
+def print_outcomes(requests: Sequence[CallerRequest]) -> None:
     """What the callers were told."""
     print("\nwhat the callers were told:")
-    for outcome, count in Counter(order.outcome for order in orders).most_common():
+    for outcome, count in Counter(request.outcome for request in requests).most_common():
         print(f"  {count:5d}  {outcome}")
 
 
-def print_webhooks(did: Mapping[Mood, int], arrivals: Sequence[Arrival]) -> None:
+def print_webhooks(did: Mapping[Behaviour, int], deliveries: Sequence[Delivery]) -> None:
     """What the endpoint did, and what it heard."""
-    different = len({(one.path, one.id) for one in arrivals})
+    different = len({(one.path, one.id) for one in deliveries})
     print("\nwhat the webhooks' endpoint did:")
-    for mood, count in sorted(did.items(), key=lambda entry: -entry[1]):
-        print(f"  {count:5d}  {mood.value}")
-    print(f"  {different:5d}  messages noted in the end, {len(arrivals) - different} repetitions")
+    for behaviour, count in sorted(did.items(), key=lambda entry: -entry[1]):
+        print(f"  {count:5d}  {behaviour.value}")
+    print(f"  {different:5d}  messages noted in the end, {len(deliveries) - different} repetitions")
 
 
 def print_takeovers(waits_s: Sequence[float]) -> None:
-    """How long the jobs of the dead waited; the waits in ascending order."""
+    """How long the jobs of stopped gateways waited; the waits in ascending order."""
     if not waits_s:
         return
     last_s = waits_s[min(len(waits_s) - 1, int(len(waits_s) * 0.99))]

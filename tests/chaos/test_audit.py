@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from chaos.audit import Evidence, audit
-from chaos.callers import Manner, NewVideo
-from chaos.receiver import Arrival
+from chaos.callers import CallerRequest, RequestStyle
+from chaos.logs import Claim, Stop, takeovers_s
+from chaos.receiver import Delivery
 from chaos.rows import Row
-from chaos.takeover import Claim, Death, takeovers_s
 
 GOOD = Row("video_1", "a cat", "completed", "up-1", None, "aa", "video_1.mp4")
 SECOND = replace(GOOD, id="video_2", provider_id="up-2", sha256="bb", file_key="video_2.mp4")
@@ -21,129 +21,131 @@ UPSTREAM = {"up-1": "aa", "up-2": "bb"}
 KEPT = {"video_1.mp4": "aa", "video_2.mp4": "bb"}
 
 
-def an_order(manner: Manner = Manner.KEYED, asks: int = 1, outcome: str = "completed") -> NewVideo:
-    return NewVideo(
-        "a cat", manner, asks, told_ids={"video_1"}, outcome=outcome, final_id="video_1"
+def a_request(
+    style: RequestStyle = RequestStyle.KEYED, asks: int = 1, outcome: str = "completed"
+) -> CallerRequest:
+    return CallerRequest(
+        "a cat", style, asks, known_ids={"video_1"}, outcome=outcome, final_id="video_1"
     )
 
 
-def told_of(rows: Sequence[Row]) -> list[Arrival]:
+def deliveries_of(rows: Sequence[Row]) -> list[Delivery]:
     return [
-        Arrival("/all", f"msg_{row.id}", f"video.{row.state}", row.id, is_genuine=True)
+        Delivery("/all", f"msg_{row.id}", f"video.{row.state}", row.id, is_genuine=True)
         for row in rows
         if row.is_over
     ]
 
 
 def found(
-    order: NewVideo,
+    request: CallerRequest,
     rows: Sequence[Row],
     accepted: Sequence[Mapping[str, str]] = (JOB,),
     *,
     upstream: Mapping[str, str] = UPSTREAM,
     kept: Mapping[str, str] = KEPT,
-    arrivals: Sequence[Arrival] | None = None,
+    deliveries: Sequence[Delivery] | None = None,
 ) -> set[str]:
     """The kinds of promise that were broken, by their first word."""
-    heard = told_of(rows) if arrivals is None else arrivals
-    findings = audit(Evidence([order], rows, accepted, upstream, kept, heard))
+    heard = deliveries_of(rows) if deliveries is None else deliveries
+    findings = audit(Evidence([request], rows, accepted, upstream, kept, heard))
     return {kind.split()[0] for kind, broken in findings.all().items() if broken}
 
 
 def test_a_video_made_once_and_kept_breaks_no_promise() -> None:
-    assert found(an_order(), [GOOD]) == set()
+    assert found(a_request(), [GOOD]) == set()
 
 
-def test_a_job_that_a_caller_was_told_of_and_that_is_gone_is_lost() -> None:
-    assert "lost" in found(an_order(), [], [])
+def test_a_job_that_a_caller_was_deliveries_of_and_that_is_gone_is_lost() -> None:
+    assert "lost" in found(a_request(), [], [])
 
 
 def test_a_job_without_an_end_is_unfinished() -> None:
-    assert "unfinished" in found(an_order(), [replace(GOOD, state="rendering")])
+    assert "unfinished" in found(a_request(), [replace(GOOD, state="rendering")])
 
 
 def test_a_keyed_request_submitted_twice_is_doubled() -> None:
-    assert "doubled" in found(an_order(asks=5), [GOOD], [JOB, SECOND_JOB])
+    assert "duplicated" in found(a_request(asks=5), [GOOD], [JOB, SECOND_JOB])
 
 
 def test_two_jobs_for_one_keyed_request_are_doubled_even_if_one_was_never_sent() -> None:
     rows = [GOOD, Row("video_2", "a cat", "failed", failure="cancelled")]
-    assert "doubled" in found(an_order(), rows)
+    assert "duplicated" in found(a_request(), rows)
 
 
-@pytest.mark.parametrize(("asks", "expected"), [(1, {"doubled"}), (2, set())])
+@pytest.mark.parametrize(("asks", "expected"), [(1, {"duplicated"}), (2, set())])
 def test_a_bare_request_may_be_submitted_as_often_as_it_was_sent(
     asks: int, expected: set[str]
 ) -> None:
-    order = an_order(Manner.BARE, asks)
-    assert found(order, [GOOD, SECOND], [JOB, SECOND_JOB]) == expected
+    request = a_request(RequestStyle.BARE, asks)
+    assert found(request, [GOOD, SECOND], [JOB, SECOND_JOB]) == expected
 
 
 def test_an_accepted_job_that_no_video_knows_of_is_orphaned() -> None:
     jobs = [JOB, {"prompt": "a dog", "id": "up-9", "state": "failed"}]
-    assert found(an_order(), [GOOD], jobs) == {"orphaned"}
+    assert found(a_request(), [GOOD], jobs) == {"orphaned"}
 
 
 def test_a_failure_that_says_the_submit_may_have_been_accepted_excuses_one() -> None:
     row = Row("video_1", "a cat", "failed", failure="submission_unknown")
-    assert found(an_order(outcome="submission_unknown"), [row]) == set()
+    assert found(a_request(outcome="submission_unknown"), [row]) == set()
 
 
 def test_an_honest_failure_that_excludes_acceptance_excuses_nothing() -> None:
     row = Row("video_1", "a cat", "failed", failure="rate_limited")
-    assert found(an_order(outcome="rate_limited"), [row]) == {"orphaned"}
+    assert found(a_request(outcome="rate_limited"), [row]) == {"orphaned"}
 
 
 @pytest.mark.parametrize(
     ("state", "failure", "expected"),
     [
-        ("finished", "storage_failed", {"given"}),
-        ("finished", "upstream_timeout", {"given"}),
+        ("finished", "storage_failed", {"abandoned"}),
+        ("finished", "upstream_timeout", {"abandoned"}),
         ("finished", "cancelled", set()),
         ("failed", "upstream_failed", set()),
     ],
 )
-def test_a_video_that_was_made_and_is_not_had_was_given_up(
+def test_a_video_finished_upstream_whose_job_failed_is_abandoned(
     state: str, failure: str, expected: set[str]
 ) -> None:
     row = replace(GOOD, state="failed", failure=failure, sha256=None, file_key=None)
-    assert found(an_order(outcome=failure), [row], [{**JOB, "state": state}]) == expected
+    assert found(a_request(outcome=failure), [row], [{**JOB, "state": state}]) == expected
 
 
 def test_a_caller_who_was_told_something_else_is_contradicted() -> None:
-    assert found(an_order(outcome="upstream_failed"), [GOOD]) == {"contradicted"}
+    assert found(a_request(outcome="upstream_failed"), [GOOD]) == {"contradicted"}
 
 
 def test_an_answer_that_is_no_json_is_unreadable() -> None:
-    order = an_order()
-    order.unreadable.append("500 'Internal Server Error'")
-    assert found(order, [GOOD]) == {"unreadable"}
+    request = a_request()
+    request.unreadable.append("500 'Internal Server Error'")
+    assert found(request, [GOOD]) == {"unreadable"}
 
 
 def test_a_file_that_differs_from_the_upstreams_by_a_byte_is_damaged() -> None:
-    assert found(an_order(), [GOOD], upstream={"up-1": "ab"}) == {"damaged"}
+    assert found(a_request(), [GOOD], upstream={"up-1": "ab"}) == {"damaged"}
 
 
 @pytest.mark.parametrize("kept", [{"video_1.mp4": "ab"}, {}], ids=["changed", "gone"])
 def test_a_file_that_changed_after_it_was_kept_is_damaged(kept: dict[str, str]) -> None:
-    assert found(an_order(), [GOOD], kept=kept) == {"damaged"}
+    assert found(a_request(), [GOOD], kept=kept) == {"damaged"}
 
 
-def test_a_video_whose_end_nobody_was_told_of_is_untold() -> None:
-    assert found(an_order(), [GOOD], arrivals=[]) == {"untold"}
+def test_a_video_whose_end_nobody_was_deliveries_of_is_untold() -> None:
+    assert found(a_request(), [GOOD], deliveries=[]) == {"undelivered"}
 
 
 def test_webhooks_of_strangers_are_invented_or_forged() -> None:
-    stranger = Arrival("/all", "msg_9", "video.completed", "video_9", is_genuine=False)
-    assert found(an_order(), [GOOD], arrivals=[*told_of([GOOD]), stranger]) == {
-        "invented",
+    stranger = Delivery("/all", "msg_9", "video.completed", "video_9", is_genuine=False)
+    assert found(a_request(), [GOOD], deliveries=[*deliveries_of([GOOD]), stranger]) == {
+        "unexpected",
         "forged",
     }
 
 
 def test_two_ends_of_one_video_are_misordered() -> None:
-    again = replace(told_of([GOOD])[0], id="msg_9")
-    assert found(an_order(), [GOOD], arrivals=[*told_of([GOOD]), again]) == {"misordered"}
+    again = replace(deliveries_of([GOOD])[0], id="msg_9")
+    assert found(a_request(), [GOOD], deliveries=[*deliveries_of([GOOD]), again]) == {"reordered"}
 
 
 def test_a_takeover_is_measured_from_the_kill_to_the_next_claim() -> None:
@@ -154,4 +156,4 @@ def test_a_takeover_is_measured_from_the_kill_to_the_next_claim() -> None:
         Claim(22.0, "gateway-1", "video_1"),
     ]
     ends = {"video_1": 30.0, "video_2": 30.0, "video_3": 5.0}
-    assert takeovers_s([Death(10.0, "gateway-0")], claims, ends) == [12.0]
+    assert takeovers_s([Stop(10.0, "gateway-0")], claims, ends) == [12.0]

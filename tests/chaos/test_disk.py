@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from chaos import disk as disks
-from chaos.disk import away, bring_back, put_away, small_disk
+from chaos.disk import moved_folder, replace_with_file, restore, small_disk
 
 
 def test_a_filled_disk_takes_no_byte_until_it_is_freed(
@@ -28,13 +28,13 @@ def test_a_filled_disk_takes_no_byte_until_it_is_freed(
     assert list((tmp_path / "disk").iterdir()) == []
 
 
-def test_a_folder_that_was_put_away_comes_back_with_all_that_was_in_it(tmp_path: Path) -> None:
+def test_a_folder_that_was_replaced_is_restored_with_all_that_was_in_it(tmp_path: Path) -> None:
     folder = tmp_path / "videos"
     (folder / "inside").mkdir(parents=True)
     (folder / "film").write_bytes(b"x")
-    put_away(folder)
+    replace_with_file(folder)
     with pytest.raises(NotADirectoryError):
         (folder / "film").read_bytes()
-    bring_back(folder)
+    restore(folder)
     assert sorted(path.name for path in folder.iterdir()) == ["film", "inside"]
-    assert not away(folder).exists()
+    assert not moved_folder(folder).exists()

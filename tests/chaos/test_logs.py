@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from chaos.logs import read_logs
-from chaos.takeover import Claim
+from chaos.logs import Claim, read_logs
 
 AT = "2026-11-22T10:00:00Z"
 AT_S = 1_795_341_600.0
 
 
-def test_claims_ends_and_full_disks_are_read_and_the_rest_is_not(tmp_path: Path) -> None:
+def test_claims_ends_and_full_disks_are_read_from_the_logs(tmp_path: Path) -> None:
     full = "The finished video could not be stored: no space left on device."
     entries = [
         {"event": "claimed", "video": "video_1", "timestamp": AT},

@@ -1,4 +1,4 @@
-"""The endpoint that the chaos run is told at."""
+"""The webhook receiver of the chaos run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from chaos import receiver as receivers
-from chaos.receiver import FAILURES_EACH, Arrival, Mood, Receiver
+from chaos.receiver import FAILURES_EACH, Behaviour, Delivery, Receiver
 from reelgate.settings import decode_secrets
 from reelgate.webhooks.sender import Signer
 
@@ -48,21 +48,25 @@ async def delivered(
         return False
 
 
-async def test_it_misbehaves_in_every_way_and_takes_every_message_soon(receiver: Receiver) -> None:
+async def test_it_misbehaves_in_every_way_and_accepts_each_message_soon(
+    receiver: Receiver,
+) -> None:
     failures = await asyncio.gather(*(failures_of(receiver, message) for message in MESSAGES))
     assert max(failures) == FAILURES_EACH
-    assert set(receiver.did) == set(Mood)
-    assert {one.id for one in receiver.arrivals} == set(MESSAGES)
-    assert len(receiver.arrivals) > len(MESSAGES), "nothing was taken and then denied"
+    assert set(receiver.did) == set(Behaviour)
+    assert {one.id for one in receiver.deliveries} == set(MESSAGES)
+    assert len(receiver.deliveries) > len(MESSAGES), (
+        "no message was accepted and answered with an error"
+    )
 
 
-async def test_it_notes_what_a_message_tells(receiver: Receiver) -> None:
+async def test_it_stores_what_a_message_says(receiver: Receiver) -> None:
     await failures_of(receiver, "msg_1")
-    assert receiver.arrivals[-1] == Arrival(
+    assert receiver.deliveries[-1] == Delivery(
         "/all", "msg_1", "video.completed", "video_1", is_genuine=True
     )
 
 
-async def test_it_sees_that_somebody_else_has_written_the_body(receiver: Receiver) -> None:
+async def test_it_sees_that_the_body_was_changed(receiver: Receiver) -> None:
     await failures_of(receiver, "msg_1", BODY.replace(b"video_1", b"video_2"))
-    assert not receiver.arrivals[-1].is_genuine
+    assert not receiver.deliveries[-1].is_genuine

@@ -59,7 +59,6 @@ async def failures_told() -> AsyncIterator[None]:
 
 
 async def read_in_time(response: aiohttp.ClientResponse) -> Picture:
-    """The picture that a server sends."""
     async with failures_told(), asyncio.timeout(FETCH_TIMEOUT_S):
         return read_picture(await read(response))
 

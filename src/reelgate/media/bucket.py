@@ -128,18 +128,15 @@ class Bucket:
             raise StorageFailed(_reason(exc)) from exc
 
     async def head(self, key: str) -> Stored | None:
-        """What is stored under a key, if anything."""
         with _read_errors(), suppress(FileNotFoundError):
             return _stored(await obstore.head_async(self._store, checked_key(key)))
         return None
 
     async def delete(self, key: str) -> None:
-        """Forget a file; it need not be there."""
         with _write_errors(), suppress(FileNotFoundError):
             await obstore.delete_async(self._store, checked_key(key))
 
     async def objects(self) -> AsyncIterator[Stored]:
-        """Everything that is stored, in no particular order."""
         with _read_errors():
             async for batch in obstore.list(self._store, chunk_size=_LIST_BATCH):
                 for meta in batch:

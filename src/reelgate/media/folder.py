@@ -80,7 +80,6 @@ class Folder:
             raise StorageFailed(message)
 
     async def head(self, key: str) -> Stored | None:
-        """What is stored under a key, if anything."""
         path = self._path(key)
         with disk_errors():
             try:
@@ -90,13 +89,11 @@ class Folder:
         return Stored(key, status.st_size, status.st_mtime)
 
     async def delete(self, key: str) -> None:
-        """Forget a file; it need not be there."""
         path = self._path(key)
         with disk_errors():
             await asyncio.to_thread(path.unlink, missing_ok=True)
 
     async def objects(self) -> AsyncIterator[Stored]:
-        """Everything that is stored, in no particular order."""
         for stored in await asyncio.to_thread(self._scan):
             yield stored
 

@@ -27,7 +27,6 @@ class ByteRange:
 
     @property
     def length_bytes(self) -> int:
-        """How many bytes it holds."""
         return self.stop - self.start
 
     def content_range(self, size_bytes: int) -> str:

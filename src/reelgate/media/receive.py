@@ -34,9 +34,7 @@ class Incoming(Protocol):
     """
 
     @property
-    def chunks(self) -> AsyncIterator[bytes]:
-        """The file."""
-        ...
+    def chunks(self) -> AsyncIterator[bytes]: ...
 
     @property
     def content_type(self) -> str:
@@ -44,9 +42,7 @@ class Incoming(Protocol):
         ...
 
     @property
-    def length_bytes(self) -> int | None:
-        """As the upstream declares it."""
-        ...
+    def length_bytes(self) -> int | None: ...
 
 
 @dataclass(frozen=True, slots=True)

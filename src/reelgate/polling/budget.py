@@ -62,7 +62,6 @@ class SharedBudget:
     endings_per_s: float = 0.0
 
     def join(self, distribution: Distribution) -> None:
-        """Count one more waiting job."""
         self.jobs += 1
         self.poll_density += distribution.mean_poll_density
         self.endings_per_s += 1 / distribution.mean_s

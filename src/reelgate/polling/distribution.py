@@ -94,7 +94,6 @@ class Distribution:
 
     @property
     def mean_s(self) -> float:
-        """The mean duration, in seconds."""
         return self.remaining_s[0]
 
     @property

@@ -50,7 +50,6 @@ class Uniform:
 
     @property
     def density(self) -> float:
-        """Probability per second."""
         return self.weight / (self.right_s - self.left_s)
 
     def after(self, time_s: float) -> float:

@@ -28,11 +28,9 @@ class Chance:
         return int.from_bytes(digest[:4], "big") / 2**32
 
     def between(self, least: float, most: float) -> float:
-        """Draw uniformly between two bounds."""
         return least + (most - least) * self.share()
 
     def one_of(self, values: Sequence[T]) -> T:
-        """Draw one of the values."""
         return values[int(self.share() * len(values))]
 
 

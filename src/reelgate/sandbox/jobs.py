@@ -92,7 +92,6 @@ class WallClock:
         self._offset_s = time.time() - time.monotonic()
 
     def now(self) -> float:
-        """Return Unix seconds."""
         return self._offset_s + time.monotonic()
 
 
@@ -125,7 +124,6 @@ class Job:
         return JobState.GENERATING
 
     def is_due(self, now: float) -> bool:
-        """Whether the job's time has come."""
         return self.ready_at is not None and now >= self.ready_at
 
     def has(self, effect: Effect) -> bool:
@@ -214,7 +212,6 @@ class JobBook:
         return self._jobs.get(job_id) or self._jobs.get(job_id[:UUID_CHARS])
 
     def count(self, prompt: str) -> int:
-        """Return how many jobs were accepted for a prompt."""
         return self._prompts[prompt]
 
     def add(self, job: Job) -> None:
@@ -229,7 +226,6 @@ class JobBook:
         self._remember(job)
 
     def close(self) -> None:
-        """Close the journal."""
         if self._file is not None:
             self._file.close()
 

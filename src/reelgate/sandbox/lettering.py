@@ -47,7 +47,6 @@ class Paragraph:
 
     @property
     def height_px(self) -> int:
-        """The height of all lines."""
         return self.line_px * len(self.lines)
 
 
@@ -79,7 +78,6 @@ def wrap(text: str, size_px: int, width_px: int) -> list[str]:
 
 
 def measure(text: str, size_px: int) -> float:
-    """Return a text's width in pixels."""
     return sum(_length(run, file, size_px) for file, run in runs(text))
 
 

@@ -201,18 +201,15 @@ class Provider:
         return job.state_at(now, rendered=rendered)
 
     def refresh(self, authorization: str | None) -> Done:
-        """Rotate both tokens."""
         pair = self.account.rotate(authorization)
         if pair is None:
             return Done(error_answer(401, "refresh token is dead"), Outcome.REFUSED)
         return Done(json_answer({"result": {"sessionToken": pair[0], "refreshToken": pair[1]}}))
 
     def credit(self) -> Done:
-        """Tell what is left."""
         return Done(json_answer({"total": self.account.credits, "tokens": self.account.credits}))
 
     def organisations(self) -> Done:
-        """List the account's one organisation."""
         return Done(json_answer({"data": [{"id": ORG_ID, "name": "Sandbox"}]}))
 
     def folders(self) -> Done:

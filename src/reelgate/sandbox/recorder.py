@@ -98,6 +98,5 @@ class Recorder:
         return table
 
     def clear(self) -> None:
-        """Forget everything."""
         self._seen.clear()
         self._counts.clear()

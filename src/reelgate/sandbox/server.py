@@ -119,7 +119,6 @@ class Control:
 
 
 def table_json() -> list[dict[str, Any]]:
-    """Return the table of faults as plain data."""
     return [
         {
             "fault": fault.name,
@@ -192,12 +191,10 @@ class Sandbox:
 
     @property
     def recorder(self) -> Recorder:
-        """The requests it saw."""
         return self.provider.recorder
 
     @property
     def jobs(self) -> JobBook:
-        """The jobs it accepted."""
         return self.provider.jobs
 
     @property

@@ -97,7 +97,6 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
 
     def bytes(self) -> bytes:
-        """Return the whole body."""
         return self.body.read_bytes() if isinstance(self.body, Path) else self.body
 
 
@@ -106,12 +105,10 @@ Work = Callable[[], Answer]
 
 
 def json_answer(value: object, status: int = 200) -> Answer:
-    """Return a JSON answer."""
     return Answer(json.dumps(value).encode(), status)
 
 
 def error_answer(status: int, message: str, headers: dict[str, str] | None = None) -> Answer:
-    """Return the provider's kind of JSON error."""
     body = {"status": "error", "code": status, "error": message, "message": message}
     return replace(json_answer(body, status), headers=headers or {})
 

@@ -1,4 +1,4 @@
-"""Whether everybody who was to be told of a video was: the webhooks' part of the audit."""
+"""The webhooks' part of the audit: each event delivered where it was due, and no other."""
 
 from __future__ import annotations
 
@@ -7,33 +7,33 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from urllib.parse import urlsplit
 
-from chaos.receiver import FOR_ALL, Arrival
+from chaos.receiver import ALL_EVENTS_PATH, Delivery
 from chaos.rows import Row
 
 ORDER = {"video.in_progress": 0, "video.completed": 1, "video.failed": 1}
 """Which event comes after which; two of one rank never both come."""
 
 
-def paths_of(row: Row) -> set[str]:
+def webhook_paths(row: Row) -> set[str]:
     """Where a video's events must arrive."""
-    return {FOR_ALL} | ({urlsplit(row.webhook_url).path} if row.webhook_url else set())
+    return {ALL_EVENTS_PATH} | ({urlsplit(row.webhook_url).path} if row.webhook_url else set())
 
 
-def untold(rows: Iterable[Row], arrivals: Iterable[Arrival]) -> list[str]:
-    """Ends that did not arrive at one of their endpoints."""
-    heard = {(one.path, one.video, one.event) for one in arrivals}
+def undelivered(rows: Iterable[Row], deliveries: Iterable[Delivery]) -> list[str]:
+    """Ends that were not delivered to one of their endpoints."""
+    heard = {(one.path, one.video, one.event) for one in deliveries}
     return [
         f"{row.id}: no video.{row.state} at {path}"
         for row in rows
-        for path in sorted(paths_of(row))
+        for path in sorted(webhook_paths(row))
         if row.is_over and (path, row.id, f"video.{row.state}") not in heard
     ]
 
 
-def misordered(arrivals: Iterable[Arrival]) -> list[str]:
+def reordered(deliveries: Iterable[Delivery]) -> list[str]:
     """Videos whose events arrived in a wrong order at first, or under more than one id."""
     firsts: defaultdict[tuple[str, str], dict[str, str]] = defaultdict(dict)
-    for one in arrivals:
+    for one in deliveries:
         firsts[one.path, one.video].setdefault(one.id, one.event)
     return [
         f"{video} at {path}: {', '.join(events.values())}"
@@ -47,24 +47,24 @@ def is_ascending(ranks: Sequence[int]) -> bool:
     return all(first < second for first, second in pairwise(ranks))
 
 
-def invented(by_id: Mapping[str, Row], arrivals: Iterable[Arrival]) -> list[str]:
+def unexpected(by_id: Mapping[str, Row], deliveries: Iterable[Delivery]) -> list[str]:
     """Events of videos that are not there, that ended otherwise, or that nobody asked for here."""
     return sorted(
         {
             f"{one.video}: {one.event} at {one.path}"
-            for one in arrivals
-            if not was_to_be_told(by_id.get(one.video), one)
+            for one in deliveries
+            if not is_expected(by_id.get(one.video), one)
         }
     )
 
 
-def was_to_be_told(row: Row | None, arrival: Arrival) -> bool:
-    """Whether a video gives reason for an event."""
-    if row is None or arrival.path not in paths_of(row):
+def is_expected(row: Row | None, delivery: Delivery) -> bool:
+    """Whether a delivery belongs to an event of a video."""
+    if row is None or delivery.path not in webhook_paths(row):
         return False
-    return arrival.event in {"video.in_progress", f"video.{row.state}"}
+    return delivery.event in {"video.in_progress", f"video.{row.state}"}
 
 
-def forged(arrivals: Iterable[Arrival]) -> list[str]:
+def forged(deliveries: Iterable[Delivery]) -> list[str]:
     """Messages whose signature does not verify."""
-    return sorted({one.id for one in arrivals if not one.is_genuine})
+    return sorted({one.id for one in deliveries if not one.is_genuine})

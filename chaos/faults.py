@@ -1,4 +1,4 @@
-"""What can be done to a cluster, and in which order a run does it."""
+"""The kinds of fault, and the order in which a run injects them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Collection
 from enum import Enum
 
 
-class Blow(Enum):
-    """One kind of blow, in the report's words."""
+class Fault(Enum):
+    """A kind of fault, in the report's words."""
 
     KILL_GATEWAY = "gateway killed"  # SIGKILL, and up to 2 s until it is started again
     PAUSE_GATEWAY = "gateway paused"  # SIGSTOP for longer than its heartbeat may be late
@@ -24,28 +24,28 @@ class Blow(Enum):
 
 
 WEIGHTS = {
-    Blow.KILL_GATEWAY: 60,
-    Blow.PAUSE_GATEWAY: 8,
-    Blow.END_CONNECTIONS: 6,
-    Blow.CRASH_DATABASE: 4,
-    Blow.FILL_DATABASE: 3,
-    Blow.FILL_STORAGE: 5,
-    Blow.REPLACE_STORAGE: 3,
-    Blow.FAIL_DOWNLOADS: 5,
-    Blow.KILL_UPSTREAM: 5,
-    Blow.RESET_UPSTREAM: 6,
-    Blow.SLOW_NETWORK: 6,
+    Fault.KILL_GATEWAY: 60,
+    Fault.PAUSE_GATEWAY: 8,
+    Fault.END_CONNECTIONS: 6,
+    Fault.CRASH_DATABASE: 4,
+    Fault.FILL_DATABASE: 3,
+    Fault.FILL_STORAGE: 5,
+    Fault.REPLACE_STORAGE: 3,
+    Fault.FAIL_DOWNLOADS: 5,
+    Fault.KILL_UPSTREAM: 5,
+    Fault.RESET_UPSTREAM: 6,
+    Fault.SLOW_NETWORK: 6,
 }
 
 
-def plan(kills: int, possible: Collection[Blow], rng: random.Random) -> list[Blow]:
-    """The blows of a run, with at least so many kills of gateways among them.
+def plan(kills: int, possible: Collection[Fault], rng: random.Random) -> list[Fault]:
+    """The faults of a run, with at least so many kills of gateways among them.
 
     First every possible kind once, in a random order, so that the shortest run meets them all;
     then by weight until the last kill.
     """
-    kinds = [blow for blow in Blow if blow in possible]
-    blows = rng.sample(kinds, len(kinds))
-    while blows.count(Blow.KILL_GATEWAY) < kills:
-        blows += rng.choices(kinds, [WEIGHTS[kind] for kind in kinds])
-    return blows
+    kinds = [fault for fault in Fault if fault in possible]
+    faults = rng.sample(kinds, len(kinds))
+    while faults.count(Fault.KILL_GATEWAY) < kills:
+        faults += rng.choices(kinds, [WEIGHTS[kind] for kind in kinds])
+    return faults
