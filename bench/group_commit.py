@@ -40,8 +40,7 @@ def a_video(number: int) -> Video:
         aspect_ratio="16:9",
         duration=5,
         resolution="720p",
-        style_id=60503,
-        is_enhance=True,
+        options={"style_id": 60503, "is_enhance": True},
     )
     return Video(
         id=new_video_id(),

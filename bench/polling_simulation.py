@@ -35,8 +35,7 @@ REQUEST = VideoRequest(
     aspect_ratio="16:9",
     duration=5,
     resolution="720p",
-    style_id=0,
-    is_enhance=None,
+    options={"style_id": 0},
 )
 
 

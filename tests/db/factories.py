@@ -27,8 +27,7 @@ REQUEST = VideoRequest(
     aspect_ratio="16:9",
     duration=5,
     resolution="720p",
-    style_id=60503,
-    is_enhance=True,
+    options={"style_id": 60503, "is_enhance": True},
 )
 FORECAST = Forecast.of(Distribution.learn([], Prior(60, 90)))
 FILE = KeptFile("a.mp4", 5_000_000_000, "0" * 64, "video/mp4", "a.webp")

@@ -8,14 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reelgate.domain.catalog import MAX_PROMPT_CHARS, Catalog, Model
+from reelgate.domain.catalog import Catalog, Model
+from reelgate.domain.fields import MAX_PROMPT_CHARS
 from reelgate.domain.video import Duration
 from reelgate.errors import InvalidRequest, ModelNotFound
 from reelgate.providers.imagine.models import imagine_models
 
 MODELS = imagine_models("imagine")
 SEED = MODELS[0]
-BARE = Model(id="bare", provider="p", owned_by="o", created=0, style_id=1)
+BARE = Model(id="bare", provider="p", owned_by="o", created=0)
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.id)
@@ -29,9 +30,9 @@ def test_a_model_takes_everything_that_it_declares(model: Model) -> None:
                     duration=duration,
                     resolution=resolution,
                 )
-                assert request.aspect_ratio == (aspect_ratio or model.default_aspect_ratio)
-                assert request.duration == (duration or model.default_duration)
-                assert request.resolution == (resolution or model.default_resolution)
+                assert request.aspect_ratio == (aspect_ratio or model.default("aspect_ratio"))
+                assert request.duration == (duration or model.default("duration"))
+                assert request.resolution == (resolution or model.default("resolution"))
 
 
 @given(
@@ -75,7 +76,7 @@ def test_a_prompt_is_measured_in_characters_not_in_bytes() -> None:
 
 def test_false_and_zero_are_values_and_not_gaps() -> None:
     request = SEED.request(prompt="a cat", is_enhance=False, style_id=0)
-    assert (request.is_enhance, request.style_id) == (False, 0)
+    assert request.options == {"is_enhance": False, "style_id": 0}
 
 
 def test_a_model_that_takes_nothing_says_so() -> None:

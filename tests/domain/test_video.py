@@ -30,8 +30,7 @@ REQUEST = VideoRequest(
     aspect_ratio="16:9",
     duration=5,
     resolution="720p",
-    style_id=1,
-    is_enhance=True,
+    options={"style_id": 1, "is_enhance": True},
 )
 ENDS = {State.COMPLETED, State.FAILED}
 

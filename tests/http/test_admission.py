@@ -94,8 +94,7 @@ def a_video(now: float, owner: str = "", caller: Caller = Caller.NONE) -> Video:
         aspect_ratio="16:9",
         duration=5,
         resolution="720p",
-        style_id=60503,
-        is_enhance=True,
+        options={"style_id": 60503, "is_enhance": True},
     )
     return Video(
         id=new_video_id(),

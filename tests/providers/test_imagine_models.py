@@ -11,12 +11,18 @@ from .world import MODELS, a_request
 def test_the_models_published_defaults_are_kept() -> None:
     first, *others = imagine_models("somewhere")
     assert first.id == "imagine-text-to-video"
-    assert (first.created, first.owned_by, first.style_id) == (1704067200, "imagine.art", 60503)
-    assert (first.default_duration, first.default_resolution) == (12, "1080p")
-    assert (first.default_aspect_ratio, first.default_is_enhance) == ("16:9", True)
-    assert first.takes_style
+    assert (first.created, first.owned_by, first.default("style_id")) == (
+        1704067200,
+        "imagine.art",
+        60503,
+    )
+    assert (first.default("duration"), first.default("resolution")) == (12, "1080p")
+    assert (first.default("aspect_ratio"), first.default("is_enhance")) == ("16:9", True)
+    assert first.rows["style_id"].is_settable
     assert {model.provider for model in (first, *others)} == {"somewhere"}
-    assert not any(model.takes_style or model.default_is_enhance for model in others)
+    assert not any(
+        model.rows[name].is_settable for model in others for name in ("style_id", "is_enhance")
+    )
 
 
 @pytest.mark.parametrize(
@@ -46,19 +52,19 @@ def test_each_model_has_a_usual_choice(
     aspect_ratio: str | None,
 ) -> None:
     request = a_request(model=model)
-    assert request.style_id == style_id
+    assert request.options["style_id"] == style_id
     assert request.duration == duration
     assert request.resolution == resolution
     assert request.aspect_ratio == aspect_ratio
-    assert request.is_enhance is None
+    assert "is_enhance" not in request.options
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=lambda model: model.id)
 def test_each_models_defaults_are_among_what_it_takes(model: Model) -> None:
     for default, allowed in (
-        (model.default_aspect_ratio, model.aspect_ratios),
-        (model.default_duration, model.durations),
-        (model.default_resolution, model.resolutions),
+        (model.default("aspect_ratio"), model.aspect_ratios),
+        (model.default("duration"), model.durations),
+        (model.default("resolution"), model.resolutions),
     ):
         assert default in allowed or (default is None and not allowed)
 

@@ -50,7 +50,8 @@ def a_request(
     """A valid request; fields that are given replace what the model fills in."""
     request = MODELS[model].request(prompt=prompt)
     known = {name: getattr(request, name) for name in VideoRequest.__slots__}
-    return VideoRequest(**{**known, **fields})
+    own = {name: fields.pop(name) for name in fields.keys() - known.keys()}
+    return VideoRequest(**{**known, "options": {**request.options, **own}, **fields})
 
 
 def an_account(token: str = TOKEN, *, org_id: str = "org-1", parent_id: str = "") -> ImagineAccount:

@@ -36,8 +36,7 @@ async def a_video(database: Database, webhook_url: str | None = None) -> Video:
         aspect_ratio="16:9",
         duration=5,
         resolution="720p",
-        style_id=1,
-        is_enhance=None,
+        options={"style_id": 1},
     )
     video = Video(
         id=new_video_id(),

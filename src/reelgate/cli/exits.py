@@ -141,22 +141,8 @@ def in_one_line() -> Iterator[None]:
         raise CliError(message, ExitCode.GATEWAY, code="internal_error") from error
 
 
-OPTIONS: Mapping[str, str] = MappingProxyType(
-    {
-        "prompt": "PROMPT",
-        "duration": "--duration",
-        "seconds": "--duration",
-        "aspect_ratio": "--aspect-ratio",
-        "resolution": "--resolution",
-        "model": "--model",
-        "style_id": "--style-id",
-        "is_enhance": "--enhance/--no-enhance",
-        "limit": "--limit",
-        "after": "--after",
-        "status": "--status",
-    }
-)
-"""How the command line calls the fields of a request."""
+QUERY_OPTIONS = {name: f"--{name}" for name in ("model", "limit", "after", "status")}
+"""How the command line calls what is no field of a request."""
 
 
 class Unreachable(CliError):
@@ -186,11 +172,20 @@ def sentences(problem: Mapping[str, Any]) -> Iterator[str]:
     """What a problem document says, field by field, in the command line's own names."""
     listed = problem.get("errors")
     entries = [entry for entry in listed if isinstance(entry, dict)] if listed else []
+    names = option_names() if entries else {}
     for entry in entries:
         param = str(entry.get("param", ""))
-        yield f"{OPTIONS.get(param, param)}: {entry.get('message', '')}"
+        yield f"{names.get(param, param)}: {entry.get('message', '')}"
     if not entries and (detail := problem.get("detail")):
         yield str(detail)
+
+
+def option_names() -> dict[str, str]:
+    """How the command line calls what a request may hold."""
+    # Read only to tell a refusal: it brings the models of every provider.
+    from reelgate.cli import request_options  # noqa: PLC0415
+
+    return QUERY_OPTIONS | request_options.option_names()
 
 
 BEFORE_THE_JOB = "Interrupted. If a job was made by then, `reelgate videos list` shows it."

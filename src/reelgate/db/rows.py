@@ -10,6 +10,7 @@ from sqlalchemy import RowMapping
 
 from reelgate.domain.video import (
     FINGERPRINTED,
+    NAMED,
     Caller,
     Failure,
     KeptFile,
@@ -39,7 +40,6 @@ PROGRESS_COLUMNS = (
 )
 """The columns that only the worker who carries the job changes."""
 
-REQUEST_FIELDS = frozenset(FINGERPRINTED)
 FORECAST_FIELDS, FAILURE_FIELDS, FILE_FIELDS = (
     frozenset(field.name for field in fields(record)) for record in (Forecast, Failure, KeptFile)
 )
@@ -50,7 +50,7 @@ def to_row(video: Video) -> dict[str, Any]:
         "id": video.id,
         "owner": video.owner,
         "model": video.request.model,
-        "request": json.dumps(stored_request(video.request)),
+        "request": json.dumps(video.request.as_json()),
         "fingerprint": video.request.fingerprint(),
         "provider": video.provider,
         "epoch": video.epoch,
@@ -115,16 +115,13 @@ def from_row(row: RowMapping) -> Video:
     )
 
 
-def stored_request(request: VideoRequest) -> dict[str, Any]:
-    """A request as JSON holds it: the options stand beside the other fields."""
-    stored = shallow(request)
-    options: dict[str, Any] = stored.pop("options")
-    return options | stored
-
-
 def to_request(stored: dict[str, Any]) -> VideoRequest:
-    """The request of a row; what a newer version added to it is kept as an option."""
-    options = {name: stored.pop(name) for name in stored.keys() - REQUEST_FIELDS}
+    """The request of a row; what is not named, also what a newer version added, is an option."""
+    options = {
+        name: value
+        for name in stored.keys() - NAMED
+        if (value := stored.pop(name)) is not None or name not in FINGERPRINTED
+    }
     return VideoRequest(**stored, options=options)
 
 
@@ -141,6 +138,6 @@ def known(stored: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
     return stored
 
 
-def shallow(record: VideoRequest | Timeline | Forecast | Failure | KeptFile) -> dict[str, Any]:
+def shallow(record: Timeline | Forecast | Failure | KeptFile) -> dict[str, Any]:
     """The fields of a flat record; `asdict` would copy each value deeply, at ten times the cost."""
     return {field.name: getattr(record, field.name) for field in fields(record)}

@@ -2,162 +2,168 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from dataclasses import dataclass, field
+from typing import Any
 
-from reelgate.domain.video import Duration, VideoRequest
+from reelgate.domain.fields import COMMON, PROMPT, REFERENCE, VALUES, Field, is_same, not_taken
+from reelgate.domain.video import FINGERPRINTED, Duration, VideoRequest
 from reelgate.errors import InvalidRequest, ModelNotFound, Problem, brief
 
-T = TypeVar("T")
-
-MAX_PROMPT_CHARS = 2000
-STYLE_IDS = range(-(2**63), 2**63)
-"""What the upstream's own number for a style may be: it fits in 64 bits."""
+RESERVED = frozenset(
+    {
+        *("model", "metadata", "webhook_url", "reference_url", "reference_digest", "options"),
+        *(spelling.name for row in COMMON.values() for spelling in row.spellings),
+    }
+)
+"""What no field of a provider's own may be called: it means something else in a request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """One model's name and capabilities; an empty tuple means that it takes no such field."""
+    """One model: its name, and the fields it takes beside the prompt.
+
+    Attributes:
+        fields: common rows with this model's values, and rows of the provider's own.
+        rows: all of them by name, the prompt's too.
+    """
 
     id: str
     provider: str
     owned_by: str
     created: int
-    style_id: int
-    aspect_ratios: tuple[str, ...] = ()
-    durations: tuple[Duration, ...] = ()
-    resolutions: tuple[str, ...] = ()
-    default_aspect_ratio: str | None = None
-    default_duration: Duration | None = None
-    default_resolution: str | None = None
-    default_is_enhance: bool | None = None
-    takes_style: bool = False
-    takes_reference: bool = False
-    options: frozenset[str] = frozenset()
+    fields: tuple[Field, ...] = ()
+    rows: Mapping[str, Field] = field(init=False, repr=False, compare=False)
+    _defaults: Mapping[str, Any] = field(init=False, repr=False, compare=False)
+    _unsaid: Mapping[str, Any] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        rows = {PROMPT.name: PROMPT} | {row.name: row for row in self.fields}
+        own = {name: row for name, row in rows.items() if name not in COMMON}
+        if len(rows) <= len(self.fields) or not RESERVED.isdisjoint(own):
+            wrong = sorted(RESERVED & own.keys()) or sorted(row.name for row in self.fields)
+            message = f"{self.id} declares a field twice, or one that means something else: {wrong}"
+            raise ValueError(message)
+        object.__setattr__(self, "rows", rows)
+        defaults = {name: row.default for name, row in rows.items()}
+        object.__setattr__(self, "_defaults", dict.fromkeys(row.name for row in VALUES) | defaults)
+        object.__setattr__(
+            self,
+            "_unsaid",
+            # What the first release's fingerprints hold is told whatever it says.
+            {name: None if name in FINGERPRINTED else row.unsaid for name, row in own.items()},
+        )
+
+    @property
+    def aspect_ratios(self) -> tuple[str, ...]:
+        """The ratios it makes."""
+        return self._allowed("aspect_ratio")
+
+    @property
+    def durations(self) -> tuple[Duration, ...]:
+        """The lengths it makes."""
+        return self._allowed("duration")
+
+    @property
+    def resolutions(self) -> tuple[str, ...]:
+        """The resolutions it makes."""
+        return self._allowed("resolution")
+
+    @property
+    def takes_reference(self) -> bool:
+        """Whether it starts from a picture."""
+        return REFERENCE.name in self.rows
+
+    def _allowed(self, name: str) -> tuple[Any, ...]:
+        row = self.rows.get(name)
+        return (row.allowed or ()) if row else ()
+
+    def default(self, name: str) -> Any:  # noqa: ANN401 - as its row says
+        """What a request means that leaves this field out; None too where there is none."""
+        row = self.rows.get(name)
+        return row.default if row else None
+
+    def own_fields(self) -> tuple[Field, ...]:
+        """The provider's own fields of this model."""
+        return tuple(self.rows[name] for name in self._unsaid)
 
     def takes(self, request: VideoRequest) -> bool:
         """Whether a request is for this model and has no option that it does not know."""
-        return request.model == self.id and request.options.keys() <= self.options
+        return request.model == self.id and request.options.keys() <= self._unsaid.keys()
 
     def capabilities(self) -> dict[str, Any]:
         """What a request for this model may hold, as `GET /v1/models` shows it."""
+        own = self.own_fields()
+        defaults = {row.name: self.default(row.name) for row in VALUES}
         return {
             "aspect_ratios": list(self.aspect_ratios),
             "durations": list(self.durations),
             "resolutions": list(self.resolutions),
-            "defaults": {
-                "aspect_ratio": self.default_aspect_ratio,
-                "duration": self.default_duration,
-                "resolution": self.default_resolution,
-                "style_id": self.style_id if self.takes_style else None,
-                "is_enhance": self.default_is_enhance,
-            },
-            "style_id": self.takes_style,
-            "is_enhance": self.default_is_enhance is not None,
+            "defaults": defaults
+            | {row.name: row.default if row.is_settable else None for row in own},
+            **{row.name: row.is_settable for row in own},
             "input_reference": self.takes_reference,
-            "max_prompt_chars": MAX_PROMPT_CHARS,
+            "max_prompt_chars": self.rows[PROMPT.name].maximum,
+            "fields": [row.described() for row in self.rows.values() if row.is_settable],
         }
 
+    def check(self, name: str, value: object, param: str | None = None) -> Problem | None:
+        """What is wrong with a field's value, if anything; `param` is how it was spelled."""
+        row = self.rows.get(name)
+        if row is None:
+            return not_taken(param or name, value, self.id)
+        return row.check(value, self.id, param)
+
     def request(
-        self,
-        *,
-        prompt: str,
-        aspect_ratio: object = None,
-        duration: object = None,
-        resolution: object = None,
-        style_id: object = None,
-        is_enhance: object = None,
-        reference_url: str | None = None,
+        self, *, prompt: str, reference_url: str | None = None, **said: object
     ) -> VideoRequest:
-        """A complete request: defaults filled in where a field is None.
+        """A complete request: defaults filled in where a field is None or left out.
 
         A value of any type may be given: what is not allowed is refused here, with what is.
 
         Raises:
             InvalidRequest: with one problem for each field this model does not take.
         """
-        problems = [
-            problem
-            for problem in (
-                check_prompt(prompt),
-                self.check("aspect_ratio", aspect_ratio, self.aspect_ratios),
-                self.check("duration", duration, self.durations),
-                self.check("resolution", resolution, self.resolutions),
-                self._check_style(style_id),
-                self.check("is_enhance", is_enhance, self._enhancements),
-                self._check_taken("input_reference", reference_url, taken=self.takes_reference),
-            )
-            if problem is not None
-        ]
+        values = dict(self._defaults)
+        problems: list[Problem] = []
+        for name, told in {"prompt": prompt, **said, REFERENCE.name: reference_url}.items():
+            if told is None:
+                continue
+            row = self.rows.get(name)
+            if row is None:
+                problems.append(not_taken(name, told, self.id))
+                continue
+            values[name] = value = row.read(told)
+            if problem := row.check(value, self.id):
+                problems.append(problem)
         if problems:
             raise InvalidRequest(problems=tuple(problems))
         return VideoRequest(
             model=self.id,
             prompt=prompt,
-            aspect_ratio=chosen(aspect_ratio, self.aspect_ratios, self.default_aspect_ratio),
-            duration=chosen(duration, self.durations, self.default_duration),
-            resolution=chosen(resolution, self.resolutions, self.default_resolution),
-            style_id=style_id if isinstance(style_id, int) else self.style_id,
-            is_enhance=chosen(is_enhance, self._enhancements, self.default_is_enhance),
+            aspect_ratio=values["aspect_ratio"],
+            duration=values["duration"],
+            resolution=values["resolution"],
             reference_url=reference_url,
+            options={
+                name: values[name]
+                for name, unsaid in self._unsaid.items()
+                if values[name] is not None and not is_same(values[name], unsaid)
+            },
         )
-
-    @property
-    def _enhancements(self) -> tuple[bool, ...]:
-        return () if self.default_is_enhance is None else (True, False)
-
-    def check(self, param: str, value: object, allowed: tuple[Any, ...]) -> Problem | None:
-        """What is wrong with a field that takes one of these values, if anything."""
-        if value is None or any(is_same(value, choice) for choice in allowed):
-            return None
-        if not allowed:
-            return self._check_taken(param, value, taken=False)
-        choices = ", ".join(json.dumps(choice).strip('"') for choice in allowed)
-        message = f"{param} {brief(value)} is not allowed for {self.id}: use one of {choices}"
-        return Problem(param, message, value, allowed)
-
-    def _check_style(self, value: object) -> Problem | None:
-        if value is None or not self.takes_style:
-            return self._check_taken("style_id", value, taken=False)
-        if isinstance(value, int) and not isinstance(value, bool) and value in STYLE_IDS:
-            return None
-        message = f"style_id {brief(value)} is not allowed: it takes a whole number of 64 bits"
-        return Problem("style_id", message, value)
-
-    def _check_taken(self, param: str, value: object, *, taken: bool) -> Problem | None:
-        if value is None or taken:
-            return None
-        return Problem(param, f"{self.id} takes no {param}: leave it out", value, ())
-
-
-def chosen(value: object, allowed: Iterable[T], default: T | None) -> T | None:
-    """The allowed value that was asked for, or the default."""
-    return next((choice for choice in allowed if is_same(value, choice)), default)
-
-
-def is_same(value: object, choice: object) -> bool:
-    """Whether two values are equal and of one type: True is no 1."""
-    return type(value) is type(choice) and value == choice
 
 
 def check_prompt(prompt: str) -> Problem | None:
     """What is wrong with a prompt, if anything: it holds 1 to 2000 characters, not only blanks."""
-    allowed = f"1 to {MAX_PROMPT_CHARS} characters"
-    if not prompt.strip():
-        return Problem("prompt", f"prompt is empty: it takes {allowed}", prompt)
-    if not is_text(prompt):
-        return Problem("prompt", "prompt holds half a surrogate pair, which is no character")
-    if len(prompt) > MAX_PROMPT_CHARS:
-        message = f"prompt holds {len(prompt)} characters: it takes {allowed}"
-        return Problem("prompt", message, f"{prompt[:40]}...")
-    return None
+    return PROMPT.check(prompt, "")
 
 
-def is_text(value: str) -> bool:
-    """Whether UTF-8 can write it down: JSON's escapes can smuggle in half a surrogate pair."""
-    return not any("\ud800" <= char <= "\udfff" for char in value)
+@dataclass(frozen=True, slots=True)
+class DeclaredField:
+    """A field that requests may hold, and the first model that takes it; None: none does."""
+
+    field: Field
+    model: str | None
 
 
 class Catalog:
@@ -170,10 +176,15 @@ class Catalog:
             if target not in self._models:
                 message = f"alias {alias!r} points at {target!r}, which is not a model"
                 raise InvalidRequest(message)
+        self._fields = declared_fields(self._models.values())
 
     def models(self) -> tuple[Model, ...]:
         """All models, in the order in which the providers declare them."""
         return tuple(self._models.values())
+
+    def fields(self) -> tuple[DeclaredField, ...]:
+        """Every field with a plain value that some request may hold, the common ones first."""
+        return self._fields
 
     def aliases(self) -> Mapping[str, str]:
         """Other names, and the model each stands for."""
@@ -191,3 +202,26 @@ class Catalog:
             message = f"model {brief(name)} does not exist: use one of {known}"
             raise ModelNotFound(message, param="model")
         return model
+
+
+def declared_fields(models: Iterable[Model]) -> tuple[DeclaredField, ...]:
+    """The common fields and those that these models declare, each once.
+
+    Raises:
+        ValueError: two models mean different things by one name.
+    """
+    declared = {row.name: DeclaredField(row, None) for row in VALUES}
+    for model in models:
+        for row in model.fields:
+            if not row.is_settable or row.name == REFERENCE.name:
+                continue
+            known = declared.setdefault(row.name, DeclaredField(row, model.id))
+            if known.field.type is not row.type:
+                message = (
+                    f"{model.id} takes {row.name} as {row.type}, and {known.model or 'a request'} "
+                    f"as {known.field.type}: give one of them another name"
+                )
+                raise ValueError(message)
+            if known.model is None:
+                declared[row.name] = DeclaredField(row, model.id)
+    return tuple(declared.values())

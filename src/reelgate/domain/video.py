@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, Literal, assert_never
 
@@ -87,7 +87,10 @@ FINGERPRINTED = (
     "reference_url",
     "reference_digest",
 )
-"""The fields that stand in every fingerprint. Never changed: see `VideoRequest.fingerprint`."""
+"""What stands in every fingerprint and stored request, also where a model has no such field.
+
+Never changed: see `VideoRequest.fingerprint`.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,9 +100,9 @@ class VideoRequest:
     A field is None where the model takes no such thing.
 
     Attributes:
-        options: the fields that are not `FINGERPRINTED`, by name, as JSON values. One that says
-            what a request without it said when the field was new is left out, also after the
-            model's default has become another.
+        options: the provider's own fields, by name, as JSON values. One that says what a request
+            without it said when the field was new is left out, also after the model's default has
+            become another; of those that are `FINGERPRINTED`, only None is.
     """
 
     model: str
@@ -107,8 +110,6 @@ class VideoRequest:
     aspect_ratio: str | None
     duration: Duration | None
     resolution: str | None
-    style_id: int
-    is_enhance: bool | None
     reference_url: str | None = None
     reference_digest: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
@@ -120,16 +121,29 @@ class VideoRequest:
         fingerprint, and both versions of a rolling deploy look jobs up by it: whatever is new
         leaves that of a request without it as it was. See docs/adr/0014-fingerprints.md.
         """
-        told = {**self.options, **{name: getattr(self, name) for name in FINGERPRINTED}}
+        told = self.as_json()
         if self.reference_digest is not None:
             del told["reference_url"]
         canonical = json.dumps(told, sort_keys=True, ensure_ascii=True)
         return hashlib.sha256(canonical.encode()).hexdigest()
 
+    def as_json(self) -> dict[str, Any]:
+        """The request as rows hold it: the newer options, then what is `FINGERPRINTED`."""
+        told = dict(self.options)
+        for name in FINGERPRINTED:
+            # Last, and in their order: so the first release wrote them.
+            value = told.pop(name, None)
+            told[name] = getattr(self, name) if name in NAMED else value
+        return told
+
     @property
     def kind(self) -> str:
         """What this request's rendering time depends on, as a key for learned durations."""
         return f"{self.model}/{self.duration or '-'}/{self.resolution or '-'}"
+
+
+NAMED = frozenset(each.name for each in fields(VideoRequest)) - {"options"}
+"""The fields of a request that the core knows by name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from reelgate.http import openapi as document
 from reelgate.http.auth import Context
 from reelgate.http.middleware import DeferredResponses, NormalPaths, RequestContext
 from reelgate.http.paths import head_twins
+from reelgate.http.request_shapes import RequestShapes
 from reelgate.version import VERSION
 
 EXPOSED = (
@@ -64,10 +65,11 @@ def framework(context: Context) -> FastAPI:
     )
     app.router.routes.extend(head_twins(app.router.routes))
     app.state.context = context
+    shapes = app.state.shapes = RequestShapes.of(context.service.catalog)
     derived = app.openapi
     # FastAPI's own way (https://fastapi.tiangolo.com/how-to/extending-openapi/), built when asked
     # for: a start without it takes half the time.
-    app.openapi = cache(lambda: document.completed(derived()))  # type: ignore[method-assign]
+    app.openapi = cache(lambda: document.completed(derived(), shapes))  # type: ignore[method-assign]
     return app
 
 

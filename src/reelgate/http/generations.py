@@ -18,6 +18,7 @@ from reelgate.http.errors import ProblemResponse, answer, body_of
 from reelgate.http.idempotency import admission_options
 from reelgate.http.openapi import body_schema_of
 from reelgate.http.parsing import read_json, validated
+from reelgate.http.request_shapes import shapes_of
 from reelgate.http.schemas import ErrorAnswer, GenerationRequest, GenerationResult
 from reelgate.http.streaming import BlockingResponse, failure_of
 from reelgate.service.videos import NewVideo
@@ -192,7 +193,8 @@ async def generate(
 ) -> Response:
     """Validate, find or make the job, and wait for it as the caller prefers."""
     model = request.service.catalog.find(name)
-    wanted = model.request(**validated(GenerationRequest, await read_json(request)).model_dump())
+    body = validated(shapes_of(request).generation, await read_json(request))
+    wanted = model.request(**dict(body))
     preference = parse_prefer(", ".join(prefer or ()))
     at_once = preference.respond_async and not preference.wait_s
     new_video = NewVideo(

@@ -9,13 +9,8 @@ from fastapi.security import HTTPBearer
 from pydantic import BaseModel
 
 from reelgate.http.errors import MEDIA_TYPE
-from reelgate.http.schemas import (
-    PROMPT_SCHEMA,
-    ErrorAnswer,
-    GenerationRequest,
-    RemixRequest,
-    ShareRequest,
-)
+from reelgate.http.request_shapes import RequestShapes
+from reelgate.http.schemas import ErrorAnswer, RemixRequest, ShareRequest
 from reelgate.http.video_request import VideoCreate
 
 REF = "#/components/schemas/{model}"
@@ -36,34 +31,20 @@ REFUSED: Responses = {
     **NOT_FOUND,
 }
 
-TEXT = {"type": "string"}
-WHOLE = {"pattern": r"^(-?[0-9]{1,18}(\.0+)?)?$"}
-SECONDS = {"pattern": r"^(-?[0-9]{1,18}(\.0+)?|auto)?$"}
-"""An optional field of a form may be left empty."""
-FORM = {
-    "type": "object",
-    "required": ["prompt"],
-    "additionalProperties": False,
-    "properties": {
-        "prompt": TEXT | PROMPT_SCHEMA,
-        **dict.fromkeys(("model", "size", "aspect_ratio", "resolution", "webhook_url"), TEXT),
-        **dict.fromkeys(("seconds", "duration"), TEXT | SECONDS),
-        "style_id": TEXT | WHOLE,
-        "is_enhance": TEXT | {"pattern": "^([Tt]rue|[Ff]alse|TRUE|FALSE|1|0)?$"},
-        "metadata": TEXT | {"contentMediaType": "application/json"},
-        "input_reference": TEXT | {"format": "binary"},
-    },
-}
+FORM = "multipart/form-data"
 CREATE_BODY: Document = {
     "requestBody": {
         "required": True,
         "content": {
             "application/json": {"schema": {"$ref": REF.format(model=VideoCreate.__name__)}},
-            "multipart/form-data": {"schema": FORM},
+            FORM: {"schema": {}},
         },
     }
 }
-"""A body that the routes read themselves: either kind may hold the same fields."""
+"""A body that the routes read themselves: either kind may hold the same fields.
+
+What these are the catalog tells: `completed` puts the form's schema in.
+"""
 
 
 API_KEY = HTTPBearer(
@@ -92,8 +73,8 @@ def body_schema_of(shape: type[BaseModel], *, required: bool = True) -> Document
     }
 
 
-def completed(document: Document) -> Document:
-    """The document with every error in its one shape, and who may call what."""
+def completed(document: Document, shapes: RequestShapes) -> Document:
+    """The document with the requests' shapes, every error in its one shape, and who may call."""
     components = document.setdefault("components", {})
     components["securitySchemes"] = {
         API_KEY.scheme_name: jsonable_encoder(API_KEY.model, by_alias=True, exclude_none=True)
@@ -101,11 +82,14 @@ def completed(document: Document) -> Document:
     schemas = components.setdefault("schemas", {})
     for name in FASTAPIS_OWN:
         schemas.pop(name, None)
-    for shape in (VideoCreate, GenerationRequest, RemixRequest, ShareRequest, ErrorAnswer):
+    for shape in (shapes.video, shapes.generation, RemixRequest, ShareRequest, ErrorAnswer):
         add_schema(schemas, shape.model_json_schema(ref_template=REF))
     for path in document.get("paths", {}).values():
         for method in METHODS & path.keys():
             guard(path[method])
+            body = path[method].get("requestBody", {}).get("content", {})
+            if FORM in body:
+                body[FORM] = {"schema": shapes.form}
             complete(path[method]["responses"])
     return document
 

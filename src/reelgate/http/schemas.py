@@ -2,87 +2,30 @@
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from fastapi import Request
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, StrictStr
 
 from reelgate.domain import video_object as public
-from reelgate.domain.catalog import MAX_PROMPT_CHARS
+from reelgate.domain.fields import PROMPT
 from reelgate.domain.video import Video
 from reelgate.http.auth import Context
 
 PROMPT_SCHEMA: dict[str, Any] = {
-    "minLength": 1,
-    "maxLength": MAX_PROMPT_CHARS,
+    "minLength": PROMPT.minimum,
+    "maxLength": PROMPT.maximum,
     "pattern": r"\S",
 }
 """For the document only: the catalog checks a prompt, and says in words what is wrong with it."""
-
-WHOLE = re.compile(r"-?[0-9]{1,18}(\.0+)?")
-"""A whole number as text."""
-
-
-def read_whole(value: object) -> object:
-    """A whole number, however JSON or a form spells it; anything else as it is, to be refused."""
-    if isinstance(value, str) and WHOLE.fullmatch(value):
-        return int(value.partition(".")[0])
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value
-
-
-NULL = {"type": "null"}
-WHOLE_TEXT = {"type": "string", "pattern": r"^-?[0-9]{1,18}(\.0+)?$"}
-Whole = Annotated[
-    object,
-    BeforeValidator(read_whole),
-    WithJsonSchema({"anyOf": [{"type": "integer"}, WHOLE_TEXT, NULL]}),
-]
-Seconds = Annotated[
-    object,
-    BeforeValidator(read_whole),
-    WithJsonSchema({"anyOf": [{"type": "integer"}, WHOLE_TEXT, {"const": "auto"}, NULL]}),
-]
-Truth = Annotated[object, WithJsonSchema({"anyOf": [{"type": "boolean"}, NULL]})]
-Word = Annotated[object, WithJsonSchema({"anyOf": [{"type": "string"}, NULL]})]
-"""These may hold anything: the model says what it takes, in one place and with the list of it."""
 
 
 class GenerationRequest(BaseModel):
     """A video to make; what is left out takes the model's default."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={
-            "example": {
-                "prompt": "cat eating hotdogs in a park",
-                "aspect_ratio": "16:9",
-                "duration": 5,
-                "resolution": "720p",
-                "style_id": 60503,
-                "is_enhance": True,
-            }
-        },
-    )
+    model_config = ConfigDict(extra="forbid", protected_namespaces=())
 
-    prompt: StrictStr = Field(
-        description="What the video shows: 1 to 2000 characters.", json_schema_extra=PROMPT_SCHEMA
-    )
-    aspect_ratio: Word = Field(
-        None, description="imagine-text-to-video: `16:9` (default), `9:16`, `4:3`, `1:1`."
-    )
-    duration: Seconds = Field(
-        None, description="Seconds. imagine-text-to-video: 5, 6, 12 (default)."
-    )
-    resolution: Word = Field(None, description="imagine-text-to-video: `720p`, `1080p` (default).")
-    style_id: Whole = Field(
-        None, description="The style's number. imagine-text-to-video: 60503 by default."
-    )
-    is_enhance: Truth = Field(
-        None, description="Let the model improve the prompt. imagine-text-to-video: true."
-    )
+    prompt: StrictStr = Field(description=PROMPT.help, json_schema_extra=PROMPT_SCHEMA)
 
 
 class GenerationResult(BaseModel):

@@ -19,7 +19,9 @@ from pydantic import (
 )
 from starlette.datastructures import UploadFile
 
-from reelgate.domain.catalog import Model, is_text
+from reelgate.domain.catalog import Model
+from reelgate.domain.fields import ASPECT_RATIO, PROMPT, REFERENCE, RESOLUTION, VALUES, is_text
+from reelgate.domain.fields import Field as Row
 from reelgate.domain.picture import (
     MAX_PICTURE_BYTES,
     Picture,
@@ -44,10 +46,12 @@ from reelgate.http.parsing import (
     text_of,
     validated,
 )
-from reelgate.http.schemas import PROMPT_SCHEMA, Seconds, Truth, Whole, Word
+from reelgate.http.schemas import PROMPT_SCHEMA
 from reelgate.images.fetch import Read
 from reelgate.images.references import References
 
+FromText = Mapping[str, Callable[[str], object]]
+"""The optional fields of a form, and how each is read."""
 MAX_METADATA = 16
 MAX_METADATA_KEY_CHARS = 64
 MAX_METADATA_VALUE_CHARS = 512
@@ -92,32 +96,11 @@ class ImageReference(BaseModel):
 class VideoCreate(BaseModel):
     """A video to make; `seconds`/`size` and our own spelling say the same things."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={
-            "example": {
-                "model": "imagine-text-to-video",
-                "prompt": "A cat eating hotdogs in a park",
-                "seconds": "5",
-                "size": "1280x720",
-            }
-        },
-    )
+    model_config = ConfigDict(extra="forbid", protected_namespaces=())
 
-    prompt: StrictStr = Field(
-        description="What the video shows: 1 to 2000 characters.", json_schema_extra=PROMPT_SCHEMA
-    )
+    prompt: StrictStr = Field(description=PROMPT.help, json_schema_extra=PROMPT_SCHEMA)
     model: StrictStr | None = Field(None, description="A model's id or alias.")
-    seconds: Seconds = Field(None, description="How long the video is, OpenAI's spelling.")
-    duration: Seconds = Field(None, description="How long the video is, our spelling.")
-    size: Word = Field(None, description="`1280x720` and the like.")
-    aspect_ratio: Word = Field(None, description="`16:9` and the like.")
-    resolution: Word = Field(None, description="`720p` and the like.")
-    style_id: Whole = Field(None, description="imagine-text-to-video: the style's number.")
-    is_enhance: Truth = Field(None, description="Let the model improve the prompt.")
-    input_reference: ImageReference | None = Field(
-        None, description="A picture to start from: `{image_url}` here, or a file in a form."
-    )
+    input_reference: ImageReference | None = Field(None, description=REFERENCE.blocking_help)
     metadata: dict[MetadataKey, MetadataValue] | None = Field(
         None, max_length=MAX_METADATA, description="Up to 16 short strings kept with the video."
     )
@@ -129,38 +112,56 @@ class VideoCreate(BaseModel):
         Raises:
             InvalidRequest: naming each field that the model does not take, or that is said twice.
         """
-        aspect_ratio, resolution = self._frame(model)
-        return model.request(
-            prompt=self.prompt,
-            aspect_ratio=aspect_ratio,
-            duration=self._duration(model),
-            resolution=resolution,
-            style_id=self.style_id,
-            is_enhance=self.is_enhance,
-            reference_url=reference,
-        )
+        said = {
+            name: value
+            for name, value in self
+            if value is not None and name not in VideoCreate.model_fields
+        }
+        for row in VALUES:
+            if len(row.spellings) > 1:
+                merge_spellings(said, row, model)
+        return model.request(prompt=self.prompt, reference_url=reference, **said)
 
-    def _duration(self, model: Model) -> object:
-        said = {"seconds": self.seconds, "duration": self.duration}
-        for name, value in said.items():
-            if value is not None and not (type(value) is int or value == "auto"):
-                problem = model.check(name, value, model.durations)
-                raise InvalidRequest(problems=(problem,) if problem else ())
-        if self.seconds is not None and self.duration not in {None, self.seconds}:
-            raise said_twice("seconds", self.seconds, "duration")
-        return self.duration if self.seconds is None else self.seconds
 
-    def _frame(self, model: Model) -> tuple[object, object]:
-        if self.size is None:
-            return self.aspect_ratio, self.resolution
-        if self.aspect_ratio is not None or self.resolution is not None:
-            raise said_twice("size", self.size, "aspect_ratio and resolution")
-        frame = None
-        if isinstance(self.size, str):
-            frame = from_size(self.size, model.aspect_ratios, model.resolutions)
-        if frame is None:
-            raise unknown_size(self.size, model)
-        return frame
+def merge_spellings(said: dict[str, Any], row: Row, model: Model) -> None:
+    """Leave a field under its own name only, whichever of its spellings a request uses.
+
+    Raises:
+        InvalidRequest: a spelling has no sense, or two of them disagree.
+    """
+    values: dict[str, object] = {}
+    for spelling in row.spellings:
+        if spelling.name not in said:
+            continue
+        if spelling.is_frame:
+            use_frame(said, spelling.name, model)
+            return
+        values[spelling.name] = value = row.read(said.pop(spelling.name))
+        # Of two values of the right type the model says which it takes, by the field's own name.
+        if not row.is_of_type(value) and (problem := model.check(row.name, value, spelling.name)):
+            raise InvalidRequest(problems=(problem,))
+    if len(set(values.values())) > 1:
+        first, other = list(values)[:2]
+        raise said_twice(first, values[first], other)
+    if values:
+        said[row.name] = next(iter(values.values()))
+
+
+def use_frame(said: dict[str, Any], name: str, model: Model) -> None:
+    """Put the ratio and the resolution in the place of a size.
+
+    Raises:
+        InvalidRequest: the model makes none of this size, or they are said as well.
+    """
+    size = said.pop(name)
+    if ASPECT_RATIO.name in said or RESOLUTION.name in said:
+        raise said_twice(name, size, f"{ASPECT_RATIO.name} and {RESOLUTION.name}")
+    frame = None
+    if isinstance(size, str):
+        frame = from_size(size, model.aspect_ratios, model.resolutions)
+    if frame is None:
+        raise unknown_size(size, model)
+    said[ASPECT_RATIO.name], said[RESOLUTION.name] = frame
 
 
 def said_twice(param: str, value: object, other: str) -> InvalidRequest:
@@ -184,7 +185,7 @@ Upload = UploadFile | Picture
 
 
 async def read_video_create(
-    request: Request, stack: AsyncExitStack
+    request: Request, stack: AsyncExitStack, shape: type[VideoCreate], texts: FromText
 ) -> tuple[VideoCreate, Upload | None]:
     """The request's body, and the picture that came with it, open until the stack is closed.
 
@@ -194,23 +195,25 @@ async def read_video_create(
     """
     if is_form(request.headers):
         fields, upload = form_fields(
-            await read_form(request, stack), charset_of(request.headers["content-type"])
+            await read_form(request, stack),
+            charset_of(request.headers["content-type"]),
+            texts,
         )
-        return validated(VideoCreate, fields), upload
+        return validated(shape, fields), upload
     body = await read_json(request, instead=", or a multipart/form-data form")
     if body is None:
         raise not_json("it is empty")
-    return validated(VideoCreate, body), None
+    return validated(shape, body), None
 
 
 def form_fields(
-    parts: Iterable[tuple[str, Part]], charset: str
+    parts: Iterable[tuple[str, Part]], charset: str, texts: FromText
 ) -> tuple[dict[str, Any], Upload | None]:
     """The fields of a form, with `name[key]` gathered into objects, and its picture."""
     fields: dict[str, Any] = {}
     upload: Upload | None = None
     for name, part in parts:
-        if is_left_empty(name, part):
+        if is_left_empty(part) and name in texts:
             continue
         found = picture_in(name, part)
         if found is not None and upload is not None:
@@ -218,15 +221,15 @@ def form_fields(
         if found is not None:
             upload = found
         elif isinstance(part, bytes):
-            add_field(fields, name, text_of(part, charset, shortened(name)))
+            add_field(fields, name, text_of(part, charset, shortened(name)), texts)
     return fields, upload
 
 
-def is_left_empty(name: str, part: Part) -> bool:
+def is_left_empty(part: Part) -> bool:
     """Whether nothing was filled in: a browser sends an optional field all the same."""
     if isinstance(part, UploadFile):
         return not part.filename and not part.size
-    return not part and name in VideoCreate.model_fields and name != "prompt"
+    return not part
 
 
 def picture_in(name: str, part: Part) -> Upload | None:
@@ -245,7 +248,7 @@ def picture_in(name: str, part: Part) -> Upload | None:
     raise InvalidRequest(problems=(Problem(param, message),))
 
 
-def add_field(fields: dict[str, Any], name: str, text: str) -> None:
+def add_field(fields: dict[str, Any], name: str, text: str, texts: FromText) -> None:
     """Put a form's field with the others, read as JSON would have it."""
     if (indexed := INDEXED.fullmatch(name)) and indexed[1] in OBJECTS:
         entries = fields.setdefault(indexed[1], {})
@@ -257,7 +260,7 @@ def add_field(fields: dict[str, Any], name: str, text: str) -> None:
     elif name in fields:
         raise sent_twice(name)
     else:
-        fields[name] = FROM_TEXT.get(name, str)(text)
+        fields[name] = texts.get(name, str)(text)
 
 
 def read_metadata(text: str) -> object:
@@ -296,17 +299,14 @@ def read_reference(text: str) -> object:
         raise unusable('is not valid JSON: send {"image_url": "..."}, or the address') from error
 
 
-def truth(text: str) -> bool | str:
-    """What a form means by a truth value; any other text as it is, to be refused."""
-    return {"true": True, "1": True, "false": False, "0": False}.get(text.lower(), text)
-
-
-FROM_TEXT: Mapping[str, Callable[[str], object]] = {
-    "is_enhance": truth,
-    "metadata": read_metadata,
-    "input_reference": read_reference,
-}
-"""The fields whose values a form, which knows only text, must spell."""
+def from_text(rows: Iterable[Row]) -> FromText:
+    """How to read each optional field that a form, which knows only text, may hold."""
+    return {
+        **dict.fromkeys(VideoCreate.model_fields.keys() - {PROMPT.name}, str),
+        **{spelling.name: row.read_text for row in rows for spelling in row.spellings},
+        "metadata": read_metadata,
+        REFERENCE.name: read_reference,
+    }
 
 
 async def request_of(

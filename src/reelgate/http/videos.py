@@ -22,6 +22,7 @@ from reelgate.http.events import EventStream
 from reelgate.http.idempotency import admission_options
 from reelgate.http.openapi import CREATE_BODY, NOT_FOUND, REFUSED, body_schema_of
 from reelgate.http.parsing import check_once, read_json, validated
+from reelgate.http.request_shapes import shapes_of
 from reelgate.http.schemas import (
     ErrorAnswer,
     Ordering,
@@ -248,7 +249,8 @@ async def create(request: AuthenticatedRequest, caller: Caller) -> tuple[Video, 
     """Read the body and create or find its job; whether it existed before."""
     # A form may hold a picture, which lies in a temporary file as long as the stack is open.
     async with AsyncExitStack() as stack:
-        body, upload = await read_video_create(request, stack)
+        shapes = shapes_of(request)
+        body, upload = await read_video_create(request, stack, shapes.video, shapes.texts)
         check_webhook(body.webhook_url, request.ctx)
         named = request.ctx.settings.default_model if body.model is None else body.model
         model = request.service.catalog.find(named)

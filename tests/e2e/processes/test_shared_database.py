@@ -44,8 +44,7 @@ def a_video(**fields: object) -> Video:
         aspect_ratio="16:9",
         duration=5,
         resolution="720p",
-        style_id=60503,
-        is_enhance=True,
+        options={"style_id": 60503, "is_enhance": True},
     )
     given = {
         "id": new_video_id(),

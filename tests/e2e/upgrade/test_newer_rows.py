@@ -19,6 +19,7 @@ from reelgate.db.migrate import migrate
 from reelgate.db.postgres.database import PostgresDatabase
 from reelgate.db.videos import Videos
 from reelgate.domain.catalog import Model
+from reelgate.domain.fields import Field, FieldType
 from reelgate.domain.video import Caller, State, Timeline, VideoRequest
 from reelgate.errors import StorageFailed
 from reelgate.jobs.engine import ReleaseJob
@@ -29,9 +30,13 @@ from tests.db.factories import NOW, REQUEST, a_full_video, a_video
 from tests.e2e.processes.tools import tools_on
 
 NEW_KEYS = {"of_tomorrow": 1, "nested": {"of": ["tomorrow"]}}
-WITH_OPTION = replace(REQUEST, options={"of_tomorrow": False})
+WITH_OPTION = replace(REQUEST, options={**REQUEST.options, "of_tomorrow": False})
 MODEL = Model(
-    id=REQUEST.model, provider="imagine", owned_by="", created=0, style_id=REQUEST.style_id
+    id=REQUEST.model,
+    provider="imagine",
+    owned_by="",
+    created=0,
+    fields=tuple(Field(name=name, type=FieldType.INTEGER) for name in REQUEST.options),
 )
 
 
@@ -87,7 +92,7 @@ async def test_what_a_newer_version_wrote_beside_is_passed_over(
 
 
 async def test_a_request_keeps_what_a_newer_version_added_to_it(database: Database) -> None:
-    video = a_video(request=replace(REQUEST, options=NEW_KEYS))
+    video = a_video(request=replace(REQUEST, options={**REQUEST.options, **NEW_KEYS}))
     await Admission(database).admit(video, AdmissionOptions(now=NOW))
     found = await Videos(database, Changes()).find(video.id)
     assert found == video

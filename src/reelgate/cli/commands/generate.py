@@ -1,5 +1,6 @@
 """`reelgate generate`: a prompt in, an MP4 file out."""
 
+import inspect
 import uuid
 from typing import Annotated, Any
 
@@ -11,67 +12,65 @@ from reelgate.cli.download import choose_target
 from reelgate.cli.exits import run
 from reelgate.cli.follow import FollowOptions, follow, report
 from reelgate.cli.reach import ApiKey, AsJson, Force, Output, Server, Timeout, gateway_of
+from reelgate.cli.request_options import request_parameters
+from reelgate.domain.fields import PROMPT
+from reelgate.providers.registry import registered_models
 
 app = command_app()
+FIRST_MODEL = registered_models()[0].id
 
 
-def read_duration(text: str) -> str:
-    """Whole seconds or `auto`; which of them a model takes, the gateway knows."""
-    if text == "auto" or (text.isascii() and text.isdigit()):
-        return text
-    message = f"{text!r} is not a whole number of seconds, nor auto"
-    raise typer.BadParameter(message)
-
-
-@app.command()
 def generate(
-    prompt: Annotated[str, typer.Argument(help="What the video shows: 1 to 2000 characters.")],
+    prompt: Annotated[str, typer.Argument(help=PROMPT.help)],
     *,
     output: Output = None,
     force: Force = False,
-    model: Annotated[str, typer.Option(help="A model's id.")] = "imagine-text-to-video",
-    duration: Annotated[
-        str | None,
-        typer.Option(metavar="SECONDS", parser=read_duration, help="5, 6 or 12 (default)."),
-    ] = None,
-    resolution: Annotated[str | None, typer.Option(help="720p or 1080p (default).")] = None,
-    aspect_ratio: Annotated[
-        str | None, typer.Option(help="16:9 (default), 9:16, 4:3 or 1:1.")
-    ] = None,
-    style_id: Annotated[int | None, typer.Option(help="The style's number.")] = None,
-    enhance: Annotated[
-        bool | None, typer.Option(help="Let the model improve the prompt; on by default.")
-    ] = None,
+    model: Annotated[str, typer.Option(help="A model's id.")] = FIRST_MODEL,
     timeout_s: Timeout = None,
     as_json: AsJson = False,
     server: Server = None,
     api_key: ApiKey = None,
+    **fields: Any,  # noqa: ANN401 - each of the type that its row says
 ) -> None:
-    """Make a video and save it.
-
-    The values shown are those of imagine-text-to-video; other models take their own, and a
-    wrong one is refused before anything is paid for. Ctrl-C leaves the job intact.
-    """
+    """Make a video and save it."""
     target = choose_target(output, prompt, force=force)
-    order = {
-        "prompt": prompt,
-        "model": model,
-        "duration": duration,
-        "resolution": resolution,
-        "aspect_ratio": aspect_ratio,
-        "style_id": style_id,
-        "is_enhance": enhance,
-    }
     options = FollowOptions(gateway_of(server, api_key), target, force, timeout_s)
-    given = {field: value for field, value in order.items() if value is not None}
-    run(make(options, given, as_json=as_json), as_json=as_json)
+    said = {name: value for name, value in fields.items() if value is not None}
+    body = {"prompt": prompt, "model": model} | said
+    run(make(options, body, as_json=as_json), as_json=as_json)
 
 
-async def make(options: FollowOptions, order: dict[str, Any], *, as_json: bool) -> None:
+def with_request_options() -> Any:  # noqa: ANN401 - a command whose signature is known at runtime
+    """The command with an option for each field that a registered model takes."""
+    signature = inspect.signature(generate)
+    *own, _ = signature.parameters.values()
+    at = [parameter.name for parameter in own].index("model") + 1
+    parameters = [*own[:at], *request_parameters(), *own[at:]]
+
+    def command(**given: Any) -> None:  # noqa: ANN401 - see the signature
+        generate(**given)
+
+    # Typer reads the options of a command from its signature.
+    command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return command
+
+
+app.command(
+    "generate",
+    help=f"""Make a video and save it.
+
+    The values shown are those of {FIRST_MODEL}, or else of the first model that takes an option;
+    other models take their own, and a wrong one is refused before anything is paid for. Ctrl-C
+    leaves the job intact.
+    """,
+)(with_request_options())
+
+
+async def make(options: FollowOptions, body: dict[str, Any], *, as_json: bool) -> None:
     """Ask for the video, see it through, and tell where it is."""
     key = f"cli-{uuid.uuid4()}"
 
     async def begin(client: Client) -> RemoteVideo:
-        return await client.create(order, key)
+        return await client.create(body, key)
 
     report(await follow(options, begin), as_json=as_json)

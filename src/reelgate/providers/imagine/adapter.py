@@ -102,6 +102,7 @@ class ImagineWeb:
         self._account = account
         self._name = name
         self._models = imagine_models(name)
+        self._own_fields = {model.id: model.own_fields() for model in self._models}
         self._time_scale = time_scale
 
     @property
@@ -156,7 +157,8 @@ class ImagineWeb:
             UpstreamError: `surely_refused` tells whether it may be sent again.
         """
         credentials = self._account.credentials
-        parts = submit_parts(request, self._account, marker or str(uuid4()))
+        fields = self._own_fields.get(request.model, ())
+        parts = submit_parts(request, self._account, marker or str(uuid4()), fields)
         answer = await self._http.post_form(
             f"{self._api_url}/video/upload",
             parts,

@@ -3,18 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from reelgate.domain.catalog import Model
+from reelgate.domain.fields import (
+    ASPECT_RATIO,
+    DURATION,
+    REFERENCE,
+    RESOLUTION,
+    Field,
+    FieldType,
+    Spelling,
+)
 from reelgate.domain.video import Duration, VideoRequest
 
 OWNER = "imagine.art"
 SEED_MODEL = "imagine-text-to-video"
+SEED_STYLE = 60503
 # 1 January 2024. The vendor tells no dates: the same one is assumed for every model.
 CREATED = 1704067200
 USUAL_ASPECT_RATIO = "16:9"
 USUAL_SECONDS = 5
+
+STYLE = Field(
+    name="style_id",
+    type=FieldType.INTEGER,
+    help="The style's number.",
+    job=(Spelling("style_id", f"{SEED_MODEL}: the style's number."),),
+)
+"""Each model is a style to the vendor; only its own model takes another one."""
+ENHANCEMENT = Field(
+    name="is_enhance", type=FieldType.BOOLEAN, help="Let the model improve the prompt."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +49,7 @@ class Row:
     resolutions: tuple[str, ...] = ()
     # Nobody documents which models animate a picture: assumed where the vendor offers it.
     takes_reference: bool = False
+    own: tuple[Field, ...] = ()
 
 
 def _seconds(first: int, last: int) -> tuple[Duration, ...]:
@@ -83,33 +105,35 @@ def seed_model(provider: str) -> Model:
         provider=provider,
         owned_by=OWNER,
         created=CREATED,
-        style_id=60503,
-        aspect_ratios=("16:9", "9:16", "4:3", "1:1"),
-        durations=(5, 6, 12),
-        resolutions=_HD,
-        default_aspect_ratio=USUAL_ASPECT_RATIO,
-        default_duration=12,
-        default_resolution="1080p",
-        default_is_enhance=True,
-        takes_style=True,
+        fields=(
+            replace(
+                ASPECT_RATIO, allowed=("16:9", "9:16", "4:3", "1:1"), default=USUAL_ASPECT_RATIO
+            ),
+            replace(DURATION, allowed=(5, 6, 12), default=12),
+            replace(RESOLUTION, allowed=_HD, default="1080p"),
+            replace(STYLE, default=SEED_STYLE),
+            replace(ENHANCEMENT, default=True),
+        ),
     )
 
 
 def model_of(row: Row, provider: str) -> Model:
     """A row of the table with its defaults."""
+    ratios, durations, resolutions = row.aspect_ratios, row.durations, row.resolutions
     return Model(
         id=row.id,
         provider=provider,
         owned_by=OWNER,
         created=CREATED,
-        style_id=row.style_id,
-        aspect_ratios=row.aspect_ratios,
-        durations=row.durations,
-        resolutions=row.resolutions,
-        default_aspect_ratio=usual_aspect_ratio(row.aspect_ratios),
-        default_duration=usual_duration(row.durations),
-        default_resolution=row.resolutions[0] if row.resolutions else None,
-        takes_reference=row.takes_reference,
+        fields=(
+            replace(ASPECT_RATIO, allowed=ratios, default=usual_aspect_ratio(ratios)),
+            replace(DURATION, allowed=durations, default=usual_duration(durations)),
+            replace(RESOLUTION, allowed=resolutions, default=next(iter(resolutions), None)),
+            replace(STYLE, allowed=(), default=row.style_id),
+            replace(ENHANCEMENT, allowed=()),
+            *((REFERENCE,) if row.takes_reference else ()),
+            *row.own,
+        ),
     )
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeGuard
 
+from reelgate.domain.fields import Field
 from reelgate.domain.picture import Picture
 from reelgate.domain.video import VideoRequest
 from reelgate.errors import ProxyAnswered, UpstreamBadResponse, UpstreamError
@@ -23,19 +24,26 @@ from reelgate.providers.imagine.words import Word, word_of
 Parts = list[tuple[str, str]]
 
 
-def submit_parts(request: VideoRequest, account: ImagineAccount, placeholder_uuid: str) -> Parts:
+def submit_parts(
+    request: VideoRequest,
+    account: ImagineAccount,
+    placeholder_uuid: str,
+    fields: Iterable[Field] = (),
+) -> Parts:
     """The text parts of the form, in the order in which the vendor's own client sends them.
 
     Args:
         request: what was asked for.
         account: who pays.
         placeholder_uuid: new for each submit; also names a reference picture.
+        fields: the model's own; those with a `wire` name are sent by it.
 
     Raises:
         UpstreamError: the account does not tell its organisation.
     """
     return [
         *_video(request),
+        *_own(request, fields),
         *_place(account),
         *_reference(request, placeholder_uuid),
         *(_enhancement(request, placeholder_uuid) if carries_marker(request) else ()),
@@ -64,7 +72,7 @@ def upload_parts(picture: Picture, account: ImagineAccount) -> Parts:
 
 def _video(request: VideoRequest) -> Iterator[tuple[str, str]]:
     yield "prompt", request.prompt
-    yield "style_id", str(request.style_id)
+    yield "style_id", str(request.options["style_id"])
     yield "variation", "image_to_video" if request.reference_url else "text_to_video"
     if request.aspect_ratio is not None:
         yield "aspect_ratio", request.aspect_ratio
@@ -73,6 +81,17 @@ def _video(request: VideoRequest) -> Iterator[tuple[str, str]]:
         yield "duration", str(request.duration)
     if request.resolution is not None:
         yield "resolution", request.resolution
+
+
+def _own(request: VideoRequest, fields: Iterable[Field]) -> Iterator[tuple[str, str]]:
+    for field in fields:
+        if field.wire is not None and field.name in request.options:
+            yield field.wire, _text(request.options[field.name])
+
+
+def _text(value: object) -> str:
+    """A value as the vendor's forms spell it."""
+    return str(int(value)) if isinstance(value, bool) else str(value)
 
 
 def _place(account: ImagineAccount) -> Iterator[tuple[str, str]]:
@@ -87,7 +106,7 @@ def _reference(request: VideoRequest, picture_id: str) -> Iterator[tuple[str, st
 
 
 def _enhancement(request: VideoRequest, placeholder_uuid: str) -> Iterator[tuple[str, str]]:
-    yield "is_enhance", "1" if request.is_enhance else "0"
+    yield "is_enhance", _text(request.options.get("is_enhance", False))
     yield "enhancer_id", "seedance_t2v_prompt_enhancer"
     yield "clientVersion", "1"
     metadata = {
