@@ -11,11 +11,10 @@ from pathlib import Path
 
 import av
 import pytest
-from aiohttp import web
 
 from reelgate.providers.imagine.build import SANDBOX_ORG
 
-from .world import GENERATIONS, Gateway, a_gateway, a_prompt
+from .world import GENERATIONS, Gateway, a_gateway, a_prompt, submitted_parts
 
 pytestmark = pytest.mark.both_databases
 
@@ -144,36 +143,6 @@ async def test_the_video_url_is_the_public_one(tmp_path: Path, sandbox_url: str)
     async with a_gateway(tmp_path, sandbox_url, public_url=public) as gateway:
         reply = await gateway.generate(a_prompt())
     assert reply.body["video_url"] == f"{public}/sandbox/processed/{reply.body['id']}"
-
-
-async def submitted_parts(
-    folder: Path, body: dict[str, object], model: str = "imagine-text-to-video"
-) -> dict[str, str]:
-    """Let a gateway submit to a server that keeps the form it was sent; its parts by name."""
-    forms: list[dict[str, str]] = []
-
-    async def keep(request: web.Request) -> web.Response:
-        form = await request.post()
-        assert len(form) == len(set(form)), "a part was sent twice"
-        forms.append({name: value for name, value in form.items() if isinstance(value, str)})
-        assert len(forms[0]) == len(form), "a part was sent as a file"
-        return web.json_response({"message": "no"}, status=402)
-
-    app = web.Application()
-    app.router.add_post("/v1/video/upload", keep)
-    runner = web.AppRunner(app, shutdown_timeout=1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        upstream = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        async with a_gateway(folder, upstream) as gateway:
-            reply = await gateway.call("POST", f"/v1/{model}/generations", json=body)
-            assert reply.code == "insufficient_credits"
-    finally:
-        await runner.cleanup()
-    [form] = forms
-    return form
 
 
 def seconds_of(file: bytes) -> float:

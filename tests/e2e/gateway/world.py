@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 import aiohttp
+from aiohttp import web
 from multidict import CIMultiDictProxy
 
 from reelgate.runtime.server import running
@@ -187,6 +188,36 @@ async def a_gateway(
     values = settings_values(data_dir, sandbox_url, **settings)
     async with running(Settings.model_validate(values)) as url, callers() as session:
         yield Gateway(url, session, data_dir, sandbox_url)
+
+
+async def submitted_parts(
+    folder: Path, body: dict[str, object], model: str = "imagine-text-to-video"
+) -> dict[str, str]:
+    """Let a gateway submit to a server that keeps the form it was sent; its parts by name."""
+    forms: list[dict[str, str]] = []
+
+    async def keep(request: web.Request) -> web.Response:
+        form = await request.post()
+        assert len(form) == len(set(form)), "a part was sent twice"
+        forms.append({name: value for name, value in form.items() if isinstance(value, str)})
+        assert len(forms[0]) == len(form), "a part was sent as a file"
+        return web.json_response({"message": "no"}, status=402)
+
+    app = web.Application()
+    app.router.add_post("/v1/video/upload", keep)
+    runner = web.AppRunner(app, shutdown_timeout=1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        upstream = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        async with a_gateway(folder, upstream) as gateway:
+            reply = await gateway.call("POST", f"/v1/{model}/generations", json=body)
+            assert reply.code == "insufficient_credits"
+    finally:
+        await runner.cleanup()
+    [form] = forms
+    return form
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
