@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import defaultdict
 from typing import Protocol
 
 from reelgate.clock import Clock
+from reelgate.polling.budget import ROUNDING_S, TokenBucket
 
 MINUTE_S = 60.0
 
@@ -22,29 +23,21 @@ class RequestRates(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class Bucket:
-    """A token bucket: `left` requests at monotonic time `at_s`."""
-
-    left: float
-    at_s: float
-
-
 class LocalRates:
-    """Counts what this process is asked."""
+    """Counts the requests that this process gets."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._buckets: dict[str, Bucket] = {}
+        self._buckets: defaultdict[str, TokenBucket] = defaultdict(TokenBucket)
 
     async def take(self, key_id: str, rpm: int) -> float:
         """Count one request."""
-        now_s = self._clock.monotonic()
-        bucket = self._buckets.setdefault(key_id, Bucket(rpm, now_s))
-        per_s = rpm / MINUTE_S
-        bucket.left = min(float(rpm), bucket.left + (now_s - bucket.at_s) * per_s)
-        bucket.at_s = now_s
-        if bucket.left < 1:
-            return (1 - bucket.left) / per_s
-        bucket.left -= 1
-        return 0.0
+        bucket = self._buckets[key_id]
+        bucket.burst_s = burst_s(rpm)
+        wait_s = bucket.take_now(self._clock.monotonic(), rpm / MINUTE_S)
+        return wait_s if wait_s > ROUNDING_S else 0.0
+
+
+def burst_s(rpm: int) -> float:
+    """So that exactly a minute's worth may come in one instant."""
+    return MINUTE_S - MINUTE_S / rpm

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 BURST_S = 1.0
 """The polls of this long may be made in one instant, after as long without any."""
+ROUNDING_S = 1e-6
+"""A token that is due in so little is there: times are floats."""
 BUDGET_SHARE = 0.9
 """The part of a budget that is planned for; the rest absorbs polls that coincide by chance."""
 MIN_SHARE = 0.75
@@ -22,25 +24,32 @@ CEILING_ROUNDS = 1.2
 
 @dataclass(slots=True)
 class TokenBucket:
-    """Spaces polls with the generic cell rate algorithm (ITU-T I.371).
+    """Spaces polls, or requests, with the generic cell rate algorithm (ITU-T I.371).
 
-    In any window of w seconds no more than `per_s * (w + BURST_S) + 1` polls pass.
+    In any window of w seconds no more than `per_s * (w + burst_s) + 1` of them pass.
 
     Attributes:
         full_at_s: when the bucket is full again if nothing more is taken, on the caller's clock.
+        burst_s: the tokens of this long may be used in one instant.
     """
 
     full_at_s: float = 0.0
+    burst_s: float = BURST_S
+
+    def take_now(self, now_s: float, per_s: float) -> float:
+        """Take a token if it may be used at once; returns the seconds until one may be."""
+        wait_s = self.full_at_s - self.burst_s - now_s
+        return wait_s if wait_s > ROUNDING_S else self.wait_s(now_s, per_s)
 
     def wait_s(self, now_s: float, per_s: float) -> float:
         """Take a token; returns the seconds until it may be used, 0 for at once."""
-        at_s = max(now_s, self.full_at_s - BURST_S)
+        at_s = max(now_s, self.full_at_s - self.burst_s)
         self.full_at_s = max(self.full_at_s, now_s) + 1 / per_s
         return at_s - now_s
 
     def close(self, until_s: float) -> None:
         """Empty the bucket: nothing passes until then, and no burst after it."""
-        self.full_at_s = max(self.full_at_s, until_s + BURST_S)
+        self.full_at_s = max(self.full_at_s, until_s + self.burst_s)
 
 
 @dataclass(slots=True)
