@@ -13,7 +13,7 @@ from openai import AsyncOpenAI
 
 from tests.e2e.gateway.world import Gateway, Reply, a_prompt, soon
 
-from .world import MODEL, a_data_url, a_picture, ask, replying, send_form, serving, uploads
+from .pictures import MODEL, a_data_url, a_picture, ask, replying, send_form, serving, uploads
 
 
 async def send_file(

@@ -16,7 +16,7 @@ from reelgate.providers.base import Asset
 RED = (200, 0, 0)
 
 Colours = tuple[Colorspace, ColorRange]
-"""How a film writes its colours down, and says so."""
+"""How a video writes its colours down, and says so."""
 
 
 @cache
@@ -28,7 +28,7 @@ def movie(
     faststart: bool = True,
     colours: Colours | None = None,
 ) -> bytes:
-    """An H.264 film at 10 pictures per second, its first picture red and the others grey."""
+    """An H.264 video at 10 pictures per second, its first picture red and the others grey."""
     options = {"movflags": "faststart"} if faststart else {}
     # A path, because faststart reads back what it wrote.
     with NamedTemporaryFile(suffix=".mp4") as file:
@@ -67,9 +67,9 @@ def _picture(
     return picture.reformat(format="yuv420p", dst_colorspace=space, dst_color_range=span)
 
 
-def padded(film: bytes, size_bytes: int) -> bytes:
-    """The same film with an empty box behind it, so that the file has exactly this size."""
-    return film + free_box_header(size_bytes - len(film)) + bytes(size_bytes - len(film) - 8)
+def padded(video: bytes, size_bytes: int) -> bytes:
+    """The same video with an empty box behind it, so that the file has exactly this size."""
+    return video + free_box_header(size_bytes - len(video)) + bytes(size_bytes - len(video) - 8)
 
 
 def free_box_header(length_bytes: int) -> bytes:
@@ -93,23 +93,23 @@ async def _iterate(chunks: Iterable[bytes]) -> AsyncIterator[bytes]:
         yield chunk
 
 
-def with_latin1_title(film: bytes) -> bytes:
-    """The same film with a title in Latin-1, which its tool took for UTF-8.
+def with_latin1_title(video: bytes) -> bytes:
+    """The same video with a title in Latin-1, which its tool took for UTF-8.
 
     (QuickTime File Format: a user data box `\xa9nam` with a text of a given length and language;
     a language of its own kind, here `und`, means Unicode.)
     """
     text = b"caf\xe9 cr\xe8me"
     name = box(b"\xa9nam", len(text).to_bytes(2) + b"\x55\xc4" + text)
-    return grown(film, box(b"udta", name))
+    return grown(video, box(b"udta", name))
 
 
-def grown(film: bytes, more: bytes) -> bytes:
-    """A film whose index stands at its end, with one more box in its index."""
-    start = film.rindex(b"moov") - 4
-    length = int.from_bytes(film[start : start + 4])
-    assert start + length == len(film), "the index must come last, or offsets would move"
-    return film[:start] + (length + len(more)).to_bytes(4) + film[start + 4 :] + more
+def grown(video: bytes, more: bytes) -> bytes:
+    """A video whose index stands at its end, with one more box in its index."""
+    start = video.rindex(b"moov") - 4
+    length = int.from_bytes(video[start : start + 4])
+    assert start + length == len(video), "the index must come last, or offsets would move"
+    return video[:start] + (length + len(more)).to_bytes(4) + video[start + 4 :] + more
 
 
 def box(kind: bytes, content: bytes) -> bytes:
@@ -117,7 +117,7 @@ def box(kind: bytes, content: bytes) -> bytes:
     return (8 + len(content)).to_bytes(4) + kind + content
 
 
-def described_as(film: bytes, width: int, height: int) -> bytes:
-    """The same film, whose sample description tells another size of its pictures."""
-    at = film.index(b"avc1", film.index(b"stsd")) + 4 + 24
-    return film[:at] + width.to_bytes(2) + height.to_bytes(2) + film[at + 4 :]
+def described_as(video: bytes, width: int, height: int) -> bytes:
+    """The same video, whose sample description tells another size of its pictures."""
+    at = video.index(b"avc1", video.index(b"stsd")) + 4 + 24
+    return video[:at] + width.to_bytes(2) + height.to_bytes(2) + video[at + 4 :]

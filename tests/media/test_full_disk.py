@@ -35,9 +35,9 @@ async def _keys(storage: Storage) -> set[str]:
 async def test_a_full_disk_fails_one_video_and_no_other(tiny_disk: Path, *, told: bool) -> None:
     storage = open_storage(str(tiny_disk / "kept"))
     keeper = Keeper(storage, tiny_disk, min_free_bytes=0)
-    film = padded(movie(), 2 * DISK_BYTES)
+    video = padded(movie(), 2 * DISK_BYTES)
     with pytest.raises(StorageFailed, match="no space left on device") as caught:
-        await keeper.keep("large", asset(film, length_bytes=len(film) if told else None))
+        await keeper.keep("large", asset(video, length_bytes=len(video) if told else None))
     assert str(tiny_disk) not in caught.value.message
     assert await _keys(storage) == set()
     kept = await keeper.keep("small", asset(movie()))
@@ -59,9 +59,9 @@ async def test_a_video_is_kept_when_only_its_thumbnail_does_not_fit(tiny_disk: P
     storage = open_storage(str(tiny_disk / "kept"))
     keeper = Keeper(storage, tiny_disk, min_free_bytes=0)
     keeper.prepare()
-    # tmpfs counts in whole pages: this film fills them all.
-    film = padded(movie(), DISK_BYTES)
-    kept = await keeper.keep("video", asset(film))
+    # tmpfs counts in whole pages: this video fills them all.
+    video = padded(movie(), DISK_BYTES)
+    kept = await keeper.keep("video", asset(video))
     assert kept.thumbnail_key is None
     assert await _keys(storage) == {kept.key}
     keeper.close()
@@ -74,19 +74,19 @@ async def test_a_disk_that_is_read_only_for_a_while_fails_what_is_fetched_then(
     storage = open_storage(str(tiny_disk / "kept"))
     keeper = Keeper(storage, tiny_disk, min_free_bytes=0)
     keeper.prepare()
-    film = padded(movie(), 3 * DISK_BYTES // 8)
+    video = padded(movie(), 3 * DISK_BYTES // 8)
 
     def pieces() -> Iterator[bytes]:
         if when == "before":
             remount(tiny_disk, "ro")
-        yield film[: len(film) // 2]
+        yield video[: len(video) // 2]
         remount(tiny_disk, "ro")
-        yield film[len(film) // 2 :]
+        yield video[len(video) // 2 :]
 
     with pytest.raises(StorageFailed, match="read-only file system"):
         await keeper.keep("video", asset(pieces()))
     remount(tiny_disk, "rw")
-    await keeper.keep("video", asset(film))
+    await keeper.keep("video", asset(video))
     keeper.close()
 
 
@@ -104,11 +104,11 @@ from reelgate.providers.base import Asset
 async def chunks(content):
     yield content
 
-async def main(folder, film):
+async def main(folder, video):
     storage = open_storage(str(folder / "kept"))
     keeper = Keeper(storage, folder)
     try:
-        await keeper.keep("video", Asset(chunks(film), "video/mp4", len(film)))
+        await keeper.keep("video", Asset(chunks(video), "video/mp4", len(video)))
     except StorageFailed as exc:
         print(exc.message)
     keeper.close()

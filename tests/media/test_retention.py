@@ -3,25 +3,25 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reelgate.media.retention import Holding, expired
+from reelgate.media.retention import KeptVideo, expired
 
-holdings = st.lists(
+videos = st.lists(
     st.builds(
-        Holding,
+        KeptVideo,
         video_id=st.uuids().map(str),
         size_bytes=st.integers(0, 100),
         kept_at=st.integers(0, 100).map(float),
     ),
-    unique_by=lambda held: held.video_id,
+    unique_by=lambda video: video.video_id,
     max_size=20,
 )
 limits = st.none() | st.integers(0, 400)
 ages = st.none() | st.integers(0, 120).map(float)
 
 
-@given(holdings, ages, limits)
+@given(videos, ages, limits)
 def test_what_stays_is_within_both_limits(
-    held: list[Holding], max_age_s: float | None, max_total_bytes: int | None
+    held: list[KeptVideo], max_age_s: float | None, max_total_bytes: int | None
 ) -> None:
     gone = expired(held, 110, max_age_s=max_age_s, max_total_bytes=max_total_bytes)
     stays = set(held) - set(gone)
@@ -29,9 +29,9 @@ def test_what_stays_is_within_both_limits(
     assert max_total_bytes is None or sum(one.size_bytes for one in stays) <= max_total_bytes
 
 
-@given(holdings, ages, limits)
+@given(videos, ages, limits)
 def test_nothing_goes_without_need(
-    held: list[Holding], max_age_s: float | None, max_total_bytes: int | None
+    held: list[KeptVideo], max_age_s: float | None, max_total_bytes: int | None
 ) -> None:
     gone = expired(held, 110, max_age_s=max_age_s, max_total_bytes=max_total_bytes)
     young = [one for one in gone if max_age_s is None or 110 - one.kept_at < max_age_s]
@@ -42,9 +42,9 @@ def test_nothing_goes_without_need(
         assert back > max_total_bytes
 
 
-@given(holdings, ages, limits)
+@given(videos, ages, limits)
 def test_the_oldest_go_first(
-    held: list[Holding], max_age_s: float | None, max_total_bytes: int | None
+    held: list[KeptVideo], max_age_s: float | None, max_total_bytes: int | None
 ) -> None:
     gone = expired(held, 110, max_age_s=max_age_s, max_total_bytes=max_total_bytes)
     assert list(gone) == sorted(gone, key=lambda one: (one.kept_at, one.video_id))
@@ -53,4 +53,4 @@ def test_the_oldest_go_first(
 
 
 def test_without_limits_everything_stays() -> None:
-    assert expired([Holding("a", 10**12, 0)], 10**12) == ()
+    assert expired([KeptVideo("a", 10**12, 0)], 10**12) == ()

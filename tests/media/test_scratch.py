@@ -17,7 +17,7 @@ from reelgate.media.scratch import Scratch, append
 
 async def main():
     async with Scratch(pathlib.Path(sys.argv[1])).file() as path:
-        append(path, b"half a film", min_free_bytes=0)
+        append(path, b"half a video", min_free_bytes=0)
         print(path, flush=True)
         sys.stdin.read()
         raise EOFError
@@ -46,7 +46,7 @@ def test_a_killed_process_leaves_nothing_after_the_next_start(tmp_path: Path) ->
     process, path = _other_process(tmp_path)
     with process:
         process.send_signal(signal.SIGKILL)
-    assert path.read_bytes() == b"half a film"
+    assert path.read_bytes() == b"half a video"
     scratch = Scratch(tmp_path)
     scratch.prepare()
     assert not path.exists()
@@ -58,7 +58,7 @@ def test_a_living_process_keeps_its_files(tmp_path: Path) -> None:
     with process:
         scratch = Scratch(tmp_path)
         scratch.prepare()
-        assert path.read_bytes() == b"half a film"
+        assert path.read_bytes() == b"half a video"
         scratch.close()
     assert process.returncode == 0
     assert not path.exists()
@@ -69,8 +69,8 @@ async def test_a_file_is_gone_when_its_use_fails(tmp_path: Path) -> None:
 
     async def ask_for_too_much() -> None:
         async with scratch.file() as path:
-            append(path, b"film", min_free_bytes=0)
-            append(path, b"film", min_free_bytes=2**62)
+            append(path, b"video", min_free_bytes=0)
+            append(path, b"video", min_free_bytes=2**62)
 
     with pytest.raises(StorageFailed, match="no space left"):
         await ask_for_too_much()
@@ -85,7 +85,7 @@ async def test_a_file_is_written_piece_by_piece_for_this_user_alone(tmp_path: Pa
         for piece in (b"fi", b"lm"):
             append(path, piece, min_free_bytes=0)
         append(other, b"picture", min_free_bytes=0)
-        assert (path.read_bytes(), other.read_bytes()) == (b"film", b"picture")
+        assert (path.read_bytes(), other.read_bytes()) == (b"video", b"picture")
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     scratch.close()
 

@@ -1,4 +1,4 @@
-"""Fetching a picture from the address that a caller named."""
+"""Fetches a picture from the URL that a caller sent."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from reelgate.net.ssrf import check_url, was_refused
 Read = Callable[[], Awaitable[Picture]]
 """Gets a picture into memory."""
 FETCH_TIMEOUT_S = 20.0
-"""To begin to answer, and again for the picture."""
+"""Limit for the response to begin, and again for its body."""
 CHUNK_BYTES = 64 * 1024
 REDIRECTS = range(300, 400)
 
 
 class PictureFetcher:
-    """Fetches pictures; a server that sends anything else learns nothing and gets nothing."""
+    """Fetches pictures, and nothing else, into memory."""
 
     def __init__(self, session: aiohttp.ClientSession, *, allow_private: bool) -> None:
         """`session` is one of `reelgate.net.ssrf`, which keeps out of private networks."""
@@ -32,13 +32,13 @@ class PictureFetcher:
 
     @asynccontextmanager
     async def opened(self, url: str) -> AsyncIterator[Read]:
-        """What reads the picture at an http or https address, once its server answers.
+        """A function that reads the picture at an http or https URL, once its server answers.
 
         Raises:
-            InvalidRequest: there is none to be had there; redirects are not followed.
+            InvalidRequest: there is no picture; redirects are not followed.
         """
         target = check_url(url, param=PARAM, allow_private=self._allow_private)
-        async with failures_told(), asyncio.timeout(FETCH_TIMEOUT_S):
+        async with fetch_errors(), asyncio.timeout(FETCH_TIMEOUT_S):
             response = await self._session.get(target, allow_redirects=False)
         async with response:
             check_head(response)
@@ -46,8 +46,8 @@ class PictureFetcher:
 
 
 @asynccontextmanager
-async def failures_told() -> AsyncIterator[None]:
-    """Tell what the network does as a fault of the picture.
+async def fetch_errors() -> AsyncIterator[None]:
+    """Turn network errors of the block into errors about the picture.
 
     Raises:
         InvalidRequest: instead of aiohttp's errors and the system's.
@@ -55,16 +55,16 @@ async def failures_told() -> AsyncIterator[None]:
     try:
         yield
     except (aiohttp.ClientError, OSError) as error:
-        raise unusable(told(error)) from error
+        raise unusable(reason_for(error)) from error
 
 
 async def read_in_time(response: aiohttp.ClientResponse) -> Picture:
-    async with failures_told(), asyncio.timeout(FETCH_TIMEOUT_S):
+    async with fetch_errors(), asyncio.timeout(FETCH_TIMEOUT_S):
         return read_picture(await read(response))
 
 
 def check_head(response: aiohttp.ClientResponse) -> None:
-    """Refuse an answer by its head.
+    """Refuse a response by its status and headers.
 
     Raises:
         InvalidRequest: it is no success, or too long.
@@ -80,10 +80,10 @@ def check_head(response: aiohttp.ClientResponse) -> None:
 
 
 async def read(response: aiohttp.ClientResponse) -> bytes:
-    """The body, as far as it is allowed to go.
+    """The body, up to the size a picture may have.
 
     Raises:
-        InvalidRequest: it goes on beyond that.
+        InvalidRequest: it is longer.
     """
     body = bytearray()
     async for chunk in response.content.iter_chunked(CHUNK_BYTES):
@@ -94,12 +94,11 @@ async def read(response: aiohttp.ClientResponse) -> bytes:
 
 
 def too_long() -> InvalidRequest:
-    """A file that is larger than a picture may be."""
     return unusable(f"points at a file larger than the {MAX_PICTURE_BYTES} bytes allowed")
 
 
-def told(error: Exception) -> str:
-    """What became of the fetch, without what the network said in detail."""
+def reason_for(error: Exception) -> str:
+    """Why a fetch failed, without the details of the network."""
     if was_refused(error):
         return "points into a private or reserved network, which this gateway does not call"
     if isinstance(error, TimeoutError):

@@ -1,4 +1,4 @@
-"""Takes reference pictures in and puts them where the upstream can read them."""
+"""Reads reference pictures and uploads them to the provider that is to use them."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ class FairPermits:
             self._release(owner)
 
     async def _acquire(self, owner: str) -> None:
-        ticket: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._queues.setdefault(owner, deque()).append(ticket)
-        self._hand_out()
+        permit: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queues.setdefault(owner, deque()).append(permit)
+        self._grant()
         try:
-            await ticket
+            await permit
         except asyncio.CancelledError:
-            if ticket.done() and not ticket.cancelled():
+            if permit.done() and not permit.cancelled():
                 self._release(owner)
             raise
 
@@ -57,40 +57,40 @@ class FairPermits:
         self._held[owner] -= 1
         if not self._held[owner]:
             del self._held[owner]
-        self._hand_out()
+        self._grant()
 
-    def _hand_out(self) -> None:
+    def _grant(self) -> None:
         while self._free and (owner := self._next_owner()) is not None:
             queue = self._queues[owner]
-            ticket = queue.popleft()
+            permit = queue.popleft()
             # The owner goes to the back.
             self._queues.move_to_end(owner)
             if not queue:
                 del self._queues[owner]
-            if not ticket.done():
+            if not permit.done():
                 self._free -= 1
                 self._held[owner] += 1
-                ticket.set_result(None)
+                permit.set_result(None)
 
     def _next_owner(self) -> str | None:
-        """Of those who may have one, whoever holds the fewest; of several, who waits longest."""
+        """The owner below its limit that holds the fewest; of several, the one waiting longest."""
         may = (o for o in self._queues if not o or self._held[o] < self._per_owner)
         return min(may, key=self._held.__getitem__, default=None)
 
 
-KNOWN_FOR_S = 3600.0
-"""How long an address is used again; nobody documents how long the upstream keeps it."""
-MAX_KNOWN = 1000
+CACHED_FOR_S = 3600.0
+"""How long a URL is used again; it is not documented how long the upstream keeps it."""
+MAX_CACHED = 1000
 
 
-MAX_AT_ONCE, MAX_AT_ONCE_OF_OWNER = 8, 4
-"""Pictures in memory at once: at 20 MB each they would otherwise fill it."""
-MAX_FETCHES, MAX_FETCHES_OF_OWNER = 64, 8
-"""Servers that are asked for a picture at once; while they say nothing they cost no memory."""
+MAX_PICTURES, MAX_PICTURES_PER_OWNER = 8, 4
+"""Pictures in memory at once: each may take 20 MB."""
+MAX_FETCHES, MAX_FETCHES_PER_OWNER = 64, 8
+"""Servers asked for a picture at once; until they respond they cost little memory."""
 
 
 class References:
-    """Everything about reference pictures that needs the network."""
+    """Fetches and uploads reference pictures."""
 
     def __init__(
         self,
@@ -102,8 +102,8 @@ class References:
         self._providers = providers
         self._fetcher = fetcher
         self._uploads = uploads
-        self._room = FairPermits(MAX_AT_ONCE, MAX_AT_ONCE_OF_OWNER)
-        self._fetches = FairPermits(for_requests(MAX_FETCHES), MAX_FETCHES_OF_OWNER)
+        self._in_memory = FairPermits(MAX_PICTURES, MAX_PICTURES_PER_OWNER)
+        self._fetches = FairPermits(for_requests(MAX_FETCHES), MAX_FETCHES_PER_OWNER)
 
     async def place(
         self, request: VideoRequest, provider: str, owner: str, source: str | Read
@@ -121,7 +121,7 @@ class References:
             InvalidRequest, RequestTooLarge: the picture cannot be used; nothing was uploaded.
             UpstreamError: the provider did not take it.
         """
-        async with self._opened(source, owner) as read, self._room.held(owner):
+        async with self._opened(source, owner) as read, self._in_memory.held(owner):
             picture = await read()
             upload = partial(self._providers[provider].upload_reference, picture)
             url = await self._uploads.get((provider, picture.digest), upload)
@@ -140,7 +140,6 @@ class References:
 
 
 async def decoded(url: str) -> Picture:
-    """The picture in a `data:` URL."""
     return read_data_url(url)
 
 
@@ -148,8 +147,8 @@ async def decoded(url: str) -> Picture:
 async def open_references(
     providers: Mapping[str, Provider], clock: Clock, *, allow_private: bool
 ) -> AsyncIterator[References]:
-    """The desk with its HTTP client; `allow_private` lets it fetch from private networks too."""
-    uploads: Cache[tuple[str, str], str] = Cache(KNOWN_FOR_S, clock, max_size=MAX_KNOWN)
+    """`References` with an HTTP client; `allow_private` allows URLs in private networks."""
+    uploads: Cache[tuple[str, str], str] = Cache(CACHED_FOR_S, clock, max_size=MAX_CACHED)
     async with open_session(allow_private=allow_private) as session:
         try:
             yield References(

@@ -20,11 +20,11 @@ from reelgate.media.disk import (
     Stored,
     Upload,
     checked_key,
-    gone,
-    seen_through,
+    file_missing,
+    run_in_thread,
     storage_failed,
-    to_its_end,
     unreadable,
+    wait_until_done,
 )
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
 # Twelve parts at once, obstore's own choice, would hold 60 MB of each file in memory.
 _UPLOAD_PART_BYTES = 5 * 1024 * 1024
-_PARTS_AT_ONCE = 3
-# How long a cancelled video waits for the upload that nobody can call back.
-_LET_GO_S = 10.0
+_MAX_PARTS = 3
+# How long a cancelled video waits for its upload, which cannot be cancelled.
+_CANCEL_WAIT_S = 10.0
 _LIST_BATCH = 1000
 _CHECK_KEY = "reelgate-check"
 # A request takes its time to a distant store and back; a few under way at once hide that.
@@ -61,7 +61,7 @@ class Bucket:
 
     @classmethod
     def open(cls, url: str) -> Bucket:
-        """The bucket that a URL names; `reelgate.media.storage` tells which URLs there are.
+        """The bucket that a URL names; see `reelgate.media.storage` for the forms.
 
         Raises:
             ValueError: it names none, or its configuration is incomplete.
@@ -90,7 +90,7 @@ class Bucket:
                 await self._upload(other)
                 stored.add(other.key)
         with suppress(OSError):
-            await to_its_end(_remove, file, *others)
+            await run_in_thread(_remove, file, *others)
         return frozenset(stored)
 
     async def _upload(self, file: Upload) -> None:
@@ -101,10 +101,10 @@ class Bucket:
                 file.source,
                 attributes={"Content-Type": file.content_type},
                 chunk_size=_UPLOAD_PART_BYTES,
-                max_concurrency=_PARTS_AT_ONCE,
+                max_concurrency=_MAX_PARTS,
             )
-            # An upload that was let go may end all the same, after its file was removed.
-            await seen_through(uploading, _LET_GO_S)
+            # An upload that is not waited for any longer may still end, after its file was removed.
+            await wait_until_done(uploading, _CANCEL_WAIT_S)
 
     @asynccontextmanager
     async def reading(self, key: str, start: int, stop: int) -> AsyncIterator[AsyncIterator[bytes]]:
@@ -114,7 +114,7 @@ class Bucket:
             yield _after(await anext(chunks, b""), chunks)
 
     async def check(self) -> None:
-        """Look into the bucket; where that is not allowed, put an empty file there."""
+        """List the bucket; where that is not allowed, put an empty file there."""
         try:
             try:
                 async for _ in obstore.list(self._store, chunk_size=1):
@@ -191,7 +191,7 @@ async def _chunk(objects: ObjectStore, key: str, start: int, stop: int) -> bytes
         try:
             data = await obstore.get_range_async(objects, key, start=start, end=stop)
         except FileNotFoundError as exc:
-            raise gone() from exc
+            raise file_missing() from exc
     if len(data) != stop - start:
         raise unreadable("it is shorter than it was when it was stored")
     return bytes(data)
@@ -258,7 +258,7 @@ def _read_errors() -> Iterator[None]:
 
 
 def _reason(exc: exceptions.BaseError) -> str:
-    """Why, without the store's own words: they hold addresses and account names."""
+    """The reason, without the store's own message, which holds addresses and account names."""
     match exc:
         case exceptions.PermissionDeniedError() | exceptions.UnauthenticatedError():
             return "the object store refused the gateway's credentials"

@@ -1,4 +1,4 @@
-"""Files on a disk: their names, their errors, and threads that see work to its end."""
+"""Files on a disk: their keys, their errors, and threads that finish what they began."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def is_key(name: str) -> bool:
 
 
 def checked_key(name: str) -> str:
-    """The name itself.
+    """The name, if it may be a key.
 
     Raises:
         ValueError: it may not be a key.
@@ -57,7 +57,7 @@ def checked_key(name: str) -> str:
 def disk_errors() -> Iterator[None]:
     """Turn an OSError of the block into StorageFailed.
 
-    The sentence tells the reason without the path, which is nobody's business outside.
+    The message has the reason without the path, which callers must not see.
     """
     try:
         yield
@@ -67,19 +67,16 @@ def disk_errors() -> Iterator[None]:
 
 
 def storage_failed(reason: str) -> StorageFailed:
-    """The finished video could not be stored, for this reason."""
     message = f"The finished video could not be stored: {reason}."
     return StorageFailed(message)
 
 
 def unreadable(reason: str) -> StorageFailed:
-    """The stored video could not be read, for this reason."""
     message = f"The stored video could not be read: {reason}."
     return StorageFailed(message)
 
 
-def gone() -> VideoExpired:
-    """The video's file is not there any more, or was never on this machine."""
+def file_missing() -> VideoExpired:
     message = (
         "the video's file is not in this gateway's storage: it was removed, or another machine "
         "keeps it in a folder of its own (machines must share REELGATE_STORAGE_URL)"
@@ -91,26 +88,26 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 
-async def to_its_end(
+async def run_in_thread(
     work: Callable[[*Ts], T], *arguments: *Ts, threads: Executor | None = None
 ) -> T:
-    """Do it in a thread, of those that all share if no others are told.
+    """Run work in a thread: of `threads`, or of the pool that all share.
 
-    A cancelled caller goes on only when the thread is done: what it then removes, no thread is
-    still writing.
+    A cancelled caller goes on only when the thread is done, so that it never removes a file that
+    a thread is still writing.
     """
     loop = asyncio.get_running_loop()
-    return await seen_through(loop.run_in_executor(threads, work, *arguments))
+    return await wait_until_done(loop.run_in_executor(threads, work, *arguments))
 
 
-async def seen_through(work: Awaitable[T], most_s: float = math.inf) -> T:
-    """Wait for it. A cancelled caller goes on only when it is done, or after `most_s` seconds."""
+async def wait_until_done(work: Awaitable[T], timeout_s: float = math.inf) -> T:
+    """Await work. A cancelled caller goes on only when it is done, or after `timeout_s` seconds."""
     running = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:
         clock = asyncio.get_running_loop().time
-        ends_at_s = clock() + most_s
+        ends_at_s = clock() + timeout_s
         while not running.done() and (left_s := ends_at_s - clock()) > 0:
             with suppress(asyncio.CancelledError):
                 await asyncio.wait([running], timeout=None if left_s == math.inf else left_s)

@@ -18,15 +18,15 @@ from reelgate.media.disk import (
     Upload,
     checked_key,
     disk_errors,
-    gone,
+    file_missing,
     is_key,
-    to_its_end,
+    run_in_thread,
     unreadable,
 )
 
-# Smaller chunks spend their time on changing threads; larger ones take memory for every reader.
+# Smaller chunks cost thread switches; larger ones cost memory for every reader.
 _CHUNK_BYTES = 512 * 1024
-_LEAST_FREE_BYTES = 64 * 1024**2
+_MIN_FREE_BYTES = 64 * 1024**2
 
 
 class Folder:
@@ -52,7 +52,7 @@ class Folder:
 
     async def put(self, file: Upload, *others: Upload) -> frozenset[str]:
         """Move files of the same disk here; their types are not kept."""
-        return await to_its_end(self._put, file, others)
+        return await run_in_thread(self._put, file, others)
 
     @asynccontextmanager
     async def reading(self, key: str, start: int, stop: int) -> AsyncIterator[AsyncIterator[bytes]]:
@@ -61,7 +61,7 @@ class Folder:
             yield _chunks(fd, start, stop)
 
     async def check(self) -> None:
-        """Look whether the folder is there, may be written, and has room."""
+        """Check that the folder is there, may be written, and has room."""
         await asyncio.to_thread(self._check)
 
     def _check(self) -> None:
@@ -75,7 +75,7 @@ class Folder:
         if not os.access(self._root, os.W_OK | os.X_OK):
             message = f"the folder {self._root} cannot be written"
             raise StorageFailed(message)
-        if disk.f_bavail * disk.f_frsize < _LEAST_FREE_BYTES:
+        if disk.f_bavail * disk.f_frsize < _MIN_FREE_BYTES:
             message = f"the disk of {self._root} is full"
             raise StorageFailed(message)
 
@@ -112,11 +112,11 @@ class Folder:
 
     def _put(self, file: Upload, others: tuple[Upload, ...]) -> frozenset[str]:
         with disk_errors():
-            # Made again if somebody has removed it meanwhile.
+            # It may have been removed meanwhile.
             self._root.mkdir(parents=True, exist_ok=True)
             self._move(file)
             stored = {file.key, *(other.key for other in others if self._moves(other))}
-            # Without this the new names themselves may be lost with the power.
+            # Without this a loss of power may lose the new names.
             _fsync(self._root)
         return frozenset(stored)
 
@@ -156,7 +156,7 @@ def _opened(path: Path) -> Iterator[int]:
         try:
             fd = os.open(path, os.O_RDONLY)
         except FileNotFoundError as exc:
-            raise gone() from exc
+            raise file_missing() from exc
     try:
         yield fd
     finally:

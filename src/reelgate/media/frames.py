@@ -1,4 +1,4 @@
-"""Decodes the first frame. The only module that loads FFmpeg: see `probe`."""
+"""Decodes the first frame. The only module that loads FFmpeg: see `mp4.probe`."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ THUMBNAIL_SIDE_PX = 640
 _WEBP = {"quality": "80", "compression_level": "0"}
 
 
-def look(path: Path, max_px: int) -> Probe:
+def decode(path: Path, max_px: int) -> Probe:
     """What the file holds, with its first frame as a thumbnail.
 
     Raises:
         UnplayableVideo: it holds no picture that can be decoded.
     """
-    # The decoder's own bound: a film may describe its pictures as smaller than they are.
+    # The decoder's own bound: a video may describe its pictures as smaller than they are.
     bounds = {"max_pixels": str(max_px)}
     try:
         # The format is fixed because FFmpeg's other readers include playlists that open whatever
@@ -37,29 +37,29 @@ def look(path: Path, max_px: int) -> Probe:
         with av.open(
             path, "r", format="mp4", options=bounds, metadata_errors="replace"
         ) as container:
-            return _look(container, bounds)
+            return _decode(container, bounds)
     except av.ArgumentError:
-        # What FFmpeg says to a picture beyond the bound, and to nothing that is wrong with a film.
-        log.warning("film_not_decoded", reason="its pictures are too large", limit=max_px)
+        # FFmpeg raises this for a picture beyond the bound, and for no fault of the video itself.
+        log.warning("video_not_decoded", reason="its pictures are too large", limit=max_px)
         return Probe()
     except av.MemoryError:
-        # Another try would need as much: the film is kept as it is.
-        log.warning("film_not_decoded", reason="it needs more memory than there is")
+        # Another try would need as much: the video is kept as it is.
+        log.warning("video_not_decoded", reason="it needs more memory than there is")
         return Probe()
     except av.FFmpegError as exc:
         if ran_out(exc):
-            # That says nothing about the film.
+            # The video itself may be sound.
             raise unreadable("the gateway has no room for it just now") from exc
         raise _broken() from exc
 
 
-def _look(container: av.container.InputContainer, bounds: dict[str, str]) -> Probe:
+def _decode(container: av.container.InputContainer, bounds: dict[str, str]) -> Probe:
     if not container.streams.video:
         raise _broken()
     stream = container.streams.video[0]
     if getattr(stream, "codec_context", None) is None:
-        # A codec that this FFmpeg does not know says nothing against the film.
-        log.warning("film_not_decoded", reason="its codec is not known here")
+        # The video itself may be sound.
+        log.warning("video_not_decoded", reason="its codec is not known here")
         return Probe(duration_s=_duration_s(container))
     stream.codec_context.options = bounds
     # One thread: decoding one frame with several costs a frame's memory for each.
@@ -96,7 +96,7 @@ def _first_frame(container: av.container.InputContainer, stream: av.VideoStream)
 
 
 def _thumbnail(frame: av.VideoFrame) -> bytes | None:
-    """The picture, or None where drawing it fails: the film itself is sound."""
+    """The picture, or None where drawing it fails: the video itself is sound."""
     try:
         return _webp(frame)
     except Exception:

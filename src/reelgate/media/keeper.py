@@ -1,4 +1,4 @@
-"""Keeps finished videos: fetch, check, store, and forget."""
+"""Keeps finished videos: fetch, check, store, remove."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from reelgate.domain.video import KeptFile
 from reelgate.errors import StorageFailed
-from reelgate.media.disk import Upload, to_its_end
+from reelgate.media.disk import Upload, run_in_thread
 from reelgate.media.mp4 import probe
 from reelgate.media.receive import SLOW_AFTER_S, Incoming, Intake, Limits, Received, receive
 from reelgate.media.scratch import Scratch, append
@@ -21,17 +21,16 @@ DEFAULT_MIN_FREE_BYTES = 64 * 1024**2
 
 THUMBNAIL_TYPE = "image/webp"
 
-_PROBES_AT_ONCE = 2
+_MAX_PROBES = 2
 """Decoding takes a picture's memory and a processor each."""
 
 
 Decoding = Callable[[], AbstractAsyncContextManager[bool]]
-"""Entered around the decoding of a film; tells whether it is to be decoded at all."""
+"""Entered around the decoding of a video; its value says whether to decode at all."""
 
 
 @asynccontextmanager
 async def always() -> AsyncIterator[bool]:
-    """Nothing speaks against decoding."""
     yield True
 
 
@@ -58,10 +57,10 @@ class Keeper:
         self._storage = storage
         self._scratch = Scratch(storage.scratch_dir or scratch_dir)
         self._limits = Limits(max_file_bytes, min_free_bytes)
-        # Not left to the threads' own queue, so that a cancelled video leaves the line at once.
-        self._probes = asyncio.Semaphore(_PROBES_AT_ONCE)
-        # What decoding leaves in pieces, the C library keeps for each thread that ever decoded.
-        self._decoders = ThreadPoolExecutor(_PROBES_AT_ONCE, "decode")
+        # Not left to the threads' own queue, so that a cancelled video leaves the queue at once.
+        self._probes = asyncio.Semaphore(_MAX_PROBES)
+        # Threads of their own: the C library keeps fragmented memory for each thread that decoded.
+        self._decoders = ThreadPoolExecutor(_MAX_PROBES, "decode")
 
     def prepare(self) -> None:
         """Remove what a killed process left half-written.
@@ -91,8 +90,8 @@ class Keeper:
         Args:
             video_id: which one.
             asset: its file.
-            decoding: entered around the decoding; tells whether there is to be any.
-            slow_after_s: for so long it may come too slowly.
+            decoding: entered around the decoding; its value says whether to decode.
+            slow_after_s: how long it may come too slowly.
 
         Raises:
             UpstreamBadResponse: what the upstream serves is no playable MP4.
@@ -101,19 +100,19 @@ class Keeper:
             StorageFailed: it could not be stored; nothing stays behind.
             UpstreamError: whatever reading `asset` raises.
         """
-        film_key, picture_key = file_key(video_id), thumbnail_key(video_id)
-        async with self._scratch.file() as film, self._scratch.file() as picture:
-            intake = await receive(asset, film, self._limits, slow_after_s)
+        video_key, picture_key = file_key(video_id), thumbnail_key(video_id)
+        async with self._scratch.file() as video, self._scratch.file() as picture:
+            intake = await receive(asset, video, self._limits, slow_after_s)
             async with self._probes, decoding() as decodes:
-                received, drawn = await to_its_end(
+                received, drawn = await run_in_thread(
                     _finish, intake, picture if decodes else None, threads=self._decoders
                 )
-            uploads = [Upload(film_key, film, received.content_type)]
+            uploads = [Upload(video_key, video, received.content_type)]
             if drawn:
                 uploads.append(Upload(picture_key, picture, THUMBNAIL_TYPE))
             stored = await self._storage.put(*uploads)
         return KeptFile(
-            key=film_key,
+            key=video_key,
             size_bytes=received.size_bytes,
             sha256=received.sha256,
             content_type=received.content_type,
@@ -151,9 +150,9 @@ def thumbnail_key(video_id: str) -> str:
 
 
 def _finish(intake: Intake, picture: Path | None) -> tuple[Received, bool]:
-    """Write the film's end and check it; also whether its first frame was written as a picture.
+    """Write the end of the video, check it, and draw its first frame if `picture` has a path.
 
-    Without a path for the picture nothing is decoded.
+    Returns what was received, and whether the frame was drawn.
     """
     received = intake.finish()
     if picture is None:
@@ -164,7 +163,7 @@ def _finish(intake: Intake, picture: Path | None) -> tuple[Received, bool]:
     try:
         append(picture, thumbnail, min_free_bytes=0)
     except StorageFailed:
-        # A paid video is not given up for its thumbnail.
+        # A paid video must not fail for its thumbnail.
         with suppress(OSError):
             picture.unlink(missing_ok=True)
         return received, False

@@ -19,7 +19,7 @@ HEAD_BYTES = 12
 _SHORT_HEADER_BYTES = 8
 _LONG_HEADER_BYTES = 16
 _LONG_LENGTH = (1).to_bytes(4)
-_TO_THE_END = bytes(4)
+_REST_OF_FILE = bytes(4)
 _VISUAL_ENTRY_BYTES = 28
 # Far more than fragments of a long video make; a bound on what a hostile file can cost.
 _MAX_BOXES = 100_000
@@ -49,7 +49,7 @@ def is_cut_off(file: BinaryIO, size_bytes: int) -> bool:
 
 
 def largest_picture_px(file: BinaryIO, size_bytes: int) -> int:
-    """How many pixels the pictures of a film have as its sample descriptions say; 0 if none does.
+    """How many pixels the pictures of a video have by its sample descriptions; 0 without any.
 
     Read here, so that nothing is decoded, and no decoder opened, to know it.
     """
@@ -100,7 +100,7 @@ def _boxes(file: BinaryIO, start: int, stop: int) -> Iterator[tuple[bytes, int, 
         length = _box_length(header)
         is_long = header[:4] == _LONG_LENGTH
         header_bytes = _LONG_HEADER_BYTES if is_long else _SHORT_HEADER_BYTES
-        if header[:4] == _TO_THE_END:
+        if header[:4] == _REST_OF_FILE:
             length = stop - start
         if length < header_bytes or start + length > stop:
             return
@@ -130,8 +130,8 @@ MAX_PICTURE_PX = 8192 * 4352
 class Probe:
     """What a video file holds.
 
-    `duration_s` is None where the file does not tell it; `codec` is FFmpeg's name (`h264`);
-    `thumbnail` is the first frame as WebP, its longer side at most 640 pixels; None where the film
+    `duration_s` is None where the file does not say; `codec` is FFmpeg's name (`h264`);
+    `thumbnail` is the first frame as WebP, its longer side at most 640 pixels; None where the video
     was not decoded, or its picture could not be drawn.
     """
 
@@ -143,14 +143,13 @@ class Probe:
 
 
 def probe(path: Path) -> Probe:
-    """Look into an MP4 file; it takes milliseconds of a processor, so not on the event loop.
+    """Inspect an MP4 file and decode its first frame; takes milliseconds, so run it in a thread.
 
     FFmpeg takes 17 MB and nearly 0.1 s to load. A gateway that has not finished a video yet does
     without it, so it is loaded here and nowhere else.
 
-    Only a film that the decoder itself calls broken is refused. Where the trouble is ours (the
-    picture is too large for us, or something here fails) the film is kept without a thumbnail: it
-    has been paid for.
+    Only a video that the decoder itself calls broken is refused. Where the fault is ours (the
+    picture is too large, or our code fails) the paid video is kept without a thumbnail.
 
     Raises:
         UnplayableVideo: it holds no picture that can be decoded.
@@ -159,13 +158,13 @@ def probe(path: Path) -> Probe:
     with disk_errors(), path.open("rb") as file:
         pixels = largest_picture_px(file, path.stat().st_size)
     if pixels > MAX_PICTURE_PX:
-        log.warning("film_not_decoded", pixels=pixels, limit=MAX_PICTURE_PX)
+        log.warning("video_not_decoded", pixels=pixels, limit=MAX_PICTURE_PX)
         return Probe()
     try:
-        found: Probe = import_module("reelgate.media.frames").look(path, MAX_PICTURE_PX)
+        found: Probe = import_module("reelgate.media.frames").decode(path, MAX_PICTURE_PX)
     except ReelgateError:
         raise
     except Exception:
-        log.exception("film_not_decoded")
+        log.exception("video_not_decoded")
         return Probe()
     return found

@@ -1,4 +1,4 @@
-"""Takes a finished video from the upstream into a scratch file, in constant memory."""
+"""Receives a finished video from the upstream into a scratch file, in constant memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from reelgate.errors import (
     UpstreamBadResponse,
     UpstreamError,
 )
-from reelgate.media.disk import disk_errors, to_its_end
+from reelgate.media.disk import disk_errors, run_in_thread
 from reelgate.media.mp4 import HEAD_BYTES, is_cut_off, is_mp4
 from reelgate.media.scratch import append
 
@@ -30,7 +30,7 @@ _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,63}/[a-z0-9][a-z0-9!#$&^_
 class Incoming(Protocol):
     """A finished video while it is being read: `reelgate.providers.base.Asset` is one.
 
-    Told by its shape, because the rooms do not import each other.
+    A protocol, because media imports no provider.
     """
 
     @property
@@ -69,30 +69,30 @@ async def receive(
 
     Raises:
         UpstreamBadResponse: it is something else than an MP4.
-        AnswerLost: it broke off before its declared length, or trickled for `slow_after_s`.
+        AnswerLost: it broke off before its declared length, or came too slowly for `slow_after_s`.
         TooLargeToKeep: by the limits.
         StorageFailed: the disk is full.
         UpstreamError: whatever reading it raises.
     """
     _check_size(asset.length_bytes or 0, limits)
     intake = Intake(path, limits, video_type(asset.content_type), asset.length_bytes)
-    async for chunk in not_too_slow(asset.chunks, slow_after_s):
+    async for chunk in at_min_speed(asset.chunks, slow_after_s):
         if intake.add(chunk):
             _check_type(intake.head, asset.content_type)
-            await to_its_end(intake.write)
+            await run_in_thread(intake.write)
     _check_complete(intake)
     _check_type(intake.head, asset.content_type)
     return intake
 
 
-async def not_too_slow(chunks: AsyncIterator[bytes], slow_after_s: float) -> AsyncIterator[bytes]:
+async def at_min_speed(chunks: AsyncIterator[bytes], slow_after_s: float) -> AsyncIterator[bytes]:
     """The same chunks, as long as they come at `MIN_BYTES_PER_S` on average.
 
-    A connection can live for ever on a byte now and then, and its job with it. The time that the
-    reader itself takes does not count.
+    A connection that sends a byte now and then would otherwise hold its job for ever. The time that
+    the reader itself takes does not count.
 
     Raises:
-        AnswerLost: in `slow_after_s` less has come than that.
+        AnswerLost: they came more slowly for `slow_after_s`.
     """
     clock = asyncio.get_running_loop().time
     ends_at_s, due_bytes = clock() + slow_after_s, slow_after_s * MIN_BYTES_PER_S
@@ -127,7 +127,7 @@ class Intake:
     _digest: hashlib._Hash = field(default_factory=hashlib.sha256)
 
     def add(self, chunk: bytes) -> bool:
-        """Whether so much is pending that it should be written."""
+        """Take a chunk; returns whether enough is pending to be written."""
         self.size_bytes += len(chunk)
         _check_size(self.size_bytes, self.limits)
         if len(self.head) < HEAD_BYTES:
@@ -146,7 +146,7 @@ class Intake:
         self._pending.clear()
 
     def finish(self) -> Received:
-        """Write what is left and look whether the film is whole, in a thread.
+        """Write what is left and check that the video is complete, in a thread.
 
         Raises:
             UnplayableVideo: its end is missing, though all that was declared has arrived.

@@ -1,4 +1,4 @@
-"""Files that live only while they are written: none of them stays, not even after a crash."""
+"""Temporary files of this process; the next start removes what a crash left behind."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
-from reelgate.media.disk import disk_errors, to_its_end
+from reelgate.media.disk import disk_errors, run_in_thread
 
 _OWN_PREFIX = "run-"
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT
@@ -70,15 +70,14 @@ class Scratch:
         try:
             yield path
         except BaseException:
-            # A disk that cannot be written cannot be tidied up either: the next start does it, and
-            # what matters is why the block has failed.
+            # A failed removal must not hide why the block failed; the next start removes the file.
             with suppress(OSError):
-                await to_its_end(_remove, path)
+                await run_in_thread(_remove, path)
             raise
 
 
 def append(path: Path, data: bytes | bytearray, *, min_free_bytes: int) -> None:
-    """Write to the end of a scratch file, and leave so much of the disk to everybody else.
+    """Write to the end of a scratch file, and leave `min_free_bytes` of the disk free.
 
     Makes the file when it is missing, for this user alone.
 
@@ -96,7 +95,7 @@ def _remove(path: Path) -> None:
 
 
 def require_free(folder: Path, size_bytes: int) -> None:
-    """Check that the disk of a folder has so much space left.
+    """Check that the disk of a folder has this much space left.
 
     Raises:
         StorageFailed: it has not.
@@ -109,7 +108,7 @@ def require_free(folder: Path, size_bytes: int) -> None:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Hold a folder's lock, so that nobody takes a folder that was just made for a leftover."""
+    """Hold a folder's lock, so that no process takes a new folder for a leftover."""
     fd = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)

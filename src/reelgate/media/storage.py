@@ -1,4 +1,4 @@
-"""Where finished videos are kept, behind one interface.
+"""Where finished videos are stored, behind one interface.
 
 A storage URL is one of these; the credentials come from the environment, as the cloud's own tools
 read them:
@@ -65,7 +65,7 @@ class Storage(Protocol):
         ...
 
     async def check(self) -> None:
-        """Look whether files can be kept, at little cost.
+        """Check at little cost whether files can be stored.
 
         Raises:
             StorageFailed: they cannot; the message is the reason alone.
@@ -105,7 +105,7 @@ class Storage(Protocol):
         ...
 
     def local_path(self, key: str) -> Path | None:
-        """The file itself, where a server can send it without our help."""
+        """The file's path, where the storage is a local folder."""
         ...
 
 

@@ -12,7 +12,7 @@ from reelgate.db.durations import Durations
 from reelgate.db.videos import Videos
 from reelgate.errors import DatabaseAway, StorageFailed
 from reelgate.media.keeper import Keeper
-from reelgate.media.retention import Holding, expired
+from reelgate.media.retention import KeptVideo, expired
 
 log = structlog.get_logger()
 
@@ -66,13 +66,13 @@ class Housekeeping:
 
     async def _expire_files(self, keeper: Keeper) -> None:
         kept = {video.id: video for video in await self._videos.with_file()}
-        holdings = [
-            Holding(video.id, video.file.size_bytes, video.timeline.completed_at or 0.0)
+        kept_videos = [
+            KeptVideo(video.id, video.file.size_bytes, video.timeline.completed_at or 0.0)
             for video in kept.values()
             if video.file is not None
         ]
         for holding in expired(
-            holdings,
+            kept_videos,
             self._clock.now(),
             max_age_s=self._max_age_s,
             max_total_bytes=self._max_total_bytes,

@@ -51,23 +51,23 @@ async def _content(storage: Storage, key: str) -> bytes:
         return b"".join([chunk async for chunk in chunks])
 
 
-async def test_a_film_is_kept_with_its_thumbnail(keeper: Keeper, storage: Storage) -> None:
-    film = movie()
-    kept = await keeper.keep("video_1", asset(film, length_bytes=len(film)))
-    assert kept.size_bytes == len(film)
-    assert kept.sha256 == hashlib.sha256(film).hexdigest()
+async def test_a_video_is_kept_with_its_thumbnail(keeper: Keeper, storage: Storage) -> None:
+    video = movie()
+    kept = await keeper.keep("video_1", asset(video, length_bytes=len(video)))
+    assert kept.size_bytes == len(video)
+    assert kept.sha256 == hashlib.sha256(video).hexdigest()
     assert kept.content_type == "video/mp4"
-    assert await _content(storage, kept.key) == film
+    assert await _content(storage, kept.key) == video
     assert kept.thumbnail_key is not None
     assert (await _content(storage, kept.thumbnail_key)).startswith(b"RIFF")
 
 
-async def test_a_film_may_arrive_in_any_pieces(keeper: Keeper, storage: Storage) -> None:
-    film = padded(movie(), 3 * MIB + 1)
-    pieces = [film[:1], film[1:1], film[1:9], film[9:11], film[11 : 2 * MIB], film[2 * MIB :]]
-    kept = await keeper.keep("video_1", asset(pieces, length_bytes=len(film)))
-    assert await _content(storage, kept.key) == film
-    assert kept.sha256 == hashlib.sha256(film).hexdigest()
+async def test_a_video_may_arrive_in_any_pieces(keeper: Keeper, storage: Storage) -> None:
+    video = padded(movie(), 3 * MIB + 1)
+    pieces = [video[:1], video[1:1], video[1:9], video[9:11], video[11 : 2 * MIB], video[2 * MIB :]]
+    kept = await keeper.keep("video_1", asset(pieces, length_bytes=len(video)))
+    assert await _content(storage, kept.key) == video
+    assert kept.sha256 == hashlib.sha256(video).hexdigest()
 
 
 async def test_keeping_twice_is_keeping_once(keeper: Keeper, storage: Storage) -> None:
@@ -78,7 +78,7 @@ async def test_keeping_twice_is_keeping_once(keeper: Keeper, storage: Storage) -
     assert await _keys(storage) == {first.key, first.thumbnail_key}
 
 
-async def test_a_forgotten_film_is_gone(keeper: Keeper, storage: Storage) -> None:
+async def test_a_forgotten_video_is_gone(keeper: Keeper, storage: Storage) -> None:
     kept = await keeper.keep("video_1", asset(movie()))
     other = await keeper.keep("video_2", asset(movie()))
     await keeper.forget(kept)
@@ -86,7 +86,7 @@ async def test_a_forgotten_film_is_gone(keeper: Keeper, storage: Storage) -> Non
     assert await _keys(storage) == {other.key, other.thumbnail_key}
 
 
-async def test_forgetting_a_film_without_thumbnail_works(keeper: Keeper, storage: Storage) -> None:
+async def test_forgetting_a_video_without_thumbnail_works(keeper: Keeper, storage: Storage) -> None:
     kept = await keeper.keep("video_1", asset(movie()))
     await keeper.forget(replace(kept, thumbnail_key=None))
     assert await _keys(storage) == {kept.thumbnail_key}
@@ -104,7 +104,7 @@ async def test_forgetting_a_film_without_thumbnail_works(keeper: Keeper, storage
         ("", "video/mp4"),
     ],
 )
-async def test_a_film_is_served_as_a_video_whatever_it_was_declared_as(
+async def test_a_video_is_served_as_a_video_whatever_it_was_declared_as(
     keeper: Keeper, declared: str, served: str
 ) -> None:
     kept = await keeper.keep("video_1", asset(movie(), content_type=declared))
@@ -124,7 +124,7 @@ async def test_a_film_is_served_as_a_video_whatever_it_was_declared_as(
     ],
     ids=["html", "json", "html-as-video", "empty", "odd-type", "broken", "no-picture"],
 )
-async def test_what_is_no_film_is_refused(
+async def test_what_is_no_video_is_refused(
     keeper: Keeper, storage: Storage, content: bytes, content_type: str, named: str
 ) -> None:
     with pytest.raises(UpstreamBadResponse, match=named):
@@ -132,7 +132,7 @@ async def test_what_is_no_film_is_refused(
     assert await _keys(storage) == set()
 
 
-async def test_a_page_in_place_of_a_film_is_not_read_to_its_end(keeper: Keeper) -> None:
+async def test_a_page_in_place_of_a_video_is_not_read_to_its_end(keeper: Keeper) -> None:
     read = 0
 
     def endless() -> Iterator[bytes]:
@@ -150,10 +150,10 @@ async def test_a_page_in_place_of_a_film_is_not_read_to_its_end(keeper: Keeper) 
 async def test_a_download_that_broke_off_may_be_fetched_again(
     keeper: Keeper, storage: Storage, *, told: bool
 ) -> None:
-    film = padded(movie(), 2 * MIB)
-    length_bytes = len(film) if told else None
+    video = padded(movie(), 2 * MIB)
+    length_bytes = len(video) if told else None
     with pytest.raises(AnswerLost, match="broke off after"):
-        await keeper.keep("video_1", asset(film[:MIB], length_bytes=length_bytes))
+        await keeper.keep("video_1", asset(video[:MIB], length_bytes=length_bytes))
     assert await _keys(storage) == set()
 
 
@@ -171,9 +171,9 @@ async def test_a_file_above_the_limit_is_refused(
     storage: Storage, tmp_path: Path, *, told: bool
 ) -> None:
     keeper = Keeper(storage, tmp_path / "scratch", max_file_bytes=MIB)
-    film = padded(movie(), MIB + 1)
+    video = padded(movie(), MIB + 1)
     with pytest.raises(StorageFailed, match="limit of 1048576 bytes"):
-        await keeper.keep("video_1", asset(film, length_bytes=len(film) if told else None))
+        await keeper.keep("video_1", asset(video, length_bytes=len(video) if told else None))
     assert await _keys(storage) == set()
     keeper.close()
 
@@ -224,7 +224,7 @@ async def test_a_download_that_trickles_is_broken_off(
     assert await _keys(storage) == set()
 
 
-async def test_a_film_is_kept_undecoded_where_that_is_asked_for(
+async def test_a_video_is_kept_undecoded_where_that_is_asked_for(
     keeper: Keeper, storage: Storage
 ) -> None:
     """Whatever is in it: all that is looked at is that it is whole."""
@@ -233,10 +233,10 @@ async def test_a_film_is_kept_undecoded_where_that_is_asked_for(
     async def never() -> AsyncIterator[bool]:
         yield False
 
-    film = movie()[:32] + free_box_header(8)
-    kept = await keeper.keep("video_1", asset(film), decoding=never)
+    video = movie()[:32] + free_box_header(8)
+    kept = await keeper.keep("video_1", asset(video), decoding=never)
     assert kept.thumbnail_key is None
-    assert await _content(storage, kept.key) == film
+    assert await _content(storage, kept.key) == video
     with pytest.raises(AnswerLost):
         await keeper.keep("video_2", asset(movie()[:500]), decoding=never)
 
@@ -257,17 +257,17 @@ async def test_folders_that_are_removed_during_a_download_are_made_again_for_the
 ) -> None:
     storage = open_storage(str(tmp_path / "kept"))
     keeper = Keeper(storage, tmp_path / "scratch")
-    film = padded(movie(), 3 * MIB)
+    video = padded(movie(), 3 * MIB)
 
     def pieces() -> Iterator[bytes]:
-        yield film[: 2 * MIB]
+        yield video[: 2 * MIB]
         shutil.rmtree(tmp_path / "kept")
-        yield film[2 * MIB :]
+        yield video[2 * MIB :]
 
     with pytest.raises(StorageFailed):
         await keeper.keep("video_1", asset(pieces()))
-    kept = await keeper.keep("video_1", asset(film))
-    assert await _content(storage, kept.key) == film
+    kept = await keeper.keep("video_1", asset(video))
+    assert await _content(storage, kept.key) == video
     keeper.close()
 
 
@@ -299,21 +299,21 @@ async def test_a_video_cancelled_at_any_moment_can_be_removed(
     assert await _keys(storage) == set()
 
 
-async def test_a_large_film_is_kept_in_constant_memory(tmp_path: Path) -> None:
+async def test_a_large_video_is_kept_in_constant_memory(tmp_path: Path) -> None:
     keeper = Keeper(open_storage(str(tmp_path / "kept")), tmp_path)
-    film = movie()
+    video = movie()
     padding_bytes = 64 * MIB
 
     def pieces() -> Iterator[bytes]:
-        yield film + free_box_header(8 + padding_bytes)
+        yield video + free_box_header(8 + padding_bytes)
         for _ in range(padding_bytes // MIB):
             yield bytes(MIB)
 
-    await keeper.keep("warm", asset(film))
+    await keeper.keep("warm", asset(video))
     tracemalloc.start()
     try:
         kept = await keeper.keep("video_1", asset(pieces()))
-        assert kept.size_bytes == len(film) + 8 + padding_bytes
+        assert kept.size_bytes == len(video) + 8 + padding_bytes
         assert tracemalloc.get_traced_memory()[1] < 8 * MIB
     finally:
         tracemalloc.stop()
@@ -326,22 +326,22 @@ from reelgate.media.keeper import Keeper
 from reelgate.media.storage import open_storage
 from reelgate.providers.base import Asset
 
-async def pieces(film):
-    yield film
+async def pieces(video):
+    yield video
 
 def hear(event, arguments):
     on_the_loop = threading.current_thread() is threading.main_thread()
     if listening and on_the_loop and sys.argv[1] in repr(arguments):
         print(event, arguments)
 
-async def main(folder, film):
+async def main(folder, video):
     global listening
     keeper = Keeper(open_storage(str(folder / "kept")), folder)
     keeper.prepare()
     listening = True
-    kept = await keeper.keep("video", Asset(pieces(film), "video/mp4", len(film)))
+    kept = await keeper.keep("video", Asset(pieces(video), "video/mp4", len(video)))
     failed = await asyncio.gather(
-        keeper.keep("broken", Asset(pieces(film[:500]), "video/mp4", None)), return_exceptions=True
+        keeper.keep("broken", Asset(pieces(video[:500]), "video/mp4", None)), return_exceptions=True
     )
     await keeper.forget(kept)
     listening = False

@@ -18,7 +18,7 @@ from reelgate.sandbox import Sandbox
 from tests.e2e.gateway.world import Gateway, Reply, a_gateway, a_prompt, soon
 from tests.service.test_api_keys import a_key
 
-from .world import MODEL, a_picture, replying, serving
+from .pictures import MODEL, a_picture, replying, serving
 
 MANY = 40
 

@@ -26,7 +26,7 @@ def s3_address() -> Iterator[str]:
     server.start()
     host, port = server.get_host_and_port()
     try:
-        requests.put(f"http://{host}:{port}/films", timeout=10).raise_for_status()
+        requests.put(f"http://{host}:{port}/videos", timeout=10).raise_for_status()
         yield f"http://{host}:{port}"
     finally:
         server.stop()
@@ -36,7 +36,7 @@ def s3_address() -> Iterator[str]:
 def s3(s3_address: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Storage:
     _credentials(monkeypatch)
     prefix = request.node.name.encode().hex()
-    return open_storage(f"s3://films/{prefix}?endpoint={s3_address}&region=eu-west-1")
+    return open_storage(f"s3://videos/{prefix}?endpoint={s3_address}&region=eu-west-1")
 
 
 def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,24 +116,24 @@ async def test_a_file_can_be_replaced(storage: Storage, tmp_path: Path) -> None:
 async def test_files_are_stored_together_and_their_sources_are_gone(
     storage: Storage, tmp_path: Path
 ) -> None:
-    film = _source(storage, tmp_path, b"film")
-    picture = film.with_name("picture")
+    video = _source(storage, tmp_path, b"clip")
+    picture = video.with_name("picture")
     picture.write_bytes(b"picture")
-    files = Upload("a.mp4", film, TYPE), Upload("a.webp", picture, "image/webp")
+    files = Upload("a.mp4", video, TYPE), Upload("a.webp", picture, "image/webp")
     assert await storage.put(*files) == {"a.mp4", "a.webp"}
-    assert await _read(storage, "a.mp4", 0, 4) == b"film"
+    assert await _read(storage, "a.mp4", 0, 4) == b"clip"
     assert await _read(storage, "a.webp", 0, 7) == b"picture"
-    assert not film.exists()
+    assert not video.exists()
     assert not picture.exists()
 
 
 async def test_the_first_file_is_stored_though_another_cannot_be(
     storage: Storage, tmp_path: Path
 ) -> None:
-    film = _source(storage, tmp_path, b"film")
-    missing = Upload("a.webp", film.with_name("missing"), "image/webp")
-    assert await storage.put(Upload("a.mp4", film, TYPE), missing) == {"a.mp4"}
-    assert await _read(storage, "a.mp4", 0, 4) == b"film"
+    video = _source(storage, tmp_path, b"clip")
+    missing = Upload("a.webp", video.with_name("missing"), "image/webp")
+    assert await storage.put(Upload("a.mp4", video, TYPE), missing) == {"a.mp4"}
+    assert await _read(storage, "a.mp4", 0, 4) == b"clip"
     assert await storage.head("a.webp") is None
 
 
@@ -153,7 +153,7 @@ async def test_a_file_shorter_than_it_should_be_is_not_served_as_whole(
 
 
 async def test_deleting_is_final_and_may_be_repeated(storage: Storage, tmp_path: Path) -> None:
-    await _put(storage, tmp_path, "a.mp4", b"film")
+    await _put(storage, tmp_path, "a.mp4", b"clip")
     await storage.delete("a.mp4")
     await storage.delete("a.mp4")
     assert await storage.head("a.mp4") is None
@@ -182,7 +182,7 @@ async def test_a_key_never_leads_elsewhere(storage: Storage, key: str) -> None:
 
 async def test_a_folder_gives_the_file_itself_and_no_address(tmp_path: Path) -> None:
     folder = open_storage(str(tmp_path / "kept"))
-    await _put(folder, tmp_path, "a.mp4", b"film")
+    await _put(folder, tmp_path, "a.mp4", b"clip")
     assert folder.local_path("a.mp4") == tmp_path / "kept" / "a.mp4"
     assert folder.local_path("b.mp4") is None
     assert await folder.presigned_url("a.mp4", 60) is None
@@ -190,7 +190,7 @@ async def test_a_folder_gives_the_file_itself_and_no_address(tmp_path: Path) -> 
 
 async def test_a_file_is_moved_into_a_folder_and_not_copied(tmp_path: Path) -> None:
     folder = open_storage(str(tmp_path / "kept"))
-    source = _source(folder, tmp_path, b"film")
+    source = _source(folder, tmp_path, b"clip")
     inode = source.stat().st_ino
     await folder.put(Upload("a.mp4", source, TYPE))
     kept = folder.local_path("a.mp4")
@@ -215,9 +215,9 @@ async def test_a_server_is_found_in_the_environment_too(
 ) -> None:
     _credentials(monkeypatch)
     monkeypatch.setenv("AWS_ENDPOINT_URL", s3_address)
-    storage = open_storage("s3://films/environment")
-    await _put(storage, tmp_path, "a.mp4", b"film")
-    assert await _read(storage, "a.mp4", 0, 4) == b"film"
+    storage = open_storage("s3://videos/environment")
+    await _put(storage, tmp_path, "a.mp4", b"clip")
+    assert await _read(storage, "a.mp4", 0, 4) == b"clip"
 
 
 async def test_a_large_file_goes_up_in_parts_and_comes_back(s3: Storage, tmp_path: Path) -> None:
@@ -232,7 +232,7 @@ async def test_a_missing_bucket_is_named_as_the_reason(
     _credentials(monkeypatch)
     storage = open_storage(f"s3://no-such-bucket?endpoint={s3_address}")
     with pytest.raises(StorageFailed, match="the bucket does not exist"):
-        await _put(storage, tmp_path, "a.mp4", b"film")
+        await _put(storage, tmp_path, "a.mp4", b"clip")
     with pytest.raises(StorageFailed, match="could not be read"):
         await anext(storage.objects())
 
@@ -241,9 +241,9 @@ async def test_a_server_that_is_down_fails_without_giving_itself_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int
 ) -> None:
     _credentials(monkeypatch)
-    storage = open_storage(f"s3://films?endpoint=http://127.0.0.1:{unused_tcp_port}")
+    storage = open_storage(f"s3://videos?endpoint=http://127.0.0.1:{unused_tcp_port}")
     with pytest.raises(StorageFailed) as caught:
-        await _put(storage, tmp_path, "a.mp4", b"film")
+        await _put(storage, tmp_path, "a.mp4", b"clip")
     assert "127.0.0.1" not in caught.value.message
     assert "AKIA" not in repr(storage)
 
@@ -277,8 +277,8 @@ async def _one_by_one(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         ("file://host/path", "names no folder"),
         ("ftp://host/path", "not ftp:"),
         ("s3:///", "cannot be used"),
-        ("s3://films?colour=red", "takes no colour"),
-        ("gs://films?endpoint=x", "takes no endpoint"),
+        ("s3://videos?colour=red", "takes no colour"),
+        ("gs://videos?endpoint=x", "takes no endpoint"),
     ],
 )
 def test_a_url_that_names_no_storage_is_refused(url: str, reason: str) -> None:

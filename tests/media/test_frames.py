@@ -20,13 +20,13 @@ from .movies import RED, Colours, described_as, movie, with_latin1_title
 
 
 def _saved(folder: Path, content: bytes) -> Path:
-    path = folder / "film"
+    path = folder / "video"
     path.write_bytes(content)
     return path
 
 
 @pytest.mark.parametrize("faststart", [True, False])
-async def test_a_film_tells_its_length_size_and_codec(tmp_path: Path, *, faststart: bool) -> None:
+async def test_a_video_tells_its_length_size_and_codec(tmp_path: Path, *, faststart: bool) -> None:
     found = probe(_saved(tmp_path, movie(seconds=2, faststart=faststart)))
     assert (found.width, found.height, found.codec) == (64, 36, "h264")
     assert found.duration_s == 2.0
@@ -53,13 +53,13 @@ async def test_the_thumbnail_is_the_first_picture_in_its_colours(
 
 
 @pytest.mark.parametrize(
-    ("film", "thumbnail"), [((1280, 720), (640, 360)), ((362, 800), (290, 640))]
+    ("video", "thumbnail"), [((1280, 720), (640, 360)), ((362, 800), (290, 640))]
 )
 async def test_a_large_picture_is_shrunk_in_its_own_proportions(
-    tmp_path: Path, film: tuple[int, int], thumbnail: tuple[int, int]
+    tmp_path: Path, video: tuple[int, int], thumbnail: tuple[int, int]
 ) -> None:
-    found = probe(_saved(tmp_path, movie(width=film[0], height=film[1])))
-    assert (found.width, found.height) == film
+    found = probe(_saved(tmp_path, movie(width=video[0], height=video[1])))
+    assert (found.width, found.height) == video
     with Image.open(BytesIO(found.thumbnail or b"")) as picture:
         assert picture.size == thumbnail
 
@@ -88,7 +88,7 @@ def test_a_gateway_that_finished_no_video_yet_has_not_loaded_the_decoder() -> No
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_a_film_with_a_title_that_is_no_utf8_is_a_film(tmp_path: Path) -> None:
+def test_a_video_with_a_title_that_is_no_utf8_is_a_video(tmp_path: Path) -> None:
     found = probe(_saved(tmp_path, with_latin1_title(movie(faststart=False))))
     assert (found.width, found.height) == (64, 36)
     assert found.thumbnail is not None
@@ -99,14 +99,14 @@ def test_pictures_too_large_for_us_are_not_decoded(tmp_path: Path) -> None:
     assert found == Probe()
 
 
-def test_a_film_that_hides_how_large_its_pictures_are_is_not_decoded(
+def test_a_video_that_hides_how_large_its_pictures_are_is_not_decoded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(probes, "MAX_PICTURE_PX", 1000)
     assert probe(_saved(tmp_path, described_as(movie(), 8, 8))) == Probe()
 
 
-def test_a_film_whose_thumbnail_cannot_be_drawn_is_a_film(
+def test_a_video_whose_thumbnail_cannot_be_drawn_is_a_video(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(_frame: object) -> bytes:
@@ -117,7 +117,7 @@ def test_a_film_whose_thumbnail_cannot_be_drawn_is_a_film(
     assert (found.codec, found.thumbnail) == ("h264", None)
 
 
-def test_a_film_that_needs_more_memory_than_there_is_is_kept_as_it_is(
+def test_a_video_that_needs_more_memory_than_there_is_is_kept_as_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(*_: object) -> Probe:
@@ -127,7 +127,7 @@ def test_a_film_that_needs_more_memory_than_there_is_is_kept_as_it_is(
     assert probe(_saved(tmp_path, movie())) == Probe()
 
 
-def test_a_mistake_of_ours_says_nothing_against_a_film(
+def test_a_mistake_of_ours_says_nothing_against_a_video(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(*_: object) -> Probe:
@@ -137,10 +137,10 @@ def test_a_mistake_of_ours_says_nothing_against_a_film(
     assert probe(_saved(tmp_path, movie())) == Probe()
 
 
-def test_a_film_of_an_unknown_codec_is_not_called_broken(tmp_path: Path) -> None:
-    film = movie()
-    at = film.index(b"avc1", film.index(b"stsd"))
-    assert probe(_saved(tmp_path, film[:at] + b"zz99" + film[at + 4 :])).thumbnail is None
+def test_a_video_of_an_unknown_codec_is_not_called_broken(tmp_path: Path) -> None:
+    video = movie()
+    at = video.index(b"avc1", video.index(b"stsd"))
+    assert probe(_saved(tmp_path, video[:at] + b"zz99" + video[at + 4 :])).thumbnail is None
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 64, movie()[:300], movie()[40:]])
@@ -170,6 +170,6 @@ sys.exit(1)
 """
 
 
-def test_that_no_more_files_may_be_open_says_nothing_against_a_film(tmp_path: Path) -> None:
-    film = str(_saved(tmp_path, movie()))
-    subprocess.run([sys.executable, "-c", WITHOUT_HANDLES, film], check=True, timeout=60)
+def test_that_no_more_files_may_be_open_says_nothing_against_a_video(tmp_path: Path) -> None:
+    video = str(_saved(tmp_path, movie()))
+    subprocess.run([sys.executable, "-c", WITHOUT_HANDLES, video], check=True, timeout=60)

@@ -16,13 +16,13 @@ def _is_cut_off(content: bytes) -> bool:
 
 
 @pytest.mark.parametrize("faststart", [True, False])
-def test_a_whole_film_is_not_cut_off(*, faststart: bool) -> None:
+def test_a_whole_video_is_not_cut_off(*, faststart: bool) -> None:
     assert is_mp4(movie(faststart=faststart)[:12])
     assert not _is_cut_off(movie(faststart=faststart))
 
 
 @pytest.mark.parametrize("missing", [1, 7, 100])
-def test_a_film_without_its_last_bytes_is_cut_off(missing: int) -> None:
+def test_a_video_without_its_last_bytes_is_cut_off(missing: int) -> None:
     assert _is_cut_off(movie()[:-missing])
 
 
