@@ -1,6 +1,7 @@
-"""What all processes that use one upstream account must agree on: who may submit, and when.
+"""One upstream account: how many submits it has room for, and when it rests. Pure.
 
-Decided here, purely; `shared_account.py` asks and tells the database.
+Two keepers hold such a state: `submits.py` for one process, in memory, and `postgres.py` for all
+processes together, in the account's row.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from reelgate.db.group_commit import Work
 T = TypeVar("T")
 
 PLENTY = 2**31
-"""Room without end."""
+"""No limit."""
 TRIAL_S = 20.0
 """How long the one submit that is tried after a rest keeps others from trying, unless its answer
 comes sooner: its process may have been killed."""
@@ -45,7 +46,7 @@ class AccountLimits:
 
 @dataclass(frozen=True, slots=True)
 class PollState:
-    """What is known of everybody's looks: how many videos render, and how long no one may look."""
+    """The polls of all processes: how many videos render, and how long nobody may poll."""
 
     rendering: int = 0
     rest_s: float = 0.0
@@ -61,7 +62,7 @@ class Account(Protocol):
         """Run the change that makes an intent to submit durable, if the account has room for it.
 
         Raises:
-            NotNow: it has none; nothing was changed.
+            NoPermit: it has none; nothing was changed.
             StorageFailed: the database cannot be used; nothing was changed.
         """
         ...
@@ -79,7 +80,7 @@ class Account(Protocol):
         ...
 
     async def rest_polls(self, seconds: float) -> None:
-        """The upstream asked for a rest from looks: nobody looks for so long.
+        """The upstream asked for a rest from polls: nobody polls for so long.
 
         Raises:
             StorageFailed: the database cannot be used.
@@ -87,7 +88,7 @@ class Account(Protocol):
         ...
 
     async def watched(self) -> PollState:
-        """What is known of everybody's looks.
+        """What is known of the polls of all processes.
 
         Raises:
             StorageFailed: the database cannot be used.
@@ -96,27 +97,27 @@ class Account(Protocol):
 
 
 class LocalAccount:
-    """An account that no other process uses: what this one counts itself is all there is."""
+    """An account that no other process uses: what this process counts is all there is."""
 
     def __init__(self, database: Database) -> None:
         self.room = PLENTY
         self._database = database
 
     async def admit(self, intent: Work[T]) -> T:
-        """Just do it."""
+        """Run the change."""
         return await self._database.write(intent)
 
     async def settled(self, *, accepted: bool) -> None:
-        """Nobody else need know."""
+        """There is nobody else to tell."""
 
     async def rest(self, seconds: float) -> None:
-        """Nobody else need know."""
+        """There is nobody else to tell."""
 
     async def rest_polls(self, seconds: float) -> None:
-        """Nobody else need know."""
+        """There is nobody else to tell."""
 
     async def watched(self) -> PollState:
-        """Nobody else looks."""
+        """Nobody else polls."""
         return PollState()
 
 
@@ -157,42 +158,55 @@ class AccountState:
         return max(0.0, self.rests_until - self.now)
 
 
-def room_in(standing: AccountState, limits: AccountLimits, process: int) -> int:
+def room_in(state: AccountState, limits: AccountLimits, process: int) -> int:
     """How many submits this process may make now.
 
     Each process that has waited for longer is left room for one, so that none starves because
     another's own videos end and make room again and again.
     """
-    if standing.rest_s:
+    if state.rest_s:
         return 0
-    free = min(limits.in_flight - standing.in_flight, limits.submits - standing.submitting)
-    if standing.cautious:
-        free = min(free, 1 if standing.now >= standing.trial_until else 0)
-    own = next((one.since for one in standing.waiting if one.process == process), standing.now)
-    ahead = [one for one in others_of(standing, process) if one.since < own]
+    free = min(limits.in_flight - state.in_flight, limits.submits - state.submitting)
+    if state.cautious:
+        free = min(free, 1 if state.now >= state.trial_until else 0)
+    own = next((one.since for one in state.waiting if one.process == process), state.now)
+    ahead = [one for one in others_of(state, process) if one.since < own]
     return max(0, free - len(ahead))
 
 
-def others_of(standing: AccountState, process: int) -> list[Waiter]:
+def others_of(state: AccountState, process: int) -> list[Waiter]:
     """The other processes that still wait for room."""
-    oldest = standing.now - WAITING_S
-    return [one for one in standing.waiting if one.process != process and one.asked_at >= oldest]
+    oldest = state.now - WAITING_S
+    return [one for one in state.waiting if one.process != process and one.asked_at >= oldest]
 
 
-def after(standing: AccountState, process: int, *, entered: int, turned_away: int) -> AccountState:
+def after(state: AccountState, process: int, *, entered: int, turned_away: int) -> AccountState:
     """The account once so many submits of this process were let in, and so many were not."""
-    waiting = others_of(standing, process)
-    if turned_away and not standing.rest_s:
-        since = min((one.since for one in standing.waiting if one.process == process), default=None)
+    waiting = others_of(state, process)
+    if turned_away and not state.rest_s:
+        since = min((one.since for one in state.waiting if one.process == process), default=None)
         if entered or since is None:
-            since = standing.now
-        waiting.append(Waiter(process, since, standing.now))
+            since = state.now
+        waiting.append(Waiter(process, since, state.now))
     return replace(
-        standing,
-        in_flight=standing.in_flight + entered,
-        submitting=standing.submitting + entered,
-        trial_until=standing.now + TRIAL_S
-        if standing.cautious and entered
-        else standing.trial_until,
+        state,
+        in_flight=state.in_flight + entered,
+        submitting=state.submitting + entered,
+        trial_until=state.now + TRIAL_S if state.cautious and entered else state.trial_until,
         waiting=tuple(waiting),
+    )
+
+
+def rested(state: AccountState, seconds: float) -> AccountState:
+    """The account once the upstream has asked for a rest; a longer rest stays as it is."""
+    return replace(state, rests_until=max(state.rests_until, state.now + seconds), cautious=True)
+
+
+def answered(state: AccountState, *, accepted: bool) -> AccountState:
+    """The account once one of its submits has had its answer."""
+    return replace(
+        state,
+        submitting=state.submitting - 1,
+        trial_until=0.0,
+        cautious=state.cautious and not accepted,
     )

@@ -17,27 +17,27 @@ from reelgate.polling.budget import TokenBucket
 log = structlog.get_logger()
 
 FRESH_S = 2.0
-"""How long what is known of the other processes' looks is used."""
+"""How long what is known of the other processes' polls is used."""
 NEVER_S = float("-inf")
 
 
 class PollLimiter:
-    """One process's looks on one account: their part of the budget, and their rests.
+    """One process's polls of one account: their part of the budget, and their rests.
 
-    All moments are monotonic seconds.
+    All times are monotonic seconds.
     """
 
-    def __init__(self, account: Account, clock: Clock, looks_per_s: float) -> None:
-        """`looks_per_s` is the budget of all processes together."""
+    def __init__(self, account: Account, clock: Clock, polls_per_s: float) -> None:
+        """`polls_per_s` is the budget of all processes together."""
         self._account = account
         self._clock = clock
-        self._looks_per_s = looks_per_s
+        self._polls_per_s = polls_per_s
         self._jobs = 0
         self._rendering = 0
         self._shared: Cache[None, None] = Cache(FRESH_S, clock, serves_stale=True)
         self._refused_at_s = NEVER_S
         self._rests_until_s = NEVER_S
-        self._gate = TokenBucket()
+        self._bucket = TokenBucket()
         self._refusals = 0
 
     @contextmanager
@@ -55,31 +55,31 @@ class PollLimiter:
         return self._budget_per_s
 
     async def rest_s(self) -> float:
-        """How long nobody may look."""
+        """How long nobody may poll."""
         await self._refresh()
         return max(0.0, self._rests_until_s - self._clock.monotonic())
 
     def turn_s(self) -> float:
-        """How long a look that is due waits for those before it: it takes the next turn.
+        """How long a poll that is due waits for those before it: it takes the next turn.
 
-        Looks that fell due during a rest go one after the other, as fast as the budget lets them:
+        Polls that fell due during a rest go one after the other, as fast as the budget lets them:
         together they would run into the next refusal.
         """
-        return self._gate.wait_s(self._clock.monotonic(), self._budget_per_s)
+        return self._bucket.wait_s(self._clock.monotonic(), self._budget_per_s)
 
     async def refused(self, error: RateLimited, polled_at_s: float, draw: float) -> None:
-        """The upstream refused a look that began at this moment: all rest, once."""
+        """The upstream refused a poll that began at this time: all rest, once."""
         if polled_at_s <= self._refused_at_s:
             return
         self._refused_at_s = self._clock.monotonic()
         self._refusals += 1
         rest_s = min(LONGEST_RETRY_AFTER_S, pause_s(error, self._refusals, draw))
-        log.warning("looks_rest", error=error.message, rest_s=round(rest_s, 1))
+        log.warning("polls_rest", error=error.message, rest_s=round(rest_s, 1))
         self._rest_until(self._refused_at_s + rest_s)
         await self._account.rest_polls(rest_s)
 
     def answered(self) -> None:
-        """The upstream answered a look."""
+        """The upstream answered a poll."""
         self._refusals = 0
 
     @property
@@ -89,12 +89,12 @@ class PollLimiter:
 
     @property
     def _budget_per_s(self) -> float:
-        return self._looks_per_s / self.alike
+        return self._polls_per_s / self.alike
 
     def _rest_until(self, moment_s: float) -> None:
         if moment_s > self._rests_until_s:
             self._rests_until_s = moment_s
-            self._gate.close(moment_s)
+            self._bucket.close(moment_s)
 
     async def _refresh(self) -> None:
         await self._shared.get(None, self._ask)
@@ -104,7 +104,7 @@ class PollLimiter:
             watched = await self._account.watched()
         except StorageFailed as failure:
             if not isinstance(failure, DatabaseAway):
-                log.warning("looks_not_counted", error=failure.message)
+                log.warning("polls_not_counted", error=failure.message)
             return
         self._rendering = watched.rendering
         if watched.rest_s:

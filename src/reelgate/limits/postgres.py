@@ -59,8 +59,7 @@ OURS = videos.c.provider == bindparam("the_name")
 RENDERING = videos.c.state == State.RENDERING.value
 WANTED: BindParameter[int] = bindparam("wanted", type_=BigInteger)
 
-# The way of nearly every submit: what the row counts is never too little, so if that leaves room
-# there is room.
+# Enough for nearly every submit: the row never counts too few, so if it has room there is room.
 TAKE = (
     update(accounts)
     .where(
@@ -116,7 +115,7 @@ REST_POLLS = rest_from(accounts.c.looks_rest_until)
 
 
 class PostgresAccount:
-    """One process's end of it."""
+    """One upstream account, counted in its row for all the processes that use it."""
 
     def __init__(self, database: PostgresDatabase, name: str, limits: AccountLimits) -> None:
         self.room = PLENTY
@@ -137,18 +136,18 @@ class PostgresAccount:
         return outcome
 
     async def settled(self, *, accepted: bool) -> None:
-        """Let everybody in again, or the next one try."""
+        """Let all submit again, or the next one try."""
         if not self._on_trial:
             return
         self._on_trial = False
         await self._tell(SETTLE, accepted=accepted)
 
     async def rest(self, seconds: float) -> None:
-        """Let nobody in."""
+        """Let nobody submit."""
         await self._tell(REST, seconds=seconds)
 
     async def rest_polls(self, seconds: float) -> None:
-        """Let nobody look."""
+        """Let nobody poll."""
         await self._tell(REST_POLLS, seconds=seconds)
 
     async def watched(self) -> PollState:
@@ -177,9 +176,9 @@ class PostgresAccount:
         if self._take(connection, len(intents)):
             self.room = PLENTY
             return [intent(connection) for intent in intents]
-        standing = self._count(connection)
-        room = room_in(standing, self._limits, self._database.process)
-        refusal = NoPermit(standing.rest_s or RETRY_S, rests=standing.rest_s > 0)
+        state = self._count(connection)
+        room = room_in(state, self._limits, self._database.process)
+        refusal = NoPermit(state.rest_s or RETRY_S, rests=state.rest_s > 0)
         outcomes: list[Any] = []
         entered = 0
         for intent in intents:
@@ -187,9 +186,9 @@ class PostgresAccount:
             # An intent that lost its race comes to nothing and takes no room.
             entered += outcome is not None and outcome is not refusal
             outcomes.append(outcome)
-        self._write(connection, standing, entered, outcomes.count(refusal))
+        self._write(connection, state, entered, outcomes.count(refusal))
         self.room = room - entered
-        self._on_trial = self._on_trial or (standing.cautious and entered > 0)
+        self._on_trial = self._on_trial or (state.cautious and entered > 0)
         return outcomes
 
     def _take(self, connection: Connection, wanted: int) -> bool:
@@ -208,10 +207,10 @@ class PostgresAccount:
         return replace(account_state_of(row), **counted)
 
     def _write(
-        self, connection: Connection, standing: AccountState, entered: int, turned_away: int
+        self, connection: Connection, state: AccountState, entered: int, turned_away: int
     ) -> None:
         process = self._database.process
-        then = after(standing, process, entered=entered, turned_away=turned_away)
+        then = after(state, process, entered=entered, turned_away=turned_away)
         values = {
             "the_name": self._name,
             "in_flight": then.in_flight,
@@ -223,7 +222,7 @@ class PostgresAccount:
 
 
 def account_state_of(row: RowMapping) -> AccountState:
-    """The standing that a row holds; what is under way is counted elsewhere."""
+    """The state that a row holds; what is under way is counted in the videos."""
     return AccountState(
         now=row["now"],
         rests_until=row["rests_until"],

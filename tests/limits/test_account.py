@@ -15,6 +15,8 @@ from reelgate.limits.account import (
     AccountLimits,
     AccountState,
     after,
+    answered,
+    rested,
     room_in,
 )
 
@@ -87,3 +89,15 @@ def test_whatever_the_order_in_which_they_ask_each_process_has_its_turn(
             rounds_without[process] = 0 if entered else rounds_without[process] + 1
             assert standing.in_flight <= LIMITS.in_flight
         assert max(rounds_without.values()) <= len(askers)
+
+
+def test_a_rest_makes_cautious_until_a_submit_is_accepted() -> None:
+    resting = rested(replace(EMPTY, in_flight=2, submitting=2), 5.0)
+    assert (resting.rest_s, resting.cautious) == (5.0, True)
+    assert rested(resting, 1.0).rest_s == 5.0
+    tried = after(replace(resting, now=NOW + 5), US, entered=1, turned_away=0)
+    refused = answered(tried, accepted=False)
+    assert (refused.cautious, room_in(refused, LIMITS, US)) == (True, 1)
+    accepted = answered(refused, accepted=True)
+    assert (accepted.cautious, accepted.submitting) == (False, 1)
+    assert room_in(accepted, LIMITS, US) == 3
