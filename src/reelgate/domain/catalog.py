@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reelgate.domain.fields import COMMON, PROMPT, REFERENCE, VALUES, Field, is_same, not_taken
-from reelgate.domain.video import FINGERPRINTED, Duration, VideoRequest
+from reelgate.domain.video import FINGERPRINTED, NAMED, Duration, VideoRequest
 from reelgate.errors import InvalidRequest, ModelNotFound, Problem, brief
 
 RESERVED = frozenset(
@@ -39,11 +39,8 @@ class Model:
 
     def __post_init__(self) -> None:
         rows = {PROMPT.name: PROMPT} | {row.name: row for row in self.fields}
-        own = {name: row for name, row in rows.items() if name not in COMMON}
-        if len(rows) <= len(self.fields) or not RESERVED.isdisjoint(own):
-            wrong = sorted(RESERVED & own.keys()) or sorted(row.name for row in self.fields)
-            message = f"{self.id} declares a field twice, or one that means something else: {wrong}"
-            raise ValueError(message)
+        check_names(self.id, self.fields)
+        own = {name: row for name, row in rows.items() if name not in NAMED | {REFERENCE.name}}
         object.__setattr__(self, "rows", rows)
         defaults = {name: row.default for name, row in rows.items()}
         object.__setattr__(self, "_defaults", dict.fromkeys(row.name for row in VALUES) | defaults)
@@ -153,9 +150,21 @@ class Model:
         )
 
 
-def check_prompt(prompt: str) -> Problem | None:
-    """What is wrong with a prompt, if anything: it holds 1 to 2000 characters, not only blanks."""
-    return PROMPT.check(prompt, "")
+def check_names(model: str, rows: Iterable[Field]) -> None:
+    """Refuse a model whose fields could not be told apart.
+
+    Raises:
+        ValueError: naming the field.
+    """
+    seen: set[str] = set()
+    for row in rows:
+        if row.name in seen:
+            message = f"{model} declares {row.name} twice"
+            raise ValueError(message)
+        if row.name not in COMMON and row.name in RESERVED:
+            message = f"{model} declares {row.name}, which means something else in a request"
+            raise ValueError(message)
+        seen.add(row.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +191,11 @@ class Catalog:
         """All models, in the order in which the providers declare them."""
         return tuple(self._models.values())
 
+    def prompt(self) -> Field:
+        """What a prompt may hold where the model is not known yet: the widest bounds."""
+        prompts = [model.rows[PROMPT.name] for model in self._models.values()]
+        return max(prompts, key=lambda row: row.maximum or 0, default=PROMPT)
+
     def fields(self) -> tuple[DeclaredField, ...]:
         """Every field with a plain value that some request may hold, the common ones first."""
         return self._fields
@@ -189,6 +203,11 @@ class Catalog:
     def aliases(self) -> Mapping[str, str]:
         """Other names, and the model each stands for."""
         return self._aliases
+
+    def check_prompt(self, model: str, prompt: str) -> Problem | None:
+        """What is wrong with a prompt for a model, which may be gone by now, if anything."""
+        known = self._models.get(model)
+        return (known.rows[PROMPT.name] if known else PROMPT).check(prompt, model)
 
     def find(self, name: str) -> Model:
         """The model with this id or alias.

@@ -164,6 +164,8 @@ class Field:
         return Problem(param, message, value)
 
     def _is_within(self, value: object) -> bool:
+        if isinstance(value, float) and not math.isfinite(value):
+            return False
         return not isinstance(value, int | float) or self._least <= value <= self._most
 
     def _check_text(self, text: str, param: str) -> Problem | None:
@@ -256,7 +258,7 @@ READERS: Mapping[FieldType, Callable[[object], object]] = {
 PROMPT = Field(
     name="prompt",
     type=FieldType.TEXT,
-    help="What the video shows: 1 to 2000 characters.",
+    help=f"What the video shows: 1 to {MAX_PROMPT_CHARS} characters.",
     minimum=1,
     maximum=MAX_PROMPT_CHARS,
 )

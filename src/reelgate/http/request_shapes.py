@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Request
-from pydantic import Field, WithJsonSchema, create_model
+from pydantic import Field, StrictStr, WithJsonSchema, create_model
 
 from reelgate.domain.catalog import Catalog, DeclaredField, Model
 from reelgate.domain.fields import (
@@ -19,7 +19,7 @@ from reelgate.domain.fields import (
     Spelling,
 )
 from reelgate.domain.sizes import sizes
-from reelgate.http.schemas import PROMPT_SCHEMA, GenerationRequest
+from reelgate.http.schemas import GenerationRequest, prompt_schema
 from reelgate.http.video_request import FromText, VideoCreate, from_text
 
 Document = dict[str, Any]
@@ -66,10 +66,15 @@ class RequestShapes:
         """The shapes of these models."""
         declared = catalog.fields()
         first = next(iter(catalog.models()), None)
-        blocking: dict[str, Any] = {
+        prompt = catalog.prompt()
+        prompt_field: Any = (
+            StrictStr,
+            Field(description=prompt.help, json_schema_extra=dict(prompt_schema(prompt))),
+        )
+        blocking: dict[str, Any] = {PROMPT.name: prompt_field} | {
             each.field.name: definition(each, blocking_help(each)) for each in declared
         }
-        job: dict[str, Any] = {
+        job: dict[str, Any] = {PROMPT.name: prompt_field} | {
             spelling.name: definition(each, spelling.help, spelling)
             for each in declared
             for spelling in each.field.spellings
@@ -87,7 +92,7 @@ class RequestShapes:
                 __doc__=VideoCreate.__doc__,
                 **job,
             ),
-            form=form_schema(declared),
+            form=form_schema(declared, prompt_schema(prompt)),
             texts=from_text(each.field for each in declared),
         ).with_examples(first)
 
@@ -151,14 +156,14 @@ def quoted(value: object) -> str:
     return f"`{value}`" if isinstance(value, str) else json.dumps(value)
 
 
-def form_schema(declared: Iterable[DeclaredField]) -> Document:
+def form_schema(declared: Iterable[DeclaredField], prompt: Document) -> Document:
     """The job shape as a form."""
     return {
         "type": "object",
         "required": [PROMPT.name],
         "additionalProperties": False,
         "properties": {
-            PROMPT.name: STRING | PROMPT_SCHEMA,
+            PROMPT.name: STRING | prompt,
             "model": STRING,
             **{
                 spelling.name: STRING if spelling.is_frame else FORM_SCHEMAS[each.field.type]

@@ -9,15 +9,17 @@ from pydantic import BaseModel, ConfigDict, Field, StrictStr
 
 from reelgate.domain import video_object as public
 from reelgate.domain.fields import PROMPT
+from reelgate.domain.fields import Field as PromptRow
 from reelgate.domain.video import Video
 from reelgate.http.auth import Context
 
-PROMPT_SCHEMA: dict[str, Any] = {
-    "minLength": PROMPT.minimum,
-    "maxLength": PROMPT.maximum,
-    "pattern": r"\S",
-}
-"""For the document only: the catalog checks a prompt, and says in words what is wrong with it."""
+
+def prompt_schema(row: PromptRow) -> dict[str, Any]:
+    """For the document only: the model checks a prompt, and says in words what is wrong with it."""
+    return {"minLength": row.minimum, "maxLength": row.maximum, "pattern": r"\S"}
+
+
+PROMPT_SCHEMA = prompt_schema(PROMPT)
 
 
 class GenerationRequest(BaseModel):

@@ -15,7 +15,7 @@ from reelgate.clock import Clock
 from reelgate.db.admission import Admission, AdmissionOptions, AdmissionResult, Quota
 from reelgate.db.changes import Changes, Subscription
 from reelgate.db.videos import LostRace, Page, Videos
-from reelgate.domain.catalog import Catalog, check_prompt
+from reelgate.domain.catalog import Catalog
 from reelgate.domain.video import (
     Caller,
     Failure,
@@ -280,7 +280,7 @@ class Service:
         Raises:
             InvalidRequest: the prompt is empty or too long.
         """
-        problem = check_prompt(prompt)
+        problem = self.catalog.check_prompt(video.request.model, prompt)
         if problem is not None:
             raise InvalidRequest(problems=(problem,))
         return replace(video.request, prompt=prompt)
