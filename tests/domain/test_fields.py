@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -36,8 +37,9 @@ def a_model(*rows: Field, name: str = "m") -> Model:
 def test_any_value_is_either_taken_in_its_type_or_refused_by_name(
     row: Field, value: object
 ) -> None:
+    said: dict[str, Any] = {row.name: value}
     try:
-        request = a_model(row).request(prompt="a cat", **{row.name: value})
+        request = a_model(row).request(prompt="a cat", **said)
     except InvalidRequest as refusal:
         [problem] = refusal.problems
         assert problem.param == row.name
