@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -238,8 +238,3 @@ def plain_of(durations_s: Sequence[float]) -> Outcome:
     polls = [max(1, math.ceil(duration / PLAIN_S)) for duration in durations_s]
     delays = [PLAIN_S * n - duration for n, duration in zip(polls, durations_s, strict=True)]
     return Outcome(tuple(durations_s), tuple(delays), tuple(polls), ())
-
-
-def busiest(times_s: Sequence[float], window_s: float = PLAIN_S) -> float:
-    """The most polls in a window of the clock, per second."""
-    return max(Counter(int(time_s // window_s) for time_s in times_s).values()) / window_s

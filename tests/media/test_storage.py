@@ -168,10 +168,7 @@ async def test_all_files_are_listed_with_their_sizes(storage: Storage, tmp_path:
         "1.mp4": 1,
         "2.mp4": 2,
     }
-    head = await storage.head("2.mp4")
-    assert head is not None
-    # HTTP dates have whole seconds only.
-    assert listed["2.mp4"].modified_at == pytest.approx(head.modified_at, abs=1)
+    assert await storage.head("2.mp4") == listed["2.mp4"]
 
 
 @pytest.mark.parametrize("key", ["", "../a", "a/b", ".a", "/etc/passwd", "a\0", "a" * 300])
@@ -180,11 +177,9 @@ async def test_a_key_never_leads_elsewhere(storage: Storage, key: str) -> None:
         await storage.head(key)
 
 
-async def test_a_folder_gives_the_file_itself_and_no_address(tmp_path: Path) -> None:
+async def test_a_folder_gives_no_address(tmp_path: Path) -> None:
     folder = open_storage(str(tmp_path / "kept"))
     await _put(folder, tmp_path, "a.mp4", b"clip")
-    assert folder.local_path("a.mp4") == tmp_path / "kept" / "a.mp4"
-    assert folder.local_path("b.mp4") is None
     assert await folder.presigned_url("a.mp4", 60) is None
 
 
@@ -193,9 +188,7 @@ async def test_a_file_is_moved_into_a_folder_and_not_copied(tmp_path: Path) -> N
     source = _source(folder, tmp_path, b"clip")
     inode = source.stat().st_ino
     await folder.put(Upload("a.mp4", source, TYPE))
-    kept = folder.local_path("a.mp4")
-    assert kept is not None
-    assert kept.stat().st_ino == inode
+    assert (tmp_path / "kept" / "a.mp4").stat().st_ino == inode
 
 
 async def test_anybody_can_read_a_presigned_url_with_ranges(s3: Storage, tmp_path: Path) -> None:

@@ -27,16 +27,16 @@ async def test_one_429_slows_all_jobs_of_the_account_once(tmp_path: Path) -> Non
         assert len(await gateway.submits(slowed)) == 2
 
 
-async def test_one_429_to_a_look_slows_all_looks_of_the_account_once(tmp_path: Path) -> None:
+async def test_one_429_to_a_poll_slows_all_polls_of_the_account_once(tmp_path: Path) -> None:
     async with Sandbox(TINY) as sandbox, a_gateway(tmp_path, sandbox.url) as gateway:
         strike = make_strike("429", operation="status", parameters={"retry-after": 1, "times": 1})
         sandbox.faults.arm(strike)
         prompts = [a_prompt("[[ready after=0.5]]") for _ in range(30)]
         replies = await asyncio.gather(*(gateway.generate(prompt) for prompt in prompts))
         assert [reply.status for reply in replies] == [200] * len(prompts)
-        looks = [look for look in sandbox.recorder if look.operation == "status"]
-        [refused] = [look.at for look in looks if look.status == 429]
-        assert not [look.at for look in looks if refused + IN_FLIGHT_S < look.at < refused + 1]
+        polls = [poll for poll in sandbox.recorder if poll.operation == "status"]
+        [refused] = [poll.at for poll in polls if poll.status == 429]
+        assert not [poll.at for poll in polls if refused + IN_FLIGHT_S < poll.at < refused + 1]
 
 
 async def test_no_more_videos_are_under_way_than_the_account_may_have(tmp_path: Path) -> None:

@@ -150,11 +150,6 @@ class Bucket:
             lifetime = timedelta(seconds=expires_in_s)
             return await obstore.sign_async(self._store, "GET", checked_key(key), lifetime)
 
-    def local_path(self, key: str) -> Path | None:
-        """None: the file is elsewhere."""
-        del key
-        return None
-
 
 def _remove(*files: Upload) -> None:
     for file in files:
@@ -234,7 +229,7 @@ def _open_s3(url: str, options: dict[str, str]) -> ObjectStore:
 
 
 def _stored(meta: ObjectMeta) -> Stored:
-    return Stored(meta["path"], meta["size"], meta["last_modified"].timestamp())
+    return Stored(meta["path"], meta["size"])
 
 
 @contextmanager

@@ -20,11 +20,10 @@ _KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """One stored file; `modified_at` in Unix seconds."""
+    """One stored file."""
 
     key: str
     size_bytes: int
-    modified_at: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,7 @@ class Folder:
                 status = await asyncio.to_thread(path.stat)
             except FileNotFoundError:
                 return None
-        return Stored(key, status.st_size, status.st_mtime)
+        return Stored(key, status.st_size)
 
     async def delete(self, key: str) -> None:
         path = self._path(key)
@@ -101,11 +101,6 @@ class Folder:
         """None: a folder has no address."""
         del key, expires_in_s
         return None
-
-    def local_path(self, key: str) -> Path | None:
-        """The file itself, if it is there."""
-        path = self._path(key)
-        return path if path.is_file() else None
 
     def _path(self, key: str) -> Path:
         return self._root / checked_key(key)
@@ -136,7 +131,7 @@ class Folder:
     def _scan(self) -> list[Stored]:
         with disk_errors(), os.scandir(self._root) as entries:
             return [
-                Stored(entry.name, entry.stat().st_size, entry.stat().st_mtime)
+                Stored(entry.name, entry.stat().st_size)
                 for entry in entries
                 if is_key(entry.name) and entry.is_file()
             ]

@@ -104,10 +104,6 @@ class Storage(Protocol):
         """
         ...
 
-    def local_path(self, key: str) -> Path | None:
-        """The file's path, where the storage is a local folder."""
-        ...
-
 
 def open_storage(url: str) -> Storage:
     """The storage that a URL or a folder's path names; see this module's docstring.
