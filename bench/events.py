@@ -23,7 +23,7 @@ from programs import Program, gateway, prepare_process, sandbox
 
 VIDEO = {"prompt": "a river [[never]]", "model": "imagine-text-to-video"}
 OPENING_AT_ONCE = 50
-COLUMNS = ("streams", "memory, kB/stream", "CPU while waiting", "told: mean", "p99", "heard")
+COLUMNS = ("streams", "memory, kB/stream", "CPU while waiting", "notified: mean", "p99", "heard")
 
 
 def run(streams: int = 1000, quiet_s: float = 5.0) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How long after a video is ready its caller is answered, and for how many looks.
+"""How long after a video is ready its caller is answered, and for how many polls.
 
 `python bench/latency.py [--jobs 24] [--speed 6]`. Ours without any history (cold), ours after a
 wave of jobs (warm), and the plain loop, each with the same jobs of the three published classes.
@@ -31,7 +31,7 @@ CLASSES: dict[str, dict[str, Any]] = {
 PLAIN_SLEEP_S = 10.0
 SPREAD_S = 240.0
 """The time over which a wave arrives, in the provider's seconds."""
-COLUMNS = ("class", "who", "jobs", "mean", "p50", "p95", "p99", "looks/job")
+COLUMNS = ("class", "who", "jobs", "mean", "p50", "p95", "p99", "polls/job")
 
 
 def run(jobs: int = 24, speed: float = 6.0) -> list[dict[str, Any]]:
@@ -76,7 +76,7 @@ async def ask(program: Program, jobs: int, speed: float) -> Sequence[tuple[str, 
 def read(
     who: str, upstream: Program, replies: Sequence[tuple[str, Reply]], speed: float
 ) -> Sequence[dict[str, Any]]:
-    """Delay after ready and looks of each class, by the sandbox's own record."""
+    """Delay after ready and polls of each class, by the sandbox's own record."""
     ready_at = {
         job["id"]: job["ready_at"] for job in fetch_json(f"{upstream.url}/_sandbox/jobs")["data"]
     }

@@ -155,7 +155,7 @@ def draw_latency(found: Sequence[dict[str, Any]]) -> str:
         Bar(
             f"{each['class'].partition(' (')[0]}, {each['who']}",
             each["delay_s"]["mean"],
-            f"{each['delay_s']['mean']:.2f} s, {each['looks']:.1f} looks",
+            f"{each['delay_s']['mean']:.2f} s, {each['looks']:.1f} polls",
             "plain" if each["who"].startswith("plain") else "ours",
         )
         for each in order
