@@ -12,9 +12,9 @@ from PIL import Image, ImageChops, ImageStat
 
 from reelgate.sandbox.clip import Clip, frame_size_px, make_clip, shrink
 from reelgate.sandbox.jobs import draw_ready_after_s, published_times_s
-from reelgate.sandbox.lettering import fit, runs
 from reelgate.sandbox.options import SandboxOptions
 from reelgate.sandbox.render import render
+from reelgate.sandbox.text import fit, runs
 
 from .sandbox_caller import TINY, calling
 

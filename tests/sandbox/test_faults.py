@@ -7,7 +7,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from reelgate.sandbox.faults import FAULTS, TABLE, UnknownFaultError, find_directives, parse_strike
+from reelgate.sandbox.faults import FAULTS, TABLE, UnknownFaultError, find_directives, parse_rule
 
 from .sandbox_caller import Caller, calling, until
 
@@ -40,7 +40,7 @@ async def test_an_error_can_come_although_the_job_was_accepted(name: str) -> Non
         assert (status, accepted(caller)) == (int(name), 1)
 
 
-async def test_429_says_when_to_come_back_only_if_told_so() -> None:
+async def test_429_says_when_to_come_back_only_if_asked() -> None:
     async with calling() as caller:
         async with caller.post_submit("a [[429 retry-after=2]]") as response:
             assert response.headers["Retry-After"] == "2"
@@ -70,16 +70,16 @@ async def reset_before(caller: Caller) -> None:
     with pytest.raises(aiohttp.ClientConnectionError):
         await submit_raw(caller, "a [[reset-before]]")
     assert accepted(caller) == 0
-    (seen,) = (await caller.record(operation="submit"))["data"]
-    assert (seen["outcome"], seen["status"]) == ("refused", None)
+    (recorded,) = (await caller.record(operation="submit"))["data"]
+    assert (recorded["outcome"], recorded["status"]) == ("refused", None)
 
 
 async def reset_after(caller: Caller) -> None:
     with pytest.raises(aiohttp.ClientConnectionError):
         await submit_raw(caller, "a [[reset-after]]")
     assert accepted(caller) == 1
-    (seen,) = (await caller.record(operation="submit"))["data"]
-    assert (seen["outcome"], seen["status"]) == ("accepted", None)
+    (recorded,) = (await caller.record(operation="submit"))["data"]
+    assert (recorded["outcome"], recorded["status"]) == ("accepted", None)
 
 
 async def cut_off(caller: Caller) -> None:
@@ -248,7 +248,7 @@ def test_every_fault_of_the_table_is_tried_here() -> None:
     assert set(FAULTS) == {*ERRORS, *CHECKS}
 
 
-async def test_looks_can_be_struck_too() -> None:
+async def test_polls_can_have_faults_too() -> None:
     async with calling() as caller:
         job_id = await caller.submit("a [[status-503 times=2]] [[asset-html times=1]]")
         statuses = [(await caller.status(job_id))["code"] for _ in range(3)]
@@ -266,7 +266,7 @@ async def test_a_download_can_end_in_the_middle_while_heads_stay_honest() -> Non
         assert (await caller.fetch(job_id))[4:8] == b"ftyp"
 
 
-async def test_head_and_download_of_a_finished_video_are_struck_apart() -> None:
+async def test_head_and_download_of_a_finished_video_have_separate_faults() -> None:
     async with calling() as caller:
         job_id = await caller.submit("a [[head-405]] [[download-404 times=1]]")
 
@@ -279,11 +279,11 @@ async def test_head_and_download_of_a_finished_video_are_struck_apart() -> None:
         assert (await caller.fetch(job_id))[4:8] == b"ftyp"
 
 
-async def test_a_fault_strikes_for_so_many_seconds_from_its_first_strike() -> None:
+async def test_a_fault_applies_for_some_seconds_from_its_first_use() -> None:
     async with calling() as caller:
         job_id = await caller.ready(await caller.submit("a [[download-503 for=0.3]]"))
         (job,) = caller.sandbox.jobs
-        assert [str(strike) for strike in job.strikes] == ["download-503 accepted=0 for=0.3"]
+        assert [str(rule) for rule in job.rules] == ["download-503 accepted=0 for=0.3"]
         statuses = set()
 
         async def is_served() -> bool:
@@ -295,7 +295,7 @@ async def test_a_fault_strikes_for_so_many_seconds_from_its_first_strike() -> No
         assert statuses == {503, 200}
 
 
-async def test_an_armed_fault_strikes_any_prompt_as_often_as_told() -> None:
+async def test_an_armed_fault_applies_to_any_prompt_as_often_as_asked() -> None:
     async with calling() as caller:
         assert await caller.arm("503", operation="submit", times=2, **{"retry-after": 1}) == 201
         statuses = [(await submit_raw(caller, f"prompt {n}"))[0] for n in range(3)]
@@ -311,7 +311,7 @@ async def test_an_armed_fault_strikes_any_prompt_as_often_as_told() -> None:
         ("folders", "GET", "/team/org/asset/?org_id=o&is_personal=true"),
     ],
 )
-async def test_every_operation_can_be_struck(operation: str, method: str, path: str) -> None:
+async def test_every_operation_can_have_faults(operation: str, method: str, path: str) -> None:
     async with calling() as caller:
         await caller.arm("500", operation=operation, times=1)
         for expected in (500, 200):
@@ -396,8 +396,8 @@ async def test_the_control_endpoint_refuses_what_is_not_in_the_table() -> None:
     ],
 )
 def test_a_directive_reads_back_as_written(text: str) -> None:
-    strike = parse_strike(text)
-    assert parse_strike(str(strike)) == strike
+    rule = parse_rule(text)
+    assert parse_rule(str(rule)) == rule
 
 
 def test_a_prompt_without_directives_has_none() -> None:

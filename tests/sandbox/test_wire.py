@@ -231,8 +231,8 @@ async def test_a_request_to_an_unknown_path_is_on_record_too() -> None:
     async with calling() as caller:
         async with caller.session.put(f"{caller.url}/v1/video/upload") as response:
             assert response.status == 404
-        (seen,) = (await caller.record())["data"]
-        assert (seen["operation"], seen["method"]) == ("other", "PUT")
+        (recorded,) = (await caller.record())["data"]
+        assert (recorded["operation"], recorded["method"]) == ("other", "PUT")
 
 
 async def test_a_body_over_the_limit_is_refused() -> None:

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from reelgate.sandbox import Sandbox
-from reelgate.sandbox.faults import make_strike
+from reelgate.sandbox.faults import make_rule
 from tests.e2e.gateway.world import TINY, a_gateway, a_prompt, soon, until
 
 IN_FLIGHT_S = 0.3
@@ -29,8 +29,8 @@ async def test_one_429_slows_all_jobs_of_the_account_once(tmp_path: Path) -> Non
 
 async def test_one_429_to_a_poll_slows_all_polls_of_the_account_once(tmp_path: Path) -> None:
     async with Sandbox(TINY) as sandbox, a_gateway(tmp_path, sandbox.url) as gateway:
-        strike = make_strike("429", operation="status", parameters={"retry-after": 1, "times": 1})
-        sandbox.faults.arm(strike)
+        rule = make_rule("429", operation="status", parameters={"retry-after": 1, "times": 1})
+        sandbox.faults.arm(rule)
         prompts = [a_prompt("[[ready after=0.5]]") for _ in range(30)]
         replies = await asyncio.gather(*(gateway.generate(prompt) for prompt in prompts))
         assert [reply.status for reply in replies] == [200] * len(prompts)

@@ -1,4 +1,4 @@
-"""What a clip shows, by chance that is the same in every process: drawn from SHA-256 of a key."""
+"""What a clip shows, and a random stream that is the same in every process (SHA-256 of a key)."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Chance:
+class SeededRandom:
     """A stream of draws that its key alone decides."""
 
     def __init__(self, key: str) -> None:
         self._key = key
         self._drawn = 0
 
-    def share(self) -> float:
+    def random(self) -> float:
         """Draw uniformly from 0 up to but not including 1."""
         self._drawn += 1
         digest = hashlib.sha256(f"{self._drawn}:{self._key}".encode()).digest()
         return int.from_bytes(digest[:4], "big") / 2**32
 
-    def between(self, least: float, most: float) -> float:
-        return least + (most - least) * self.share()
+    def uniform(self, least: float, most: float) -> float:
+        return least + (most - least) * self.random()
 
-    def one_of(self, values: Sequence[T]) -> T:
-        return values[int(self.share() * len(values))]
+    def choice(self, values: Sequence[T]) -> T:
+        return values[int(self.random() * len(values))]
 
 
-LOOK = 1
-"""Raised whenever the picture changes, so that cached clips of an older look are not served."""
+PICTURE_VERSION = 1
+"""Raised whenever the picture changes, so that cached clips of an older version are not served."""
 
 SHORT_SIDE_PX = {
     "360p": 360,
@@ -106,7 +106,7 @@ def frame_size_px(ratio: str, resolution: str) -> tuple[int, int]:
 
 
 def shrink(clip: Clip, max_short_side_px: int | None) -> Clip:
-    """Return the clip with its short side no longer than told, its ratio about kept."""
+    """The clip with its short side no longer than `max_short_side_px`, its ratio about kept."""
     if max_short_side_px is None or clip.short_side_px <= max_short_side_px:
         return clip
     factor = max_short_side_px / clip.short_side_px
@@ -117,8 +117,8 @@ def shrink(clip: Clip, max_short_side_px: int | None) -> Clip:
 
 @lru_cache(maxsize=16_384)
 def _key(clip: Clip) -> str:
-    """Hashed once and not at every look."""
-    visible = json.dumps([LOOK, asdict(clip)], sort_keys=True)
+    """Cached: it is asked for at every poll."""
+    visible = json.dumps([PICTURE_VERSION, asdict(clip)], sort_keys=True)
     return hashlib.sha256(visible.encode()).hexdigest()[:32]
 
 

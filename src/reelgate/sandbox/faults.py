@@ -1,4 +1,4 @@
-"""The faults a sandbox can show, one table of them, and which strikes which request."""
+"""The table of faults a sandbox can inject, and which applies to which request."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ class Fault:
         name: As written in a directive.
         effect: What it does.
         meaning: One sentence for people.
-        operations: What it can strike; the first is meant when none is said.
+        operations: What it can apply to; the first is the default.
         defaults: Its own parameters and their values when left out; None means not set. A text
             as the default says that the parameter is one.
         status: The HTTP status it answers with, where it is an error.
@@ -158,7 +158,7 @@ ODD_VALUES = (
 )
 """What an accepted submit's answer can hold; `answers.py` makes each."""
 FRONTS = ("empty", "nginx", "envoy", "cloudflare", "haproxy", "alb", "gateway-json", "kong")
-"""Who can stand before the provider; `answers.py` has what each says."""
+"""Proxies that can stand before the provider; `wire.py` has their responses."""
 SUBMIT_ONLY = (Operation.SUBMIT,)
 ASSET_FIRST = (Operation.ASSET, *(one for one in Operation if one is not Operation.ASSET))
 ASSET_ONLY = (Operation.ASSET, Operation.HEAD, Operation.DOWNLOAD)
@@ -252,10 +252,10 @@ class UnknownFaultError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Strike:
-    """A fault with its operation, its parameters and how often it strikes (None: always).
+class FaultRule:
+    """A fault with its operation, its parameters and how often it applies (None: always).
 
-    `for_s` counts from its first strike.
+    `for_s` counts from the first time.
     """
 
     fault: Fault
@@ -275,28 +275,28 @@ class Strike:
         return value if isinstance(value, str) else ""
 
     def __str__(self) -> str:
-        """Write it as a directive's inside, so that `parse_strike` reads it back."""
+        """Write it as a directive's inside, so that `parse_rule` reads it back."""
         default = self.operation is self.fault.operations[0]
         words = [self.fault.name if default else f"{self.operation}-{self.fault.name}"]
-        told = {key: value for key, value in self.parameters.items() if value is not None}
-        words += [f"{key}={_told(value)}" for key, value in told.items()]
+        given = {key: value for key, value in self.parameters.items() if value is not None}
+        words += [f"{key}={_formatted(value)}" for key, value in given.items()]
         limits = {"times": self.times, "for": self.for_s}
         words += [f"{key}={value:g}" for key, value in limits.items() if value is not None]
         return " ".join(words)
 
 
-def make_strike(
+def make_rule(
     name: str,
     *,
     operation: str | None = None,
     parameters: Mapping[str, object] | None = None,
-) -> Strike:
+) -> FaultRule:
     """Check a fault's name, operation and parameters against the table.
 
     Raises:
         UnknownFaultError: If the table has no such thing.
     """
-    fault, struck = _look_up(name, operation)
+    fault, applied = _look_up(name, operation)
     given = dict(parameters or {})
     times, for_s = given.pop("times", None), given.pop("for", None)
     unknown = sorted(set(given) - set(fault.defaults))
@@ -304,16 +304,16 @@ def make_strike(
         allowed = ", ".join(["times", "for", *fault.defaults])
         raise UnknownFaultError(f"{fault.name} takes {allowed}; not {', '.join(unknown)}")
     values = {key: _value(fault, key, value) for key, value in given.items()}
-    return Strike(
+    return FaultRule(
         fault,
-        struck,
+        applied,
         {**fault.defaults, **values},
         None if times is None else int(_number("times", times)),
         None if for_s is None else _number("for", for_s),
     )
 
 
-def parse_strike(text: str) -> Strike:
+def parse_rule(text: str) -> FaultRule:
     """Read a directive's inside, such as `429 retry-after=2 times=3`.
 
     Raises:
@@ -326,16 +326,16 @@ def parse_strike(text: str) -> Strike:
     wrong = [pair for pair in pairs if "=" not in pair]
     if wrong:
         raise UnknownFaultError(f"a parameter is written key=value, not {wrong[0]}")
-    return make_strike(name, parameters=dict(pair.split("=", 1) for pair in pairs))
+    return make_rule(name, parameters=dict(pair.split("=", 1) for pair in pairs))
 
 
-def find_directives(prompt: str) -> tuple[Strike, ...]:
-    """Return the strikes that a prompt asks for, in its order.
+def find_directives(prompt: str) -> tuple[FaultRule, ...]:
+    """The rules that a prompt asks for, in its order.
 
     Raises:
         UnknownFaultError: If one is not in the table.
     """
-    return tuple(parse_strike(text) for text in _DIRECTIVE.findall(prompt))
+    return tuple(parse_rule(text) for text in _DIRECTIVE.findall(prompt))
 
 
 _DIRECTIVE = re.compile(r"\[\[([^\[\]]*)\]\]")
@@ -351,11 +351,12 @@ def _look_up(name: str, operation: str | None) -> tuple[Fault, Operation]:
     if operation is None:
         return fault, fault.operations[0]
     if operation not in {str(one) for one in fault.operations}:
-        raise UnknownFaultError(f"{name} strikes {', '.join(fault.operations)}; not {operation!r}")
+        allowed = ", ".join(fault.operations)
+        raise UnknownFaultError(f"{name} applies to {allowed}; not {operation!r}")
     return fault, Operation(operation)
 
 
-def _told(value: float | str) -> str:
+def _formatted(value: float | str) -> str:
     return shlex.quote(value) if isinstance(value, str) else f"{value:g}"
 
 
@@ -378,79 +379,79 @@ def _number(key: str, value: object) -> float:
     return number
 
 
-class FaultDesk:
-    """Keeps the armed faults and counts how often each has struck."""
+class FaultInjector:
+    """Keeps the armed faults and counts how often each has applied."""
 
     def __init__(self) -> None:
-        self._armed: list[Strike] = []
-        self._struck: Counter[tuple[str, str]] = Counter()
-        self._struck_armed: Counter[int] = Counter()
+        self._armed: list[FaultRule] = []
+        self._applied: Counter[tuple[str, str]] = Counter()
+        self._applied_armed: Counter[int] = Counter()
         self._began_s: dict[object, float] = {}
 
     @property
-    def armed(self) -> tuple[tuple[Strike, int], ...]:
-        """The armed strikes, each with how often it has struck."""
-        return tuple((strike, self._struck_armed[id(strike)]) for strike in self._armed)
+    def armed(self) -> tuple[tuple[FaultRule, int], ...]:
+        """The armed rules, each with how often it has applied."""
+        return tuple((rule, self._applied_armed[id(rule)]) for rule in self._armed)
 
-    def arm(self, strike: Strike) -> None:
-        """Let a fault strike from now on, whatever the prompt."""
-        self._armed.append(strike)
+    def arm(self, rule: FaultRule) -> None:
+        """Let a fault rule from now on, whatever the prompt."""
+        self._armed.append(rule)
 
     def disarm(self) -> None:
         """Forget all armed faults."""
         self._armed.clear()
-        self._struck_armed.clear()
+        self._applied_armed.clear()
         self._began_s.clear()
 
     def take(
         self,
         operation: Operation,
         scope: str,
-        directives: Iterable[Strike],
+        directives: Iterable[FaultRule],
         *,
         skip: frozenset[Effect] = frozenset(),
-    ) -> Strike | None:
-        """Return the fault that strikes this answer, and count it.
+    ) -> FaultRule | None:
+        """The fault for this response; it is counted as applied.
 
         Armed faults come before directives. `scope` is what a directive's `times` and `for` count
-        for: the prompt at a submit, the job's id at a look. Effects in `skip` find nothing to
-        spoil this time.
+        for: the prompt at a submit, the job's id at a poll. Effects in `skip` do not
+        apply this time.
         """
 
-        def fits(strike: Strike) -> bool:
-            return strike.operation is operation and strike.fault.effect not in SHAPING | skip
+        def fits(rule: FaultRule) -> bool:
+            return rule.operation is operation and rule.fault.effect not in SHAPING | skip
 
-        armed = (one for one in self._armed if fits(one) and self._spend_armed(one))
-        asked = (one for one in directives if fits(one) and self._spend(one, scope))
+        armed = (one for one in self._armed if fits(one) and self._use_armed(one))
+        asked = (one for one in directives if fits(one) and self._use(one, scope))
         return next(chain(armed, asked), None)
 
-    def take_shaping(self) -> tuple[Strike, ...]:
-        """Return the armed faults that shape the job accepted now, and count them."""
-        shaping = [strike for strike in self._armed if strike.fault.effect in SHAPING]
-        return tuple(strike for strike in shaping if self._spend_armed(strike))
+    def take_shaping(self) -> tuple[FaultRule, ...]:
+        """The armed faults that shape the job accepted now, and count them."""
+        shaping = [rule for rule in self._armed if rule.fault.effect in SHAPING]
+        return tuple(rule for rule in shaping if self._use_armed(rule))
 
-    def _spend_armed(self, strike: Strike) -> bool:
-        if strike.times is not None and self._struck_armed[id(strike)] >= strike.times:
+    def _use_armed(self, rule: FaultRule) -> bool:
+        if rule.times is not None and self._applied_armed[id(rule)] >= rule.times:
             return False
-        if self._is_past(strike, id(strike)):
+        if self._is_past(rule, id(rule)):
             return False
-        self._struck_armed[id(strike)] += 1
+        self._applied_armed[id(rule)] += 1
         return True
 
-    def _spend(self, strike: Strike, scope: str) -> bool:
-        key = (scope, str(strike))
-        if self._is_past(strike, key):
+    def _use(self, rule: FaultRule, scope: str) -> bool:
+        key = (scope, str(rule))
+        if self._is_past(rule, key):
             return False
-        if strike.times is None:
+        if rule.times is None:
             return True
-        if self._struck[key] >= strike.times:
+        if self._applied[key] >= rule.times:
             return False
-        self._struck[key] += 1
+        self._applied[key] += 1
         return True
 
-    def _is_past(self, strike: Strike, key: object) -> bool:
-        """Whether the seconds of a strike, counted from its first one, are over."""
-        if strike.for_s is None:
+    def _is_past(self, rule: FaultRule, key: object) -> bool:
+        """Whether the seconds of a rule, counted from its first one, are over."""
+        if rule.for_s is None:
             return False
         now_s = time.monotonic()
-        return now_s - self._began_s.setdefault(key, now_s) >= strike.for_s
+        return now_s - self._began_s.setdefault(key, now_s) >= rule.for_s

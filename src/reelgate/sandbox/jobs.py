@@ -12,8 +12,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TextIO
 from uuid import UUID
 
-from reelgate.sandbox.clip import Chance, Clip
-from reelgate.sandbox.faults import Effect, Strike, UnknownFaultError, parse_strike
+from reelgate.sandbox.clip import Clip, SeededRandom
+from reelgate.sandbox.faults import Effect, FaultRule, UnknownFaultError, parse_rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -37,7 +37,7 @@ LEAST_S = 10.0
 
 
 def published_times_s(duration_s: int, short_side_px: int) -> tuple[float, float]:
-    """Return the least and the most seconds a clip takes to get ready, at speed 1."""
+    """The least and the most seconds a clip takes to get ready, at speed 1."""
     left, right = next(
         (pair for pair in pairwise(AT_720P) if duration_s <= pair[1][0]), tuple(AT_720P[-2:])
     )
@@ -56,7 +56,7 @@ def draw_ready_after_s(
     The same seed and key draw the same time in every process.
     """
     least, most = published_times_s(duration_s, short_side_px)
-    return Chance(f"{seed}:{key}").between(least, most) / speed
+    return SeededRandom(f"{seed}:{key}").uniform(least, most) / speed
 
 
 def _factor(short_side_px: int) -> float:
@@ -110,7 +110,7 @@ class Job:
     accepted_at: float
     ready_at: float | None
     fails_at: float | None
-    strikes: tuple[Strike, ...] = ()
+    rules: tuple[FaultRule, ...] = ()
 
     def state_at(self, now: float, *, rendered: bool) -> JobState:
         """Decide the state: ready needs both its time and its file."""
@@ -128,20 +128,20 @@ class Job:
 
     def has(self, effect: Effect) -> bool:
         """Whether a fault with this effect was asked for."""
-        return any(strike.fault.effect is effect for strike in self.strikes)
+        return any(rule.fault.effect is effect for rule in self.rules)
 
     def word(self, state: JobState) -> str:
         """What the status endpoint calls this state."""
         if state is JobState.FINISHED:
             return str(state)
         named = Effect.ENDS if state is JobState.FAILED else Effect.SAYS
-        words = [strike.text("as") for strike in self.strikes if strike.fault.effect is named]
+        words = [rule.text("as") for rule in self.rules if rule.fault.effect is named]
         return words[-1] if words else str(state)
 
     @property
     def reason(self) -> str:
         """Why the job ended, where the status endpoint says so."""
-        ends = [strike for strike in self.strikes if strike.fault.effect is Effect.ENDS]
+        ends = [rule for rule in self.rules if rule.fault.effect is Effect.ENDS]
         return ends[-1].text("reason") if ends else ""
 
     @property
@@ -164,7 +164,7 @@ class Job:
             "accepted_at": self.accepted_at,
             "ready_at": self.ready_at,
             "fails_at": self.fails_at,
-            "faults": [str(strike) for strike in self.strikes],
+            "faults": [str(rule) for rule in self.rules],
         }
 
 
@@ -172,7 +172,7 @@ def job_from_json(data: dict[str, Any]) -> Job:
     """Read back what `Job.as_json` wrote in this version or another; what is unknown is dropped."""
     plain = _known(Job, data) | {
         "clip": Clip(**_known(Clip, data["clip"])),
-        "strikes": tuple(_known_strikes(data["faults"])),
+        "rules": tuple(_known_rules(data["faults"])),
     }
     return Job(**plain)
 
@@ -181,13 +181,13 @@ def _known(record: type[Job | Clip], data: dict[str, Any]) -> dict[str, Any]:
     return {field.name: data[field.name] for field in fields(record) if field.name in data}
 
 
-def _known_strikes(texts: Iterable[str]) -> Iterator[Strike]:
+def _known_rules(texts: Iterable[str]) -> Iterator[FaultRule]:
     for text in texts:
         with suppress(UnknownFaultError):
-            yield parse_strike(text)
+            yield parse_rule(text)
 
 
-class JobBook:
+class JobStore:
     """All accepted jobs by id; with a journal they are there again after a restart."""
 
     def __init__(self, journal: Path | None) -> None:
@@ -206,7 +206,7 @@ class JobBook:
         return len(self._jobs)
 
     def get(self, job_id: str) -> Job | None:
-        """Return the job, or None if there is none; it may be named as an odd answer named it."""
+        """The job, or None if there is none; it may be named as an odd answer named it."""
         if job_id.isdigit() and len(job_id) <= UUID_DIGITS:
             return self._jobs.get(str(UUID(int=int(job_id) % 2**128)))
         return self._jobs.get(job_id) or self._jobs.get(job_id[:UUID_CHARS])
@@ -243,14 +243,14 @@ class Schedule:
 
 
 def plan(
-    clip: Clip, strikes: Iterable[Strike], options: SandboxOptions, *, now: float, nth: int
+    clip: Clip, rules: Iterable[FaultRule], options: SandboxOptions, *, now: float, nth: int
 ) -> Schedule:
     """Draw a job's ready time, or take it from the faults that shape it.
 
     `nth` counts the jobs accepted for the same prompt before, so that each draws its own time. The
     seconds of a fault's `after` are real ones: the speed does not divide them.
     """
-    after = {strike.fault.effect: strike.number("after") for strike in strikes}
+    after = {rule.fault.effect: rule.number("after") for rule in rules}
     for end in (Effect.FAIL, Effect.ENDS):
         if end in after:
             return Schedule(None, now + (after[end] or 0.0))

@@ -1,4 +1,4 @@
-"""What a sandbox can be told when it starts."""
+"""The options of a sandbox."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 MIB = 1024 * 1024
 
 Listing = Literal["markers", "plain", "off"]
-"""What the list of finished jobs tells of each: with its `placeholderUuid` or without one; or there
-is no such list. Which of them is true of imagine.art is unknown."""
+"""The list of finished jobs: each with its `placeholderUuid`, without it, or no such list. Which is
+true of imagine.art is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class SandboxOptions:
-    """Everything a sandbox can be told; the defaults suit a laptop.
+    """The options of a sandbox; the defaults suit a laptop.
 
     Attributes:
         host: Address to listen on.

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw, ImageFilter
 
-from reelgate.sandbox.clip import Chance
-from reelgate.sandbox.lettering import LINE_HEIGHT, Paragraph, draw_line, fit, measure
+from reelgate.sandbox.clip import SeededRandom
+from reelgate.sandbox.text import LINE_HEIGHT, Paragraph, draw_line, fit, measure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +43,7 @@ class Glow:
     phase: tuple[float, float]
 
     def at(self, along: float) -> tuple[float, float]:
-        """Return the centre at a point of the clip, 0 to 1."""
+        """The centre at a point of the clip, 0 to 1."""
         x, y = (
             middle + swing * math.sin(math.tau * (turns * along + phase))
             for middle, swing, turns, phase in zip(
@@ -82,9 +82,9 @@ class Field:
 
 def make_field(prompt: str, width_px: int, height_px: int) -> Field:
     """Derive a clip's background from its prompt."""
-    chance = Chance(f"field:{prompt}")
+    chance = SeededRandom(f"field:{prompt}")
     factor = FIELD_LONG_SIDE_PX / max(width_px, height_px)
-    hue = chance.share()
+    hue = chance.random()
     across, down = width_px / max(width_px, height_px), height_px / max(width_px, height_px)
     glows = tuple(
         _make_glow(chance, hue + step, across, down) for step in _shuffled(chance, HUE_STEPS)
@@ -99,22 +99,22 @@ def make_field(prompt: str, width_px: int, height_px: int) -> Field:
 
 def accent(prompt: str) -> Colour:
     """Return a light colour that goes with the prompt's field."""
-    return _colour(Chance(f"field:{prompt}").share(), 0.78, 0.8)
+    return _colour(SeededRandom(f"field:{prompt}").random(), 0.78, 0.8)
 
 
-def _make_glow(chance: Chance, hue: float, across: float, down: float) -> Glow:
+def _make_glow(chance: SeededRandom, hue: float, across: float, down: float) -> Glow:
     return Glow(
-        colour=_colour(hue, chance.between(0.32, 0.52), chance.between(0.6, 0.9)),
-        radius=chance.between(0.3, 0.55),
-        centre=(across * chance.between(0.15, 0.85), down * chance.between(0.15, 0.85)),
-        swing=(across * chance.between(0.1, 0.3), down * chance.between(0.1, 0.3)),
-        turns=(chance.one_of((-1, 1)), chance.one_of((-1, 1))),
-        phase=(chance.share(), chance.share()),
+        colour=_colour(hue, chance.uniform(0.32, 0.52), chance.uniform(0.6, 0.9)),
+        radius=chance.uniform(0.3, 0.55),
+        centre=(across * chance.uniform(0.15, 0.85), down * chance.uniform(0.15, 0.85)),
+        swing=(across * chance.uniform(0.1, 0.3), down * chance.uniform(0.1, 0.3)),
+        turns=(chance.choice((-1, 1)), chance.choice((-1, 1))),
+        phase=(chance.random(), chance.random()),
     )
 
 
-def _shuffled(chance: Chance, values: Sequence[float]) -> list[float]:
-    return sorted(values, key=lambda _: chance.share())
+def _shuffled(chance: SeededRandom, values: Sequence[float]) -> list[float]:
+    return sorted(values, key=lambda _: chance.random())
 
 
 def _colour(hue: float, lightness: float, saturation: float) -> Colour:
@@ -164,7 +164,7 @@ class Layer:
     y_px: int
 
 
-def lettering(clip: Clip) -> Layer:
+def text_layer(clip: Clip) -> Layer:
     """Draw everything that stands still, cut to what is covered."""
     image = Image.new("RGBA", (clip.width_px, clip.height_px))
     _draw_prompt(image, clip)

@@ -1,4 +1,4 @@
-"""The provider's account and endpoints: what each operation does when nothing strikes it."""
+"""The provider's account and endpoints: what each operation does without faults."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
 from reelgate.sandbox.clip import shrink
-from reelgate.sandbox.faults import Effect, FaultDesk, Strike
-from reelgate.sandbox.jobs import Job, JobBook, JobState, WallClock, plan
+from reelgate.sandbox.faults import Effect, FaultInjector, FaultRule
+from reelgate.sandbox.jobs import Job, JobState, JobStore, WallClock, plan
 from reelgate.sandbox.recorder import Outcome, Recorder
 from reelgate.sandbox.renderer import Renderer, RenderError
 from reelgate.sandbox.wire import Answer, error_answer, json_answer
@@ -98,7 +98,7 @@ IMAGE_SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".web
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class Result:
     """An operation's answer, what became of it, and the id it made or was about."""
 
     answer: Answer
@@ -112,28 +112,28 @@ class Provider:
 
     options: SandboxOptions
     account: Account
-    jobs: JobBook
+    jobs: JobStore
     renderer: Renderer
-    desk: FaultDesk
+    faults: FaultInjector
     recorder: Recorder
     clock: WallClock
     uploads: Path
 
-    def submit(self, submission: Submission, directives: tuple[Strike, ...]) -> Done:
+    def submit(self, submission: Submission, directives: tuple[FaultRule, ...]) -> Result:
         """Accept a job if the credits suffice, and begin to render it."""
         if not self.account.charge(submission.cost):
-            return Done(error_answer(402, "insufficient credits"), Outcome.REFUSED)
+            return Result(error_answer(402, "insufficient credits"), Outcome.REFUSED)
         job = self._job(submission, directives)
         self.jobs.add(job)
         if job.will_finish:
             self.renderer.start(job.clip)
         body = {"batchId": job.batch_id, "cost": job.cost, "id": job.id, "status": "success"}
-        return Done(json_answer(body), Outcome.ACCEPTED, job.id)
+        return Result(json_answer(body), Outcome.ACCEPTED, job.id)
 
-    def status(self, job: Job | None, asset_url: str) -> Done:
-        """Tell a job's state; done is a non-empty `assets[].url.generation`."""
+    def status(self, job: Job | None, asset_url: str) -> Result:
+        """A job's state; done is a non-empty `assets[].url.generation`."""
         if job is None:
-            return Done(error_answer(404, "asset not found"), Outcome.UNKNOWN)
+            return Result(error_answer(404, "asset not found"), Outcome.UNKNOWN)
         state = self.state(job)
         urls = [asset_url] if state is JobState.FINISHED else []
         word = job.word(state)
@@ -146,20 +146,20 @@ class Provider:
         body: dict[str, object] = {"status": word, "assets": assets}
         if state is JobState.FAILED and job.reason:
             body["errorMessage"] = job.reason
-        return Done(json_answer(body), _OUTCOMES[state], job.id)
+        return Result(json_answer(body), _OUTCOMES[state], job.id)
 
-    def list(self, status: str, asset_base: str, *, limit: int, offset: int) -> Done:
+    def list(self, status: str, asset_base: str, *, limit: int, offset: int) -> Result:
         """List the account's jobs in one state, the newest first."""
         if self.options.listing == "off":
-            return Done(error_answer(404, "no such path"), Outcome.UNKNOWN)
+            return Result(error_answer(404, "no such path"), Outcome.UNKNOWN)
         newest = sorted(self.jobs, key=lambda job: job.accepted_at, reverse=True)
         of_state = (job for job in newest if job.word(self.state(job)) == status)
         page = islice(of_state, offset, offset + limit)
         assets = [self._listed(job, status, f"{asset_base}/{job.id}") for job in page]
-        return Done(json_answer({"status": "success", "assets": assets}))
+        return Result(json_answer({"status": "success", "assets": assets}))
 
     def _listed(self, job: Job, status: str, asset_url: str) -> dict[str, object]:
-        """A job in the list; all that it tells beside status and addresses is assumed."""
+        """A job in the list; its fields besides status and URLs are assumed."""
         metadata: dict[str, object] = {
             "prompt": job.clip.prompt,
             "duration": job.clip.duration_s,
@@ -175,7 +175,7 @@ class Provider:
             "asset_metadata": metadata,
         }
 
-    async def asset(self, asset_id: str) -> Done:
+    async def asset(self, asset_id: str) -> Result:
         """Serve a finished clip or an uploaded image; anything else is not there (yet)."""
         job = self.jobs.get(asset_id)
         if job is None:
@@ -183,15 +183,15 @@ class Provider:
         state = self.state(job)
         if state is not JobState.FINISHED:
             status = 403 if job.has(Effect.NOT_READY_403) else 404
-            return Done(error_answer(status, "not found"), _OUTCOMES[state], job.id)
+            return Result(error_answer(status, "not found"), _OUTCOMES[state], job.id)
         try:
             path = await self.renderer.file(job.clip)
         except RenderError:
-            return Done(error_answer(404, "not found"), Outcome.FAILED, job.id)
-        return Done(Answer(path, content_type="video/mp4"), Outcome.READY, job.id)
+            return Result(error_answer(404, "not found"), Outcome.FAILED, job.id)
+        return Result(Answer(path, content_type="video/mp4"), Outcome.READY, job.id)
 
     def state(self, job: Job) -> JobState:
-        """Tell a job's state now, and see to it that a clip that is due gets rendered."""
+        """A job's state now; starts to render a clip that is due."""
         if self.renderer.error(job.clip) is not None:
             return JobState.FAILED
         now = self.clock.now()
@@ -200,41 +200,41 @@ class Provider:
             self.renderer.start(job.clip)
         return job.state_at(now, rendered=rendered)
 
-    def refresh(self, authorization: str | None) -> Done:
+    def refresh(self, authorization: str | None) -> Result:
         pair = self.account.rotate(authorization)
         if pair is None:
-            return Done(error_answer(401, "refresh token is dead"), Outcome.REFUSED)
-        return Done(json_answer({"result": {"sessionToken": pair[0], "refreshToken": pair[1]}}))
+            return Result(error_answer(401, "refresh token is dead"), Outcome.REFUSED)
+        return Result(json_answer({"result": {"sessionToken": pair[0], "refreshToken": pair[1]}}))
 
-    def credit(self) -> Done:
-        return Done(json_answer({"total": self.account.credits, "tokens": self.account.credits}))
+    def credit(self) -> Result:
+        return Result(json_answer({"total": self.account.credits, "tokens": self.account.credits}))
 
-    def organisations(self) -> Done:
-        return Done(json_answer({"data": [{"id": ORG_ID, "name": "Sandbox"}]}))
+    def organisations(self) -> Result:
+        return Result(json_answer({"data": [{"id": ORG_ID, "name": "Sandbox"}]}))
 
-    def folders(self) -> Done:
+    def folders(self) -> Result:
         """List what can be a parent: one folder and one canvas."""
         folder = {"id": FOLDER_ID, "title": "Sandbox folder", "category": "folder"}
         canvas = {"id": CANVAS_ID, "name": "Sandbox canvas", "category": "canvas"}
-        return Done(json_answer({"data": [folder, canvas]}))
+        return Result(json_answer({"data": [folder, canvas]}))
 
-    def upload(self, image: bytes, content_type: str, asset_base: str) -> Done:
-        """Keep a reference image and tell where it is."""
+    def upload(self, image: bytes, content_type: str, asset_base: str) -> Result:
+        """Keep a reference image; answers with its URL."""
         suffix = IMAGE_SUFFIXES.get(content_type)
         if suffix is None:
             allowed = ", ".join(IMAGE_SUFFIXES)
-            return Done(error_answer(400, f"file must be one of {allowed}"), Outcome.REFUSED)
+            return Result(error_answer(400, f"file must be one of {allowed}"), Outcome.REFUSED)
         image_id = str(uuid4())
         self.uploads.mkdir(parents=True, exist_ok=True)
         (self.uploads / f"{image_id}{suffix}").write_bytes(image)
         body = {"url": {"processed": [f"{asset_base}/{image_id}"]}}
-        return Done(json_answer(body), Outcome.ANSWERED, image_id)
+        return Result(json_answer(body), Outcome.ANSWERED, image_id)
 
-    def _job(self, submission: Submission, directives: tuple[Strike, ...]) -> Job:
-        strikes = (*directives, *self.desk.take_shaping())
+    def _job(self, submission: Submission, directives: tuple[FaultRule, ...]) -> Job:
+        rules = (*directives, *self.faults.take_shaping())
         now = self.clock.now()
         nth = self.jobs.count(submission.clip.prompt)
-        schedule = plan(submission.clip, strikes, self.options, now=now, nth=nth)
+        schedule = plan(submission.clip, rules, self.options, now=now, nth=nth)
         return Job(
             id=str(uuid4()),
             batch_id=str(uuid4()),
@@ -247,15 +247,15 @@ class Provider:
             accepted_at=now,
             ready_at=schedule.ready_at,
             fails_at=schedule.fails_at,
-            strikes=strikes,
+            rules=rules,
         )
 
-    def _uploaded(self, asset_id: str) -> Done:
+    def _uploaded(self, asset_id: str) -> Result:
         for content_type, suffix in IMAGE_SUFFIXES.items():
             path = self.uploads / f"{asset_id}{suffix}"
             if path.parent == self.uploads and path.is_file():
-                return Done(Answer(path, content_type=content_type), Outcome.READY, asset_id)
-        return Done(error_answer(404, "not found"), Outcome.UNKNOWN)
+                return Result(Answer(path, content_type=content_type), Outcome.READY, asset_id)
+        return Result(error_answer(404, "not found"), Outcome.UNKNOWN)
 
 
 _OUTCOMES: Mapping[JobState, Outcome] = {

@@ -1,4 +1,4 @@
-"""What the sandbox saw: every request, without its credentials."""
+"""Records every request, without its credentials."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ class Outcome(StrEnum):
     ANSWERED = "answered"
     """Any other operation that was carried out."""
     RENDERING = "rendering"
-    """A look at a job that is not ready."""
+    """A poll of a job that is not ready."""
     READY = "ready"
-    """A look at a job that is ready, or the fetching of its clip."""
+    """A poll of a job that is ready, or the fetching of its clip."""
     FAILED = "failed"
-    """A look at a job that failed."""
+    """A poll of a job that failed."""
     UNKNOWN = "unknown"
-    """A look at a job that does not exist."""
+    """A poll of a job that does not exist."""
     REFUSED = "refused"
     """Not carried out: bad credentials, bad parts, no credits, or a fault."""
 
 
 @dataclass(slots=True)
-class RequestSeen:
+class RecordedRequest:
     """One request; written at its arrival and completed when its answer is known.
 
     It is mutable so that a request whose answer never comes is on record too.
@@ -58,29 +58,29 @@ class RequestSeen:
         return {name: getattr(self, name) for name in FIELDS}
 
 
-FIELDS = tuple(field.name for field in fields(RequestSeen))
+FIELDS = tuple(field.name for field in fields(RecordedRequest))
 
 
 class Recorder:
     """The last requests and, since the last clearing, how many of each kind there were."""
 
     def __init__(self, max_records: int) -> None:
-        self._seen: deque[RequestSeen] = deque(maxlen=max_records)
+        self._requests: deque[RecordedRequest] = deque(maxlen=max_records)
         self._counts: Counter[tuple[Operation, Outcome]] = Counter()
 
-    def __iter__(self) -> Iterator[RequestSeen]:
-        return iter(tuple(self._seen))
+    def __iter__(self) -> Iterator[RecordedRequest]:
+        return iter(tuple(self._requests))
 
-    def open(self, seen: RequestSeen) -> RequestSeen:
+    def open(self, recorded: RecordedRequest) -> RecordedRequest:
         """Put a request on record at its arrival."""
-        self._seen.append(seen)
-        return seen
+        self._requests.append(recorded)
+        return recorded
 
-    def settle(self, seen: RequestSeen, outcome: Outcome) -> None:
+    def settle(self, recorded: RecordedRequest, outcome: Outcome) -> None:
         """Say what became of a request, and count it once."""
-        if seen.outcome is Outcome.OPEN:
-            seen.outcome = outcome
-            self._counts[seen.operation, outcome] += 1
+        if recorded.outcome is Outcome.OPEN:
+            recorded.outcome = outcome
+            self._counts[recorded.operation, outcome] += 1
 
     def count(self, operation: Operation, outcome: Outcome | None = None) -> int:
         """Return how many requests of an operation (with an outcome) were settled."""
@@ -91,12 +91,12 @@ class Recorder:
         )
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """Return the number of settled requests by operation and outcome."""
+        """The number of settled requests by operation and outcome."""
         table: dict[str, dict[str, int]] = {}
         for (operation, outcome), number in self._counts.items():
             table.setdefault(operation, {})[outcome] = number
         return table
 
     def clear(self) -> None:
-        self._seen.clear()
+        self._requests.clear()
         self._counts.clear()

@@ -1,6 +1,6 @@
 """A clip's request turned into an MP4: H.264, yuv420p, index first, the same bytes every time.
 
-The background is drawn small and enlarged by libswscale; the lettering is drawn once and laid over
+The background is drawn small and enlarged by libswscale; the text is drawn once and laid over
 every frame by libavfilter. No pixel of the full size is touched in Python.
 """
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import av
 from av.filter import Graph
 
-from reelgate.sandbox.picture import Layer, lettering, make_field, time_bar
+from reelgate.sandbox.picture import Layer, text_layer, make_field, time_bar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,7 +85,7 @@ def _frames(clip: Clip, fps: int) -> Iterator[av.VideoFrame]:
 def _graph(
     clip: Clip, field_px: tuple[int, int], step: Fraction
 ) -> tuple[Graph, FilterContext, FilterContext]:
-    """Build enlarge -> lettering -> time bar; returns it with its source and its sink."""
+    """Build enlarge -> text -> time bar; returns it with its source and its sink."""
     graph = Graph()
     graph.threads = 1
     source = graph.add_buffer(
@@ -95,7 +95,7 @@ def _graph(
     enlarged = graph.add("scale", f"{size}:flags={SCALER}:out_color_matrix=bt709")
     planes = graph.add("format", "yuv420p")
     sink = graph.add("buffersink")
-    words, bar = lettering(clip), time_bar(clip)
+    words, bar = text_layer(clip), time_bar(clip)
     still = graph.add("overlay", f"{words.x_px}:{words.y_px}:eof_action=repeat")
     slide = f"x='-W+W*t/{clip.duration_s}':y={bar.y_px}"
     moving = graph.add("overlay", f"{slide}:eval=frame:eof_action=repeat")

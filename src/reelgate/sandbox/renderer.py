@@ -113,7 +113,7 @@ class Renderer:
             self._tasks[key] = asyncio.create_task(self._render(clip))
 
     async def file(self, clip: Clip) -> Path:
-        """Return the clip's file, rendering it first where needed.
+        """The clip's file, rendering it first where needed.
 
         Raises:
             RenderError: If it cannot be rendered.

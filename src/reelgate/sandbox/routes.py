@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from reelgate.sandbox.faults import Effect, Operation, Strike, UnknownFaultError, find_directives
-from reelgate.sandbox.provider import Done, Provider
-from reelgate.sandbox.recorder import Outcome, RequestSeen
+from reelgate.sandbox.faults import Effect, FaultRule, Operation, UnknownFaultError, find_directives
+from reelgate.sandbox.provider import Provider, Result
+from reelgate.sandbox.recorder import Outcome, RecordedRequest
 from reelgate.sandbox.submission import BadSubmissionError, read_submission
 from reelgate.sandbox.wire import (
     REDIRECTED,
@@ -21,7 +21,7 @@ from reelgate.sandbox.wire import (
     error_answer,
     read_parts,
     send,
-    send_struck,
+    send_faulty,
     texts,
 )
 
@@ -35,10 +35,10 @@ RESETS = frozenset({Effect.RESET_BEFORE, Effect.RESET_AFTER})
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a request comes to: how to carry it out, and the fault that strikes its answer."""
+    """How to carry a request out, and the fault that changes its response."""
 
-    perform: Callable[[], Done]
-    strike: Strike | None
+    perform: Callable[[], Result]
+    rule: FaultRule | None
 
 
 class RefusedError(Exception):
@@ -49,7 +49,7 @@ class RefusedError(Exception):
         self.answer = error_answer(status, message)
 
 
-Read = Callable[[web.Request, RequestSeen], Awaitable[Plan]]
+Read = Callable[[web.Request, RecordedRequest], Awaitable[Plan]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Routes:
     provider: Provider
 
     def table(self) -> list[web.RouteDef]:
-        """Return the routes; the last one takes whatever no earlier one took."""
+        """The routes; the last one takes whatever no earlier one took."""
         handler = self._handler
         return [
             web.post("/v1/video/upload", handler(Operation.SUBMIT, self._submit)),
@@ -80,18 +80,18 @@ class Routes:
         """Wrap an operation: on record from its arrival; refusals become answers."""
 
         async def handler(request: web.Request) -> web.StreamResponse:
-            seen = self._record(request, operation)
+            recorded = self._record(request, operation)
             try:
-                plan = await read(request, seen)
+                plan = await read(request, recorded)
             except RefusedError as refusal:
-                plan = Plan(partial(Done, refusal.answer, Outcome.REFUSED), None)
-            return await self._answer(request, seen, plan)
+                plan = Plan(partial(Result, refusal.answer, Outcome.REFUSED), None)
+            return await self._answer(request, recorded, plan)
 
         return handler
 
-    def _record(self, request: web.Request, operation: Operation) -> RequestSeen:
+    def _record(self, request: web.Request, operation: Operation) -> RecordedRequest:
         return self.provider.recorder.open(
-            RequestSeen(
+            RecordedRequest(
                 at=self.provider.clock.now(),
                 method=request.method,
                 path=request.path,
@@ -101,50 +101,50 @@ class Routes:
         )
 
     async def _answer(
-        self, request: web.Request, seen: RequestSeen, plan: Plan
+        self, request: web.Request, recorded: RecordedRequest, plan: Plan
     ) -> web.StreamResponse:
-        """Carry out an operation, or let the strike decide what is left of it."""
-        work = partial(self._work, seen, plan.perform)
-        if plan.strike is None:
+        """Carry out an operation, or let the rule decide what is left of it."""
+        work = partial(self._work, recorded, plan.perform)
+        if plan.rule is None:
             return await send(request, work())
-        seen.fault = str(plan.strike)
-        response = await send_struck(request, plan.strike, work)
-        self.provider.recorder.settle(seen, Outcome.REFUSED)
-        seen.status = None if plan.strike.fault.effect in RESETS else response.status
+        recorded.fault = str(plan.rule)
+        response = await send_faulty(request, plan.rule, work)
+        self.provider.recorder.settle(recorded, Outcome.REFUSED)
+        recorded.status = None if plan.rule.fault.effect in RESETS else response.status
         return response
 
-    def _work(self, seen: RequestSeen, perform: Callable[[], Done]) -> Answer:
+    def _work(self, recorded: RecordedRequest, perform: Callable[[], Result]) -> Answer:
         done = perform()
-        seen.id = done.id or seen.id
-        seen.status = done.answer.status
+        recorded.id = done.id or recorded.id
+        recorded.status = done.answer.status
         if done.outcome is Outcome.REFUSED:
-            seen.message = done.answer.bytes().decode()
-        self.provider.recorder.settle(seen, done.outcome)
+            recorded.message = done.answer.bytes().decode()
+        self.provider.recorder.settle(recorded, done.outcome)
         return done.answer
 
-    async def _submit(self, request: web.Request, seen: RequestSeen) -> Plan:
+    async def _submit(self, request: web.Request, recorded: RecordedRequest) -> Plan:
         try:
             parts = texts(await _parts(request))
         except BadFormError as exc:
             raise RefusedError(400, str(exc)) from exc
-        seen.prompt = next(iter(parts.get("prompt", ())), None)
+        recorded.prompt = next(iter(parts.get("prompt", ())), None)
         self._need_bearer(request)
         try:
             submission = read_submission(parts)
             directives = find_directives(submission.clip.prompt)
         except (BadSubmissionError, UnknownFaultError) as exc:
             raise RefusedError(400, str(exc)) from exc
-        strike = self.provider.desk.take(Operation.SUBMIT, submission.clip.prompt, directives)
-        return Plan(partial(self.provider.submit, submission, directives), strike)
+        rule = self.provider.faults.take(Operation.SUBMIT, submission.clip.prompt, directives)
+        return Plan(partial(self.provider.submit, submission, directives), rule)
 
-    async def _status(self, request: web.Request, seen: RequestSeen) -> Plan:
+    async def _status(self, request: web.Request, recorded: RecordedRequest) -> Plan:
         self._need_bearer(request)
-        job = self._job(request, seen)
-        url = f"{_asset_base(request)}/{seen.id}"
-        strike = self.provider.desk.take(Operation.STATUS, seen.id or "", _strikes(job))
-        return Plan(partial(self.provider.status, job, url), strike)
+        job = self._job(request, recorded)
+        url = f"{_asset_base(request)}/{recorded.id}"
+        rule = self.provider.faults.take(Operation.STATUS, recorded.id or "", _rules(job))
+        return Plan(partial(self.provider.status, job, url), rule)
 
-    async def _list(self, request: web.Request, _seen: RequestSeen) -> Plan:
+    async def _list(self, request: web.Request, _seen: RecordedRequest) -> Plan:
         self._need_bearer(request)
         _need_query(request, "org_id", "status")
         limit, offset = (int(request.query.get(name) or 0) for name in ("limit", "offset"))
@@ -153,38 +153,38 @@ class Routes:
         listed = partial(self.provider.list, status, base, limit=limit or LIST_LIMIT, offset=offset)
         return self._plan(Operation.LIST, listed)
 
-    async def _asset(self, request: web.Request, seen: RequestSeen) -> Plan:
-        job = self._job(request, seen)
+    async def _asset(self, request: web.Request, recorded: RecordedRequest) -> Plan:
+        job = self._job(request, recorded)
         done = await self.provider.asset(request.match_info["id"])
         has_body = request.method == "GET" and done.outcome is Outcome.READY
         skip = frozenset[Effect]() if has_body else BODY_EFFECTS
         if REDIRECTED in request.query:
             skip |= {Effect.REDIRECT}
         for operation in _asset_operations(request.method, done.outcome):
-            strike = self.provider.desk.take(operation, seen.id or "", _strikes(job), skip=skip)
-            if strike is not None:
-                return Plan(lambda: done, strike)
+            rule = self.provider.faults.take(operation, recorded.id or "", _rules(job), skip=skip)
+            if rule is not None:
+                return Plan(lambda: done, rule)
         return Plan(lambda: done, None)
 
-    async def _refresh(self, request: web.Request, _seen: RequestSeen) -> Plan:
+    async def _refresh(self, request: web.Request, _seen: RecordedRequest) -> Plan:
         authorization = request.headers.get("Authorization")
         return self._plan(Operation.REFRESH, partial(self.provider.refresh, authorization))
 
-    async def _credit(self, request: web.Request, _seen: RequestSeen) -> Plan:
+    async def _credit(self, request: web.Request, _seen: RecordedRequest) -> Plan:
         self._need_bearer(request)
         _need_query(request, "org_id")
         return self._plan(Operation.CREDIT, self.provider.credit)
 
-    async def _organisations(self, request: web.Request, _seen: RequestSeen) -> Plan:
+    async def _organisations(self, request: web.Request, _seen: RecordedRequest) -> Plan:
         self._need_bearer(request)
         return self._plan(Operation.ORG, self.provider.organisations)
 
-    async def _folders(self, request: web.Request, _seen: RequestSeen) -> Plan:
+    async def _folders(self, request: web.Request, _seen: RecordedRequest) -> Plan:
         self._need_bearer(request)
         _need_query(request, "org_id", "is_personal")
         return self._plan(Operation.FOLDERS, self.provider.folders)
 
-    async def _upload(self, request: web.Request, _seen: RequestSeen) -> Plan:
+    async def _upload(self, request: web.Request, _seen: RecordedRequest) -> Plan:
         self._need_bearer(request)
         try:
             parts = {part.name: part for part in await _parts(request)}
@@ -197,17 +197,17 @@ class Routes:
         upload = partial(self.provider.upload, file.body, file.content_type, _asset_base(request))
         return self._plan(Operation.UPLOAD, upload)
 
-    async def _other(self, _request: web.Request, _seen: RequestSeen) -> Plan:
-        unknown = Done(error_answer(404, "no such path"), Outcome.UNKNOWN)
+    async def _other(self, _request: web.Request, _seen: RecordedRequest) -> Plan:
+        unknown = Result(error_answer(404, "no such path"), Outcome.UNKNOWN)
         return self._plan(Operation.OTHER, lambda: unknown)
 
-    def _plan(self, operation: Operation, perform: Callable[[], Done]) -> Plan:
-        """Plan an operation that no prompt belongs to: only armed faults strike it."""
-        return Plan(perform, self.provider.desk.take(operation, "", ()))
+    def _plan(self, operation: Operation, perform: Callable[[], Result]) -> Plan:
+        """Plan an operation that no prompt belongs to: only armed faults rule it."""
+        return Plan(perform, self.provider.faults.take(operation, "", ()))
 
-    def _job(self, request: web.Request, seen: RequestSeen) -> Job | None:
+    def _job(self, request: web.Request, recorded: RecordedRequest) -> Job | None:
         job = self.provider.jobs.get(request.match_info["id"])
-        seen.id = job.id if job else None
+        recorded.id = job.id if job else None
         return job
 
     def _need_bearer(self, request: web.Request) -> None:
@@ -229,8 +229,8 @@ async def _parts(request: web.Request) -> list[Part]:
     return read_parts(request.headers.get("Content-Type", ""), body)
 
 
-def _strikes(job: Job | None) -> tuple[Strike, ...]:
-    return job.strikes if job else ()
+def _rules(job: Job | None) -> tuple[FaultRule, ...]:
+    return job.rules if job else ()
 
 
 def _asset_operations(method: str, outcome: Outcome) -> tuple[Operation, ...]:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from aiohttp import web
 
-from reelgate.sandbox.faults import TABLE, FaultDesk, Strike, UnknownFaultError, make_strike
-from reelgate.sandbox.jobs import JobBook, WallClock
+from reelgate.sandbox.faults import TABLE, FaultInjector, FaultRule, UnknownFaultError, make_rule
+from reelgate.sandbox.jobs import JobStore, WallClock
 from reelgate.sandbox.options import SandboxOptions
 from reelgate.sandbox.provider import Account, Provider
 from reelgate.sandbox.recorder import Recorder
@@ -33,12 +33,12 @@ ACCOUNT_KEYS = frozenset({"credits", "token"})
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """Lets a test steer the stand-in and look at what it saw. Its own requests are not recorded."""
+    """The control API for tests. Its own requests are not recorded."""
 
     provider: Provider
 
     def table(self) -> list[web.RouteDef]:
-        """Return the routes."""
+        """The routes."""
         return [
             web.get("/_sandbox", self._overview),
             web.get("/_sandbox/faults", self._list_faults),
@@ -62,31 +62,33 @@ class Control:
         )
 
     async def _list_faults(self, _request: web.Request) -> web.Response:
-        armed = [_armed_json(strike, struck) for strike, struck in self.provider.desk.armed]
+        armed = [_armed_json(rule, applied) for rule, applied in self.provider.faults.armed]
         return web.json_response({"armed": armed, "faults": table_json()})
 
     async def _arm(self, request: web.Request) -> web.Response:
         """Take `{"fault", "operation"?, "times"?, ...parameters}`."""
-        wish = await _object(request)
-        name, operation = str(wish.pop("fault", "")), wish.pop("operation", None)
+        body = await _object(request)
+        name, operation = str(body.pop("fault", "")), body.pop("operation", None)
         try:
-            strike = make_strike(name, operation=operation, parameters=wish)
+            rule = make_rule(name, operation=operation, parameters=body)
         except UnknownFaultError as exc:
             raise _bad_request(str(exc)) from exc
-        self.provider.desk.arm(strike)
-        return web.json_response(_armed_json(strike, 0), status=201)
+        self.provider.faults.arm(rule)
+        return web.json_response(_armed_json(rule, 0), status=201)
 
     async def _disarm(self, _request: web.Request) -> web.Response:
-        self.provider.desk.disarm()
+        self.provider.faults.disarm()
         return web.Response(status=204)
 
     async def _requests(self, request: web.Request) -> web.Response:
         """List the requests, oldest first; any field can be asked for: `?operation=submit`."""
         wanted = request.query
-        # Most ask for one prompt, and a long record is not worth telling to be dropped.
+        # Most callers ask for one prompt: others are not even turned into rows.
         prompt = wanted.get("prompt")
-        record = [seen for seen in self.provider.recorder if prompt in {None, seen.prompt}]
-        rows = [seen.as_json() for seen in record]
+        record = [
+            recorded for recorded in self.provider.recorder if prompt in {None, recorded.prompt}
+        ]
+        rows = [each.as_json() for each in record]
         data = [row for row in rows if all(str(row.get(key)) == wanted[key] for key in wanted)]
         return web.json_response({"data": data, "counts": self.provider.recorder.counts()})
 
@@ -96,7 +98,7 @@ class Control:
 
     async def _jobs(self, request: web.Request) -> web.Response:
         wanted = request.query
-        # To tell the state of a job that is due is to render it: not of those nobody asked for.
+        # A state renders a job that is due, so only the jobs asked for have theirs computed.
         prompt = wanted.get("prompt")
         jobs = [job for job in self.provider.jobs if prompt in {None, job.clip.prompt}]
         rows = [{**job.as_json(), "state": self.provider.state(job)} for job in jobs]
@@ -105,16 +107,16 @@ class Control:
 
     async def _set_account(self, request: web.Request) -> web.Response:
         """Take `{"credits": n}` and `{"token": "..."|null}`."""
-        wish = await _object(request)
-        if not wish.keys() <= ACCOUNT_KEYS:
+        body = await _object(request)
+        if not body.keys() <= ACCOUNT_KEYS:
             raise _bad_request(f"the account has {', '.join(sorted(ACCOUNT_KEYS))}")
-        if not isinstance(wish.get("credits", 0), int):
+        if not isinstance(body.get("credits", 0), int):
             raise _bad_request("credits is a whole number")
-        if not isinstance(wish.get("token"), str | None):
+        if not isinstance(body.get("token"), str | None):
             raise _bad_request("token is a string or null")
-        self.provider.account.credits = wish.get("credits", self.provider.account.credits)
-        if "token" in wish:
-            self.provider.account.set_token(wish["token"])
+        self.provider.account.credits = body.get("credits", self.provider.account.credits)
+        if "token" in body:
+            self.provider.account.set_token(body["token"])
         return web.json_response({"credits": self.provider.account.credits})
 
 
@@ -130,13 +132,13 @@ def table_json() -> list[dict[str, Any]]:
     ]
 
 
-def _armed_json(strike: Strike, struck: int) -> dict[str, Any]:
+def _armed_json(rule: FaultRule, applied: int) -> dict[str, Any]:
     return {
-        "fault": strike.fault.name,
-        "operation": strike.operation,
-        "times": strike.times,
-        "struck": struck,
-        "parameters": dict(strike.parameters),
+        "fault": rule.fault.name,
+        "operation": rule.operation,
+        "times": rule.times,
+        "struck": applied,
+        "parameters": dict(rule.parameters),
     }
 
 
@@ -155,7 +157,7 @@ def _bad_request(message: str) -> web.HTTPBadRequest:
 
 
 MARK = "Reelgate-Sandbox"
-"""The header on every answer, so that nobody takes a sandbox video for a real one."""
+"""The header on every answer, so that no sandbox video is taken for a real one."""
 
 BACKLOG = 4096
 SHUTDOWN_S = 1.0
@@ -180,7 +182,7 @@ class Sandbox:
 
     @property
     def provider(self) -> Provider:
-        """What is behind the endpoints: record, jobs, fault desk and account.
+        """What is behind the endpoints: record, jobs, faults and account.
 
         Raises:
             RuntimeError: If the sandbox is not running.
@@ -194,13 +196,13 @@ class Sandbox:
         return self.provider.recorder
 
     @property
-    def jobs(self) -> JobBook:
+    def jobs(self) -> JobStore:
         return self.provider.jobs
 
     @property
-    def faults(self) -> FaultDesk:
+    def faults(self) -> FaultInjector:
         """Where faults are armed."""
-        return self.provider.desk
+        return self.provider.faults
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
@@ -238,7 +240,7 @@ class Sandbox:
 
 
 def run_sandbox(options: SandboxOptions) -> None:
-    """Run a sandbox until SIGINT or SIGTERM, and say where it listens on standard error.
+    """Run a sandbox until SIGINT or SIGTERM, and print its URL on standard error.
 
     Raises:
         OSError: If the port is taken.
@@ -263,13 +265,13 @@ def _build_provider(options: SandboxOptions, folder: Path) -> Provider:
         account=Account(
             token=options.token, refresh_token=options.refresh_token, balance=options.credits
         ),
-        jobs=JobBook(folder / "jobs.jsonl" if options.data_dir else None),
+        jobs=JobStore(folder / "jobs.jsonl" if options.data_dir else None),
         renderer=Renderer(
             folder / "clips",
             workers=options.render_workers,
             max_cache_bytes=options.max_cache_bytes,
         ),
-        desk=FaultDesk(),
+        faults=FaultInjector(),
         recorder=Recorder(options.max_records),
         clock=WallClock(),
         uploads=folder / "uploads",

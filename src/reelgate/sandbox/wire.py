@@ -16,7 +16,7 @@ from uuid import UUID
 
 from aiohttp import web
 
-from reelgate.sandbox.faults import Effect, Operation, Strike
+from reelgate.sandbox.faults import Effect, FaultRule, Operation
 
 JSON_TYPE = "application/json"
 HTML_PAGE = b"<!doctype html><html><head><title>imagine</title></head><body>Sign in</body></html>"
@@ -101,7 +101,7 @@ class Answer:
 
 
 Work = Callable[[], Answer]
-"""Carries the operation out and returns its honest answer."""
+"""Carries the operation out and returns its answer without a fault."""
 
 
 def json_answer(value: object, status: int = 200) -> Answer:
@@ -114,7 +114,7 @@ def error_answer(status: int, message: str, headers: dict[str, str] | None = Non
 
 
 async def send(request: web.Request, answer: Answer) -> web.StreamResponse:
-    """Make the response for an answer that nothing spoils."""
+    """The response without a fault."""
     if isinstance(answer.body, Path):
         return web.FileResponse(
             answer.body, headers={**answer.headers, "Content-Type": answer.content_type}
@@ -135,9 +135,9 @@ async def send(request: web.Request, answer: Answer) -> web.StreamResponse:
     )
 
 
-async def send_struck(request: web.Request, strike: Strike, work: Work) -> web.StreamResponse:
-    """Answer a request that a fault strikes; `work` is called where the fault says it is done."""
-    match strike.fault.effect:
+async def send_faulty(request: web.Request, rule: FaultRule, work: Work) -> web.StreamResponse:
+    """Answer a request with a fault; `work` is called where the fault lets it be carried out."""
+    match rule.fault.effect:
         case (
             Effect.ERROR
             | Effect.HTML
@@ -147,21 +147,21 @@ async def send_struck(request: web.Request, strike: Strike, work: Work) -> web.S
             | Effect.ODD
             | Effect.FRONT
         ):
-            return await send(request, _replacement(strike, work))
+            return await send(request, _replacement(rule, work))
         case Effect.RESET_BEFORE | Effect.RESET_AFTER:
-            if strike.fault.effect is Effect.RESET_AFTER:
+            if rule.fault.effect is Effect.RESET_AFTER:
                 work()
             return _reset(request)
         case Effect.CUT_OFF:
             return await _cut_off(request, work())
         case Effect.LATE:
             answer = work()
-            await asyncio.sleep(strike.number("after") or 0)
+            await asyncio.sleep(rule.number("after") or 0)
             return await send(request, answer)
         case Effect.SLOW_BYTES:
-            return await _trickle(request, work(), strike.number("rate") or 1)
+            return await _trickle(request, work(), rule.number("rate") or 1)
         case Effect.GZIP | Effect.OCTET_STREAM | Effect.REDIRECT:
-            return await send(request, _served_oddly(request, strike, work))
+            return await send(request, _served_oddly(request, rule, work))
         case (
             Effect.NEVER
             | Effect.FAIL
@@ -170,30 +170,30 @@ async def send_struck(request: web.Request, strike: Strike, work: Work) -> web.S
             | Effect.READY
             | Effect.NOT_READY_403
         ):
-            raise ValueError(f"{strike} shapes a job, not an answer")
+            raise ValueError(f"{rule} shapes a job, not an answer")
         case unreachable:
             assert_never(unreachable)
 
 
-def _replacement(strike: Strike, work: Work) -> Answer:
-    """Return the whole answer that a fault puts in place of the honest one."""
-    if strike.fault.effect is Effect.HTML:
+def _replacement(rule: FaultRule, work: Work) -> Answer:
+    """The whole answer that a fault puts in place of the one without a fault."""
+    if rule.fault.effect is Effect.HTML:
         return Answer(HTML_PAGE, content_type="text/html")
-    if strike.fault.effect is Effect.ODD:
-        return _odd(work(), strike.text("value"))
-    if strike.fault.effect not in {Effect.ERROR, Effect.FRONT}:
-        return _rewrite(work(), strike.fault.effect)
-    if strike.number("accepted"):
+    if rule.fault.effect is Effect.ODD:
+        return _odd(work(), rule.text("value"))
+    if rule.fault.effect not in {Effect.ERROR, Effect.FRONT}:
+        return _rewrite(work(), rule.fault.effect)
+    if rule.number("accepted"):
         work()
-    return _front(strike) if strike.fault.effect is Effect.FRONT else _error(strike)
+    return _front(rule) if rule.fault.effect is Effect.FRONT else _error(rule)
 
 
-def _front(strike: Strike) -> Answer:
+def _front(rule: FaultRule) -> Answer:
     """What a proxy says when it has no answer of the provider's to pass on."""
-    status = int(strike.number("status") or HTTP_UNAVAILABLE)
-    content_type, words = FRONT_BODIES[strike.text("by")]
+    status = int(rule.number("status") or HTTP_UNAVAILABLE)
+    content_type, words = FRONT_BODIES[rule.text("by")]
     body = words.replace("STATUS", str(status)).encode()
-    return Answer(body, status, content_type, _retry_after(strike))
+    return Answer(body, status, content_type, _retry_after(rule))
 
 
 def _odd(answer: Answer, value: str) -> Answer:
@@ -217,14 +217,14 @@ def _odd_part(value: str, job_id: str) -> tuple[str, bytes]:
             return ODD_PARTS[value]
 
 
-def _error(strike: Strike) -> Answer:
-    parent = strike.operation is Operation.SUBMIT and strike.fault.status == HTTP_FORBIDDEN
-    message = PARENT_REJECTED if parent else strike.fault.meaning.split(",", maxsplit=1)[0]
-    return error_answer(strike.fault.status, message, _retry_after(strike))
+def _error(rule: FaultRule) -> Answer:
+    parent = rule.operation is Operation.SUBMIT and rule.fault.status == HTTP_FORBIDDEN
+    message = PARENT_REJECTED if parent else rule.fault.meaning.split(",", maxsplit=1)[0]
+    return error_answer(rule.fault.status, message, _retry_after(rule))
 
 
-def _retry_after(strike: Strike) -> dict[str, str]:
-    seconds = strike.number("retry-after")
+def _retry_after(rule: FaultRule) -> dict[str, str]:
+    seconds = rule.number("retry-after")
     return {} if seconds is None else {"Retry-After": f"{seconds:g}"}
 
 
@@ -266,15 +266,15 @@ async def _trickle(request: web.Request, answer: Answer, rate_bytes_s: float) ->
     return response
 
 
-def _served_oddly(request: web.Request, strike: Strike, work: Work) -> Answer:
+def _served_oddly(request: web.Request, rule: FaultRule, work: Work) -> Answer:
     """Return a finished video in a way that a reader must be ready for."""
-    if strike.fault.effect is Effect.REDIRECT:
-        # This machine under another name, where no redirect strikes again.
+    if rule.fault.effect is Effect.REDIRECT:
+        # This machine under another name, which does not redirect again.
         host = "127.0.0.1" if request.url.host == "localhost" else "localhost"
         inside = request.url.with_host(host).with_query(REDIRECTED)
         return Answer(b"", 302, headers={"Location": str(inside)})
     answer = work()
-    if strike.fault.effect is Effect.OCTET_STREAM:
+    if rule.fault.effect is Effect.OCTET_STREAM:
         return replace(answer, content_type="application/octet-stream")
     headers = {**answer.headers, "Content-Encoding": "gzip"}
     return replace(answer, body=gzip.compress(answer.bytes(), 1), headers=headers)
@@ -327,7 +327,7 @@ def read_parts(content_type: str, body: bytes) -> list[Part]:
 
 
 def texts(parts: list[Part]) -> dict[str, list[str]]:
-    """Return the values of the text parts by name, in order.
+    """The values of the text parts by name, in order.
 
     Raises:
         BadFormError: If a part is a file or is not UTF-8.

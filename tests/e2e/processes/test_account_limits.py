@@ -10,7 +10,7 @@ from reelgate.db.api_keys import ApiKeys
 from reelgate.db.database import open_database
 from reelgate.domain.api_keys import Allowance, ApiKey, digest_of, new_key_id, new_secret
 from reelgate.limits.polls import FRESH_S
-from reelgate.sandbox.faults import make_strike
+from reelgate.sandbox.faults import make_rule
 from tests.e2e.gateway.world import SPEED, Gateway, a_prompt, soon, until
 
 from .fleet import order
@@ -71,7 +71,7 @@ async def test_a_429_that_one_gateway_was_given_lets_another_rest_and_then_try_o
     async with gateways.one() as first:
         await order(first, unlucky)
         await until(was_refused)
-    gateways.sandbox.faults.arm(make_strike("late", parameters={"after": ANSWER_S, "times": 1}))
+    gateways.sandbox.faults.arm(make_rule("late", parameters={"after": ANSWER_S, "times": 1}))
     second = await gateways.start()
     prompts = [a_prompt() for _ in range(10)]
     await order_all(prompts, second)
@@ -108,8 +108,8 @@ async def test_a_429_to_a_look_of_one_gateway_lets_anothers_looks_rest(gateways:
         await order_all([a_prompt("[[never]]") for _ in range(10)], first)
         await gateways.until_all_are("rendering")
         parameters = {"retry-after": REST_S, "times": 1}
-        strike = make_strike("429", operation="status", parameters=parameters)
-        gateways.sandbox.faults.arm(strike)
+        rule = make_rule("429", operation="status", parameters=parameters)
+        gateways.sandbox.faults.arm(rule)
         await until(is_noted)
     ended = time.time()
     await gateways.start()

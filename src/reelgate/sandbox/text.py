@@ -64,7 +64,7 @@ def fit(text: str, *, width_px: int, height_px: int, most_px: int, least_px: int
 
 
 def wrap(text: str, size_px: int, width_px: int) -> list[str]:
-    """Break a text into lines no wider than told: at spaces, or inside a word that is too long."""
+    """Break a text into lines no wider than `width_px`, at spaces or inside a word too long."""
     lines: list[str] = []
     line, used = "", 0.0
     for word in _words(text, size_px, width_px):
