@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import av
 from av.filter import Graph
 
-from reelgate.sandbox.picture import Layer, text_layer, make_field, time_bar
+from reelgate.sandbox.picture import Layer, make_field, text_layer, time_bar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
