@@ -142,7 +142,7 @@ class Simulation:
         account = cast("Account", OnlyProcess())
         self.polls = PollLimiter(account, self.clock, polls_per_s)
         self.distributions = Distributions(
-            memory or Memory(), self.clock, {"any": self.polls}, unit_s=unit_s
+            memory or Memory(), self.clock, {"any": self.polls}, units_s={"any": unit_s}
         )
         self.provider = cast("Provider", Published(published_s))
         self._rng = Random(seed)

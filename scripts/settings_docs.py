@@ -1,6 +1,7 @@
 """Writes every setting into docs/configuration.md and .env.example: `make docs`.
 
-Both are made from the fields of `Settings`, so that no setting can be forgotten; a test compares.
+Both are made from the fields of `Settings` and of each provider's own settings, so that none can be
+forgotten; a test compares.
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from pydantic import AliasChoices, SecretStr
+from pydantic import SecretStr
 from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings
 
-from reelgate.settings import Settings
+from reelgate.cli.config import fields_of, variables
+from reelgate.providers.registry import PROVIDERS
+from reelgate.settings import ProviderSettings, Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "configuration.md"
@@ -25,15 +29,6 @@ EXAMPLE = ROOT / ".env.example"
 BEGIN = "<!-- settings: written by `make docs` -->"
 END = "<!-- end of settings -->"
 WIDTH = 100
-
-EXAMPLES = {
-    "IMAGINE_ORG_ID": "425c7fab-779a-4d62-bd02-8c3c7064e229",
-    "IMAGINE_PARENT_ID": "3453d02d-025d-42e3-aacd-c7db2112b621",
-}
-"""Values that .env.example shows, commented out, in place of an empty default.
-
-They are an account's own: with another's, videos are paid for and put where one cannot see them.
-"""
 
 COMPUTED = {"data_dir": "the user's data folder, such as `~/.local/share/reelgate`"}
 """Defaults that depend on the machine, in words."""
@@ -57,21 +52,42 @@ class Setting:
     default: str
     default_in_words: str
     description: str
+    example: str = ""
+    """What .env.example shows, commented out, in place of an empty default.
+
+    It is an account's own: with another's, videos are paid for and put where one cannot see them.
+    """
+    is_first: bool = False
+    """Whether it is what nearly everybody sets: .env.example leaves its line to be filled in."""
 
 
 def settings() -> Iterator[Setting]:
-    """Every setting, in the order of the class."""
+    """Every setting: each provider's own, and then the gateway's in the order of the class."""
+    for known in PROVIDERS.values():
+        kind = known.settings
+        common = [field for field in ProviderSettings.model_fields if field in kind.model_fields]
+        own = [field for field in kind.model_fields if field not in common]
+        for name in [*own, *common]:
+            yield setting(kind, name, f"The {kind.title} account")
     groups = groups_of(inspect.getsource(Settings))
-    for name, field in Settings.model_fields.items():
-        default = default_of(name, field)
-        words = f"`{default}`" if default else "empty"
-        yield Setting(
-            group=groups[name],
-            variables=variables_of(name, field),
-            default=default,
-            default_in_words=COMPUTED.get(name, words),
-            description=field.description or "",
-        )
+    for name in fields_of(Settings):
+        yield setting(Settings, name, groups[name])
+
+
+def setting(kind: type[BaseSettings], name: str, group: str) -> Setting:
+    """One setting of a class."""
+    field = kind.model_fields[name]
+    default = default_of(name, field)
+    words = f"`{default}`" if default else "empty"
+    return Setting(
+        group=group,
+        variables=variables(kind, name),
+        default=default,
+        default_in_words=COMPUTED.get(name, words),
+        description=field.description or "",
+        example=str(next(iter(field.examples or ()), "")),
+        is_first=variables(kind, name)[0] == getattr(kind, "credential", None),
+    )
 
 
 def groups_of(source: str) -> dict[str, str]:
@@ -84,17 +100,6 @@ def groups_of(source: str) -> dict[str, str]:
         else:
             groups[found["field"]] = heading
     return groups
-
-
-def variables_of(name: str, field: FieldInfo) -> tuple[str, ...]:
-    """The environment variables that a setting is read from, the first one first."""
-    match field.validation_alias:
-        case AliasChoices(choices=choices):
-            return tuple(choice for choice in choices if isinstance(choice, str))
-        case str(alias):
-            return (alias,)
-        case _:
-            return (f"REELGATE_{name.upper()}",)
 
 
 def default_of(name: str, field: FieldInfo) -> str:
@@ -153,10 +158,10 @@ def example_lines(setting: Setting) -> str:
     """One setting: what it is, and a line to change."""
     variable = setting.variables[0]
     told = textwrap.fill(setting.description, WIDTH, initial_indent="# ", subsequent_indent="# ")
-    if variable in EXAMPLES:
-        return f"{told}\n# (An example of an id, not yours.)\n#{variable}={EXAMPLES[variable]}"
+    if setting.example:
+        return f"{told}\n# (An example of an id, not yours.)\n#{variable}={setting.example}"
     line = f"{variable}={setting.default}"
-    return f"{told}\n{line}" if variable == "IMAGINE_TOKEN" else f"{told}\n#{line}"
+    return f"{told}\n{line}" if setting.is_first else f"{told}\n#{line}"
 
 
 def main() -> None:

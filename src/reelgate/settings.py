@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
 from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from reelgate.domain.api_keys import check_bootstrap_secret
 from reelgate.errors import InvalidRequest
@@ -57,6 +58,84 @@ def decode_secrets(secrets: str) -> tuple[bytes, ...]:
 WEBHOOK_EVENTS = frozenset({"video.completed", "video.failed", "video.in_progress"})
 
 
+def http_url(value: str) -> str:
+    """An address without the slash at its end; empty stays empty.
+
+    Raises:
+        ValueError: it is not an http:// or https:// address.
+    """
+    parts = urlsplit(value)
+    if value and (parts.scheme not in {"http", "https"} or not parts.hostname):
+        message = f"{value!r} is not an http:// or https:// address"
+        raise ValueError(message)
+    return value.rstrip("/")
+
+
+PROVIDERS_PREFIX = "REELGATE_PROVIDERS__"
+
+
+class ProviderSettings(BaseSettings):
+    """What every provider's own settings have; a provider adds its credentials and addresses.
+
+    A subclass sets `env_prefix` to `REELGATE_PROVIDERS__<NAME>__`, and says with what it is
+    configured.
+    """
+
+    model_config = SettingsConfigDict(
+        env_file=".env",
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+        # What an error repeats may be a secret, or an address with one in it.
+        hide_input_in_errors=True,
+    )
+
+    title: ClassVar[str] = ""
+    """The vendor's name, as people write it."""
+    credential: ClassVar[str] = ""
+    """The environment variable without which there is no account."""
+    example_model: ClassVar[str] = ""
+    """The model that a new user is told to try."""
+
+    looks_per_s: float | None = Field(
+        None, gt=0, description="REELGATE_LOOKS_PER_S for this account alone. Empty: that."
+    )
+    max_in_flight: int | None = Field(
+        None, ge=1, description="REELGATE_MAX_IN_FLIGHT for this account alone. Empty: that."
+    )
+    max_submits: int | None = Field(
+        None, ge=1, description="REELGATE_MAX_SUBMITS for this account alone. Empty: that."
+    )
+    sandbox_url: str = Field(
+        "", description="REELGATE_SANDBOX_URL for this provider alone. Empty: that."
+    )
+
+    @field_validator("looks_per_s", "max_in_flight", "max_submits", mode="before")
+    @classmethod
+    def _is_given(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("sandbox_url")
+    @classmethod
+    def _is_sandbox_url(cls, value: str) -> str:
+        return http_url(value)
+
+    @property
+    def is_configured(self) -> bool:
+        """Whether there are credentials, so that videos can be made for real."""
+        return False
+
+    @property
+    def address(self) -> str:
+        """Where requests are sent, for people to read."""
+        return ""
+
+    def credential_left_s(self, now_s: float) -> float | None:
+        """How long the credential is good for, negative when it is over; None if not known."""
+        del now_s
+        return None
+
+
 class Settings(BaseSettings):
     """The gateway's settings; times in seconds, sizes in bytes.
 
@@ -74,43 +153,10 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
-    # The upstream account
-    imagine_token: SecretStr = Field(
-        SecretStr(""),
-        alias="IMAGINE_TOKEN",
-        description="imagine.art's bearer token. Without it the gateway runs on its sandbox.",
-    )
-    imagine_org_id: str = Field(
-        "",
-        alias="IMAGINE_ORG_ID",
-        description="The organisation that pays. Empty: the token's own user.",
-    )
-    imagine_parent_id: str = Field(
-        "",
-        alias="IMAGINE_PARENT_ID",
-        description="The folder that videos are put in. Empty: the workspace's root.",
-    )
-    imagine_api_url: str = Field(
-        "https://imagine.vyro.ai/v1", alias="IMAGINE_API_URL", description="The web API."
-    )
-    imagine_asset_url: str = Field(
-        "https://asset.imagine.art/processed",
-        alias="IMAGINE_ASSET_URL",
-        description="Where finished videos are served.",
-    )
-    imagine_auth_url: str = Field(
-        "https://auth.vyro.ai/apis/v1", alias="IMAGINE_AUTH_URL", description="Sign-in."
-    )
-    imagine_team_url: str = Field(
-        "https://teams-imagine.vyro.ai/v1",
-        alias="IMAGINE_TEAM_URL",
-        description="Organisations and folders.",
-    )
-    imagine_mcp_url: str = Field(
-        "https://mcp.imagine.art/", alias="IMAGINE_MCP_URL", description="OAuth metadata."
-    )
-    imagine_key_api_url: str = Field(
-        "https://api.vyro.ai/v2", alias="IMAGINE_KEY_API_URL", description="The key-based API."
+    providers: Annotated[Mapping[str, ProviderSettings], NoDecode] = Field(
+        default_factory=dict,
+        description="Each upstream account's own settings, by its name; "
+        "`reelgate.providers.registry` reads them.",
     )
 
     # Where the gateway listens
@@ -212,11 +258,14 @@ class Settings(BaseSettings):
 
     # What can be asked for
     default_model: str = Field(
-        "imagine-text-to-video", description="The model of a video request that names none."
+        "",
+        description="The model of a video request that names none. Empty: the first model of the "
+        "first provider.",
     )
     aliases: str = Field(
         "sora-2=seedance-2.0,sora-2-pro=seedance-2.0",
-        description="Other names for models, so that old code runs unchanged. Empty: none.",
+        description="Other names for models, so that old code runs unchanged. Empty: none. Of the "
+        "default those count whose model there is.",
     )
     reference_allow_private: bool = Field(
         default=False,
@@ -239,13 +288,13 @@ class Settings(BaseSettings):
     looks_per_s: float = Field(
         100.0,
         gt=0,
-        description="How often a second the upstream account is asked at most whether videos are "
+        description="How often a second an upstream account is asked at most whether videos are "
         "ready, by all gateway processes together. With a sandbox: a second of its time.",
     )
     max_in_flight: int = Field(
         10_000,
         ge=1,
-        description="Videos that the upstream account may have under way at once, of all gateway "
+        description="Videos that an upstream account may have under way at once, of all gateway "
         "processes together.",
     )
     max_submits: int = Field(
@@ -295,10 +344,11 @@ class Settings(BaseSettings):
     # The sandbox
     sandbox: Literal["auto", "off"] = Field(
         "auto",
-        description="`auto`: a sandbox stands in when there is no token. `off`: refuse to start.",
+        description="`auto`: a sandbox stands in when no provider has credentials. `off`: refuse "
+        "to start.",
     )
     sandbox_speed: float = Field(
-        20.0, gt=0, description="How many times faster than imagine.art the sandbox is."
+        20.0, gt=0, description="How many times faster than the real provider the sandbox is."
     )
     sandbox_url: str = Field(
         "",
@@ -313,22 +363,12 @@ class Settings(BaseSettings):
     log_format: Literal["console", "json"] = Field("console", description="For people or machines.")
 
     @field_validator(
-        "imagine_api_url",
-        "imagine_asset_url",
-        "imagine_auth_url",
-        "imagine_team_url",
-        "imagine_mcp_url",
-        "imagine_key_api_url",
         "public_url",
         "sandbox_url",
     )
     @classmethod
     def _is_http_url(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if value and (parts.scheme not in {"http", "https"} or not parts.hostname):
-            message = f"{value!r} is not an http:// or https:// address"
-            raise ValueError(message)
-        return value.rstrip("/")
+        return http_url(value)
 
     @field_validator("allowed_hosts")
     @classmethod
@@ -396,14 +436,14 @@ class Settings(BaseSettings):
         return frozenset(split(self.webhook_events))
 
     @property
-    def uses_sandbox(self) -> bool:
-        """Whether the built-in sandbox stands in for imagine.art."""
-        return not self.imagine_token.get_secret_value().strip()
+    def configured(self) -> dict[str, ProviderSettings]:
+        """The upstream accounts that have credentials, by name."""
+        return {name: own for name, own in self.providers.items() if own.is_configured}
 
     @property
-    def time_unit_s(self) -> float:
-        """What counts as a second upstream; a sandbox's time is followed up to fifty times ours."""
-        return max(1.0 / self.sandbox_speed, 0.02) if self.uses_sandbox else 1.0
+    def credential_variables(self) -> str:
+        """The variables that hold the providers' credentials, to be told to people."""
+        return " or ".join({own.credential: None for own in self.providers.values()})
 
     @property
     def is_loopback(self) -> bool:

@@ -3,17 +3,21 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
 from reelgate.cli.listening import Access, banner, may_listen
 from reelgate.domain.api_keys import KeyStanding
+from reelgate.providers.imagine.settings import ImagineSettings
 from reelgate.settings import Settings
+from tests.e2e.gateway.world import a_token
 
+NOW_S = 1_800_000_000.0
 URL = "http://127.0.0.1:8000"
 
 
-def settings(**values: object) -> Settings:
-    return Settings.model_validate({"data_dir": Path("/data"), **values})
+def settings(token: str = "", **values: object) -> Settings:
+    own = ImagineSettings.model_validate({"_env_file": None, "token": token})
+    values = {"data_dir": Path("/data"), "providers": {"imagine": own}, **values}
+    return Settings.model_validate(values)
 
 
 @pytest.mark.parametrize(
@@ -37,14 +41,13 @@ def test_without_keys_a_gateway_listens_on_loopback_only(
 def said(
     asked: Settings,
     access: Access = Access.RESTRICTED,
-    left_s: float | None = None,
     keys: KeyStanding = KeyStanding.NEVER,
 ) -> str:
-    return "\n".join(line for line, _ in banner(asked, URL, access, keys, left_s))
+    return "\n".join(line for line, _ in banner(asked, URL, access, keys, NOW_S))
 
 
 def test_the_banner_of_a_sandbox_says_so() -> None:
-    text = said(settings(imagine_token=""))
+    text = said(settings())
     assert "SANDBOX" in text
     for place in (URL, f"{URL}/docs", "/data", "curl"):
         assert place in text
@@ -60,9 +63,10 @@ def test_the_banner_of_a_sandbox_says_so() -> None:
     ],
 )
 def test_the_banner_says_how_long_the_token_lives(left_s: float | None, words: str) -> None:
-    text = said(settings(imagine_token=SecretStr("never-shown")), left_s=left_s)
+    token = a_token(userId="u") if left_s is None else a_token(userId="u", exp=NOW_S + left_s)
+    text = said(settings(token))
     assert words in text
-    assert "never-shown" not in text
+    assert token not in text
     assert "SANDBOX" not in text
 
 

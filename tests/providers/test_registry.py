@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from reelgate.cli.config import load_settings
 from reelgate.clock import SystemClock
 from reelgate.net.client import HttpClient
 from reelgate.providers.base import Provider
@@ -21,7 +22,7 @@ def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Settings:
     monkeypatch.setenv("IMAGINE_API_URL", "https://api.example/v1")
     monkeypatch.setenv("IMAGINE_ASSET_URL", "https://asset.example/processed/")
     monkeypatch.chdir(tmp_path)
-    return Settings.model_validate({})
+    return load_settings()
 
 
 def test_the_settings_make_imagine_under_its_own_name(http: HttpClient, settings: Settings) -> None:

@@ -7,18 +7,18 @@ import re
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from dotenv import dotenv_values
 from pydantic import AliasChoices, ValidationError
 from pydantic_core import ErrorDetails
-from pydantic_settings import SettingsError
+from pydantic_settings import BaseSettings, SettingsError
 
 from reelgate.cli.console import say
 from reelgate.cli.exits import CliError, ExitCode
-from reelgate.settings import Settings
+from reelgate.providers.registry import PROVIDERS
+from reelgate.settings import PROVIDERS_PREFIX, Settings
 
-PREFIXES = ("REELGATE_", "IMAGINE_")
 OPTIONS = ("REELGATE_SERVER", "REELGATE_API_KEY")
 """What the command line's own options read."""
 NOT_MEANT_FOR_US = re.compile(
@@ -27,6 +27,7 @@ NOT_MEANT_FOR_US = re.compile(
     # Our own tests.
     r"|REELGATE_TEST_\w+"
 )
+OF_A_PROVIDER = re.compile(rf"{PROVIDERS_PREFIX}.+?__")
 ALIKE = 0.75
 NEARLY_THE_SAME = 0.9
 """How alike a name must be whose first word is not one of ours: it may be anybody's."""
@@ -34,13 +35,28 @@ NEARLY_THE_SAME = 0.9
 
 def known_variables() -> set[str]:
     """Every variable that is read."""
-    names = set(OPTIONS)
-    for field, info in Settings.model_fields.items():
-        if isinstance(info.validation_alias, AliasChoices):
-            names |= {name for name in info.validation_alias.choices if isinstance(name, str)}
-        else:
-            names.add(info.alias or f"REELGATE_{field.upper()}")
-    return names
+    kinds: list[type[BaseSettings]] = [Settings, *(known.settings for known in PROVIDERS.values())]
+    names = {name for kind in kinds for field in fields_of(kind) for name in variables(kind, field)}
+    return names | set(OPTIONS)
+
+
+def prefixes() -> tuple[str, ...]:
+    """How our variables begin: with our own name, or a provider's."""
+    providers = (f"{known.settings.credential.partition('_')[0]}_" for known in PROVIDERS.values())
+    return ("REELGATE_", *providers)
+
+
+def fields_of(kind: type[BaseSettings]) -> list[str]:
+    """The settings of a class that are read from a variable."""
+    return [field for field in kind.model_fields if field != "providers"]
+
+
+def variables(kind: type[BaseSettings], field: str) -> tuple[str, ...]:
+    """The variables that a setting is read from, the one to be told first."""
+    alias = kind.model_fields[field].validation_alias
+    if isinstance(alias, AliasChoices):
+        return tuple(choice for choice in alias.choices if isinstance(choice, str))
+    return (f"{kind.model_config['env_prefix']}{field.upper()}",)
 
 
 def misspelled(env_file: Path = Path(".env")) -> Iterator[str]:
@@ -62,7 +78,7 @@ def sentences_for(names: Iterable[str], known: set[str], where: str) -> Iterator
         upper = name.upper()
         if upper in known or NOT_MEANT_FOR_US.fullmatch(upper):
             continue
-        is_ours = upper.startswith(PREFIXES)
+        is_ours = upper.startswith(prefixes())
         close = closest(upper, known, is_ours=is_ours)
         if close is not None:
             yield f"{name}{where} is not a setting and changes nothing: did you mean {close}?"
@@ -73,19 +89,28 @@ def sentences_for(names: Iterable[str], known: set[str], where: str) -> Iterator
 
 def closest(name: str, known: set[str], *, is_ours: bool) -> str | None:
     """The setting that is probably meant."""
-    by_bare = {bare(candidate): candidate for candidate in sorted(known)}
     if is_ours:
         # Without what all of them begin with, which would make any two names alike.
+        group = group_of(name)
+        mates = sorted(candidate for candidate in known if group_of(candidate) == group)
+        by_bare = {bare(candidate): candidate for candidate in mates}
         found = get_close_matches(bare(name), by_bare, n=1, cutoff=ALIKE)
         return by_bare[found[0]] if found else None
-    long_enough = [candidate for candidate in known if candidate.startswith(PREFIXES)]
+    long_enough = [candidate for candidate in known if candidate.startswith(prefixes())]
     found = get_close_matches(name, long_enough, n=1, cutoff=NEARLY_THE_SAME)
     return found[0] if found else None
 
 
+def group_of(name: str) -> str:
+    """What the name of one provider's setting begins with; empty for all others."""
+    found = OF_A_PROVIDER.match(name)
+    return found.group() if found else ""
+
+
 def bare(name: str) -> str:
-    """A name without its first word and its blanks: `MAXINFLIGHT`."""
-    for prefix in PREFIXES:
+    """A name without its first words and its blanks: `MAXINFLIGHT`."""
+    name = name.removeprefix(group_of(name))
+    for prefix in prefixes():
         name = name.removeprefix(prefix)
     return name.replace("_", "")
 
@@ -112,15 +137,29 @@ def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - Settings chec
     """
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
-        settings = Settings(**given)
+        providers = {name: read(known.settings) for name, known in PROVIDERS.items()}
+        settings = read(Settings, **given, providers=providers)
         warn_of_misspelled()
-    except ValidationError as error:
-        problems = [explain(problem, given) for problem in error.errors()]
-        raise CliError("\n".join(problems), ExitCode.USAGE, code="invalid_settings") from None
     except (SettingsError, OSError, UnicodeDecodeError) as error:
         message = f"the settings cannot be read: {error}"
         raise CliError(message, ExitCode.USAGE, code="invalid_settings") from error
     return settings
+
+
+S = TypeVar("S", bound=BaseSettings)
+
+
+def read(kind: type[S], **given: Any) -> S:  # noqa: ANN401 - Pydantic checks their types
+    """The settings of one class.
+
+    Raises:
+        CliError: a value cannot be used.
+    """
+    try:
+        return kind(**given)
+    except ValidationError as error:
+        problems = [explain(problem, kind, given) for problem in error.errors()]
+        raise CliError("\n".join(problems), ExitCode.USAGE, code="invalid_settings") from None
 
 
 def warn_of_misspelled() -> None:
@@ -131,43 +170,32 @@ def warn_of_misspelled() -> None:
             say(sentence, "yellow")
 
 
-def explain(problem: ErrorDetails, given: dict[str, Any]) -> str:
+def explain(problem: ErrorDetails, kind: type[BaseSettings], given: dict[str, Any]) -> str:
     """One wrong setting: the variable or option, the value unless it is secret, what is allowed."""
     loc = str(problem["loc"][0]) if problem["loc"] else "the settings"
-    field = field_of(loc)
-    name = f"--{field}" if field in given else variable_of(loc)
+    field = field_of(kind, loc)
+    name = f"--{field}" if field in given else variable_of(kind, loc)
     value = "" if is_secret(name) else f"={shortened(problem.get('input'))}"
     allowed = problem["msg"].removeprefix("Value error, ")
     lines = [f"{name}{value}: {allowed[:1].lower()}{allowed[1:]}."]
     if name == "REELGATE_PORT" and str(problem.get("input")).startswith(SERVICE_LINK):
         lines.append(OF_KUBERNETES)
-    description = Settings.model_fields[field].description if field else None
+    description = kind.model_fields[field].description if field else None
     return "\n".join([*lines, f"  {description}"] if description else lines)
 
 
-def field_of(loc: str) -> str | None:
-    """The setting that Pydantic means by the name it gives: a field's own, or an alias."""
-    for field, info in Settings.model_fields.items():
-        if loc in {field, info.alias, *choices_of(field)}:
-            return field
-    return None
+def field_of(kind: type[BaseSettings], loc: str) -> str | None:
+    """The setting that Pydantic means by the name it gives: a field's own, or a variable's."""
+    return next(
+        (field for field in kind.model_fields if loc in {field, *variables(kind, field)}), None
+    )
 
 
-def variable_of(loc: str) -> str:
+def variable_of(kind: type[BaseSettings], loc: str) -> str:
     """The environment variable that holds a setting; where several may, the one that is set."""
-    field = field_of(loc)
-    for choice in choices_of(field) if field else ():
-        if choice in os.environ:
-            return choice
-    return f"REELGATE_{loc.upper()}" if loc == field else loc
-
-
-def choices_of(field: str) -> tuple[str, ...]:
-    """The variables a setting may stand in, where there are several."""
-    alias = Settings.model_fields[field].validation_alias
-    if not isinstance(alias, AliasChoices):
-        return ()
-    return tuple(choice for choice in alias.choices if isinstance(choice, str))
+    field = field_of(kind, loc)
+    choices = variables(kind, field) if field else (loc,)
+    return next((choice for choice in choices if choice in os.environ), choices[0])
 
 
 def is_secret(variable: str) -> bool:

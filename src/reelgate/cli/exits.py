@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from enum import IntEnum
@@ -19,7 +20,7 @@ class ExitCode(IntEnum):
     OK = 0  # done
     FAILED = 1  # the job ended without a video, or the file could not be written
     USAGE = 2  # a value, setting or id that cannot be used; nothing was sent upstream
-    CREDENTIALS = 3  # imagine.art's token (IMAGINE_TOKEN) or the gateway's key is not accepted
+    CREDENTIALS = 3  # a provider's credentials or the gateway's key is not accepted
     CREDITS = 4  # the upstream account has no credits left
     BUSY = 5  # too many requests, here or upstream: waiting helps
     GATEWAY = 6  # the gateway cannot be reached or started, or made a mistake
@@ -62,11 +63,11 @@ BY_CODE: Mapping[str, ExitCode] = MappingProxyType(
 ADVICE: Mapping[str, str] = MappingProxyType(
     {
         "upstream_unauthorized": (
-            "Put a new token in IMAGINE_TOKEN where the gateway runs, start it again, and ask "
-            "again."
+            "Put new credentials into the provider's settings where the gateway runs, start it "
+            "again, and ask again."
         ),
         "invalid_api_key": "Put the gateway's key in REELGATE_API_KEY, or give --api-key.",
-        "insufficient_credits": "Add credits to the imagine.art account, then ask again.",
+        "insufficient_credits": "Add credits to the upstream account, then ask again.",
         "rate_limited": "Wait a little, then ask again.",
         "overloaded": "Wait a little, then ask again.",
         "model_not_found": "Choose another --model.",
@@ -80,6 +81,10 @@ ADVICE: Mapping[str, str] = MappingProxyType(
 """What a person can do about an error."""
 
 
+VARIABLE = re.compile(r"\b[A-Z]+_[A-Z_]+\b")
+"""A message that names the setting to change needs no advice."""
+
+
 def exit_code_of(code: str) -> ExitCode:
     return BY_CODE.get(code, ExitCode.FAILED)
 
@@ -87,7 +92,7 @@ def exit_code_of(code: str) -> ExitCode:
 def with_advice(message: str, code: str) -> str:
     """The message, and what to do about it unless the message says so itself."""
     advice = ADVICE.get(code)
-    if advice is None or (code == "upstream_unauthorized" and "IMAGINE_TOKEN" in message):
+    if advice is None or (code == "upstream_unauthorized" and VARIABLE.search(message)):
         return message
     return f"{message}\n{advice}"
 

@@ -158,11 +158,11 @@ async def resumable(follower: Follower) -> AsyncIterator[None]:
 
 
 def announce(follower: Follower, client: Client) -> None:
-    """Say which video it is, and that it is none of imagine.art's where that is so."""
+    """Say which video it is, and that it is not a real one where that is so."""
     if client.is_sandbox:
         say(
-            "SANDBOX: no IMAGINE_TOKEN is set, so this is a test video made on the gateway's own "
-            "machine, not imagine.art's.",
+            "SANDBOX: the gateway has no provider's credentials, so this is a test video made on "
+            "its own machine, not a real one.",
             "yellow",
         )
     say(f"{follower.video.id}: {follower.video.text('model')}, {follower.video.frame}", "dim")
@@ -197,7 +197,7 @@ def report(outcome: Outcome, *, as_json: bool) -> None:
     """The file's path, or one JSON object, on standard output; the rest for the person."""
     say(" ".join(["Completed:", *facts(outcome)]), "green")
     if outcome.is_sandbox:
-        say("This is a SANDBOX video, not imagine.art's.", "yellow")
+        say("This is a SANDBOX video, not a real one.", "yellow")
     elif url := outcome.video.ours.get("video_url"):
         say(f"It plays at {url}")
     if as_json:

@@ -9,7 +9,7 @@ from enum import Enum
 
 from reelgate.cli.exits import CliError, ExitCode
 from reelgate.domain.api_keys import KeyStanding
-from reelgate.settings import Settings
+from reelgate.settings import ProviderSettings, Settings
 
 
 class Access(Enum):
@@ -58,14 +58,6 @@ WARN_BEFORE_S = 30 * 60.0
 MINUTE_S = 60
 HOUR_S = 3600
 
-SANDBOX = (
-    "SANDBOX: no IMAGINE_TOKEN is set, so videos are test pictures made on this machine, not "
-    "imagine.art's."
-)
-EXPIRED = (
-    "The imagine.art token has EXPIRED: every video will fail. Put a new one in IMAGINE_TOKEN "
-    "and start again."
-)
 CLOSED = (
     "CLOSED: every API key was revoked, so nobody may call. Make one with `reelgate keys create "
     "NAME`, or set REELGATE_ALLOW_OPEN=true."
@@ -81,23 +73,19 @@ BannerLine = tuple[str, str]
 
 
 def banner(
-    settings: Settings,
-    url: str,
-    access: Access,
-    keys: KeyStanding,
-    token_left_s: float | None,
+    settings: Settings, url: str, access: Access, keys: KeyStanding, now_s: float
 ) -> Iterator[BannerLine]:
-    """The lines to show; `token_left_s` is None when the token does not tell when it dies."""
+    """The lines to show."""
     yield f"Reelgate listens on {url}", "bold green"
     yield f"  playground     {url}/", ""
     yield f"  documentation  {url}/docs", ""
     yield f"  data folder    {settings.data_dir.absolute()}", ""
-    if settings.uses_sandbox:
+    if not settings.configured:
         yield f"  provider       the built-in SANDBOX, {settings.sandbox_speed:g} times as fast", ""
-        yield SANDBOX, "bold yellow"
-    else:
-        yield f"  provider       imagine.art ({settings.imagine_api_url})", ""
-        yield token_line(token_left_s)
+        yield sandbox_sentence(settings), "bold yellow"
+    for own in settings.configured.values():
+        yield f"  provider       {own.title} ({own.address})", ""
+        yield token_line(own, own.credential_left_s(now_s))
     if access is Access.OPEN:
         yield "OPEN: anybody who reaches this address can spend your credits.", "bold yellow"
     closed = keys is KeyStanding.REVOKED and not settings.allow_open
@@ -105,18 +93,29 @@ def banner(
         yield CLOSED, "bold yellow"
     # `rg_...` stands for a key: its secret is shown once, when it is made, and kept nowhere.
     example = WITH_KEY + EXAMPLE if closed or keys is KeyStanding.ACTIVE else EXAMPLE
+    model = next(iter((settings.configured or settings.providers).values())).example_model
     yield "Try it:", ""
-    yield f"  curl -X POST {url}/v1/imagine-text-to-video/generations {example}", ""
+    yield f"  curl -X POST {url}/v1/{model}/generations {example}", ""
 
 
-def token_line(left_s: float | None) -> BannerLine:
-    """How long the upstream's token lives still."""
+def sandbox_sentence(settings: Settings) -> str:
+    """That no video is real."""
+    titles = " or ".join(own.title for own in settings.providers.values())
+    return (
+        f"SANDBOX: no {settings.credential_variables} is set, so videos are test pictures made on "
+        f"this machine, not {titles}'s."
+    )
+
+
+def token_line(own: ProviderSettings, left_s: float | None) -> BannerLine:
+    """How long an account's credential is good for still."""
     if left_s is None:
         return "  token          set; it does not tell when it expires", ""
     if left_s <= 0:
-        return EXPIRED, "bold red"
+        expired = f"The {own.title} token has EXPIRED: every video will fail. Put a new one in "
+        return f"{expired}{own.credential} and start again.", "bold red"
     if left_s < WARN_BEFORE_S:
-        soon = f"The imagine.art token expires in {span_text(left_s)}: get a new IMAGINE_TOKEN."
+        soon = f"The {own.title} token expires in {span_text(left_s)}: get a new {own.credential}."
         return soon, "bold yellow"
     return f"  token          expires in {span_text(left_s)}", ""
 

@@ -109,15 +109,15 @@ async def is_gateway(url: str) -> bool:
 
 
 def check_account(settings: Settings) -> None:
-    """Refuse to stand in for imagine.art where that is switched off.
+    """Refuse to let a sandbox stand in for the providers where that is switched off.
 
     Raises:
-        CliError: there is no token, and the sandbox is not wanted.
+        CliError: no provider has credentials, and the sandbox is not wanted.
     """
-    if settings.sandbox == "off" and settings.uses_sandbox:
+    if settings.sandbox == "off" and not settings.configured:
         message = (
-            "there is no imagine.art token, and REELGATE_SANDBOX=off forbids the sandbox: put a "
-            "token in IMAGINE_TOKEN"
+            "no provider has credentials, and REELGATE_SANDBOX=off forbids the sandbox: set "
+            f"{settings.credential_variables}"
         )
         raise CliError(message, ExitCode.CREDENTIALS, code="upstream_unauthorized")
 

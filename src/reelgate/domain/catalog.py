@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reelgate.domain.fields import COMMON, PROMPT, REFERENCE, VALUES, Field, is_same, not_taken
@@ -176,16 +176,50 @@ class DeclaredField:
 
 
 class Catalog:
-    """Every model that can be asked for, by its id or an alias."""
+    """Every model that can be asked for, by its id, its full name `provider/id`, or an alias.
 
-    def __init__(self, models: Iterable[Model], aliases: Mapping[str, str] | None = None) -> None:
-        self._models = {model.id: model for model in models}
+    Where several providers have a model of one id, each goes by its full name.
+    """
+
+    def __init__(
+        self,
+        models: Iterable[Model],
+        aliases: Mapping[str, str] | None = None,
+        *,
+        stands_for: Mapping[str, str] | None = None,
+        default: str = "",
+    ) -> None:
+        """The models.
+
+        Args:
+            models: each provider's; the first one is the default where `default` is empty.
+            aliases: other names, and the model each stands for.
+            stands_for: the providers by whose names the stand-ins' models go, too.
+            default: the model of a request that names none.
+
+        Raises:
+            InvalidRequest: an alias points at no model.
+        """
+        listed = tuple(models)
+        self._full_names: dict[str, list[str]] = {}
+        for model in listed:
+            self._full_names.setdefault(model.id, []).append(f"{model.provider}/{model.id}")
+        self._models: dict[str, Model] = {}
+        self._by_full_name: dict[str, Model] = {}
+        for model in listed:
+            full_name = f"{model.provider}/{model.id}"
+            is_alone = len(self._full_names[model.id]) == 1
+            named = model if is_alone else replace(model, id=full_name)
+            self._models[named.id] = self._by_full_name[full_name] = named
+            if other := (stands_for or {}).get(model.provider):
+                self._by_full_name[f"{other}/{model.id}"] = named
         self._aliases = dict(aliases or {})
         for alias, target in self._aliases.items():
-            if target not in self._models:
+            if self._named(target) is None and target not in self._full_names:
                 message = f"alias {alias!r} points at {target!r}, which is not a model"
                 raise InvalidRequest(message)
         self._fields = declared_fields(self._models.values())
+        self.default = default or next(iter(self._models), "")
 
     def models(self) -> tuple[Model, ...]:
         """All models, in the order in which the providers declare them."""
@@ -201,8 +235,8 @@ class Catalog:
         return self._fields
 
     def aliases(self) -> Mapping[str, str]:
-        """Other names, and the model each stands for."""
-        return self._aliases
+        """Other names, and the model each stands for; without those that could mean several."""
+        return {alias: target for alias, target in self._aliases.items() if self._named(target)}
 
     def check_prompt(self, model: str, prompt: str) -> Problem | None:
         """What is wrong with a prompt for a model, which may be gone by now, if anything."""
@@ -210,17 +244,37 @@ class Catalog:
         return (known.rows[PROMPT.name] if known else PROMPT).check(prompt, model)
 
     def find(self, name: str) -> Model:
-        """The model with this id or alias.
+        """The model with this id, full name or alias.
 
         Raises:
+            InvalidRequest: several providers have one of this id.
             ModelNotFound: naming those that exist.
         """
-        model = self._models.get(self._aliases.get(name, name))
-        if model is None:
-            known = ", ".join([*self._models, *self._aliases])
-            message = f"model {brief(name)} does not exist: use one of {known}"
-            raise ModelNotFound(message, param="model")
-        return model
+        target = self._aliases.get(name, name)
+        model = self._named(target)
+        if model is not None:
+            return model
+        if full_names := self._full_names.get(target):
+            choices = " or ".join(full_names)
+            message = f"model {brief(name)} is made by several providers: use {choices}"
+            raise InvalidRequest(problems=(Problem("model", message, name, tuple(full_names)),))
+        known = ", ".join([*self._models, *self._aliases])
+        message = f"model {brief(name)} does not exist: use one of {known}"
+        raise ModelNotFound(message, param="model")
+
+    def stored_name(self, name: str) -> str:
+        """The name under which jobs of a model are stored; the name itself where there is none."""
+        target = self._aliases.get(name, name)
+        model = self._named(target)
+        return target if model is None else model.id
+
+    def name_at(self, provider: str, model: str) -> str | None:
+        """The name by which a provider's own model goes; None where it has no such."""
+        found = self._by_full_name.get(f"{provider}/{model}")
+        return None if found is None else found.id
+
+    def _named(self, name: str) -> Model | None:
+        return self._models.get(name) or self._by_full_name.get(name)
 
 
 def declared_fields(models: Iterable[Model]) -> tuple[DeclaredField, ...]:

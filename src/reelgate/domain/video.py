@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any, Literal, assert_never
 
@@ -203,6 +203,12 @@ class Video:
     webhook_url: str | None = None
     decodings: int = 0
     """How many processes decode the film just now that have taken it over from another."""
+
+    @property
+    def provider_request(self) -> VideoRequest:
+        """The request in its provider's words: where two have a model, its name says whose."""
+        model = self.request.model.removeprefix(f"{self.provider}/")
+        return self.request if model == self.request.model else replace(self.request, model=model)
 
     @property
     def status(self) -> VideoStatus:

@@ -1,6 +1,6 @@
 """Authentication, and the context that every route works with."""
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin
@@ -37,7 +37,11 @@ class Context:
 
     service: Service
     settings: Settings
-    provider: Provider
+    providers: Mapping[str, Provider]
+    stand_ins: frozenset[str]
+    """The names of those among the providers that are none, but stand-ins."""
+    units_s: Mapping[str, float]
+    """What counts as a second at each provider."""
     storage: Storage
     gatekeeper: Gatekeeper
     keyless: KeylessRules
@@ -56,7 +60,7 @@ class Context:
     @property
     def sandbox(self) -> bool:
         """Whether videos are made by the sandbox, not for real."""
-        return self.settings.uses_sandbox
+        return bool(self.stand_ins)
 
     def provider_of(self, video: Video) -> Provider:
         """The provider that made a video.

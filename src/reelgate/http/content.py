@@ -231,6 +231,15 @@ sandbox_router = APIRouter(include_in_schema=False)
 
 
 @sandbox_router.api_route("/sandbox/processed/{provider_id}", methods=["GET", "HEAD"])
-async def play_sandbox_video(provider_id: str, request: Request) -> Response:
-    """Where `video_url` points while the sandbox is in use: the gateway's port is enough."""
-    return PassThrough(request, context_of(request).provider, provider_id)
+async def play(provider_id: str, request: Request) -> Response:
+    """What `video_url` points at for the first stand-in."""
+    return await play_of(next(iter(context_of(request).providers)), provider_id, request)
+
+
+@sandbox_router.api_route("/sandbox/processed/{name}/{provider_id}", methods=["GET", "HEAD"])
+async def play_of(name: str, provider_id: str, request: Request) -> Response:
+    """What `video_url` points at for each other stand-in."""
+    ctx = context_of(request)
+    if name not in ctx.stand_ins:
+        raise VideoNotFound
+    return PassThrough(request, ctx.providers[name], provider_id)

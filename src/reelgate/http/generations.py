@@ -172,7 +172,7 @@ async def generate_imagine(request: AuthenticatedRequest, prefer: PreferHeader =
 
 
 @router.post(
-    "/v1/{model}/generations",
+    "/v1/{model:path}/generations",
     response_model=GenerationResult,
     summary="Make a video with any model and wait for it",
     description=DESCRIPTION,

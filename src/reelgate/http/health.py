@@ -17,7 +17,8 @@ async def health(request: Request) -> Health:
     ctx = context_of(request)
     return Health(
         version=VERSION,
-        provider=ctx.provider.name,
+        provider=next(iter(ctx.providers)),
+        providers=list(ctx.providers),
         sandbox=ctx.sandbox,
         jobs_open=await ctx.readiness.jobs_open(),
     )

@@ -19,7 +19,7 @@ async def list_models(request: AuthenticatedRequest) -> ModelList:
 
 
 @router.get(
-    "/v1/models/{model}",
+    "/v1/models/{model:path}",
     summary="One model and what it takes",
     responses={404: {"model": ErrorAnswer, "description": "There is no such model."}},
 )

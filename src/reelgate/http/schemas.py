@@ -82,7 +82,8 @@ class Health(BaseModel):
 
     status: Literal["ok"] = "ok"
     version: str
-    provider: str
+    provider: str = Field(description="The first of `providers`")
+    providers: list[str] = Field(description="Every upstream account that makes videos")
     sandbox: bool = Field(description="True: videos are made by the built-in sandbox, not for real")
     jobs_open: int | None = Field(description="Null while the database does not tell")
 

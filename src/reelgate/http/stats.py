@@ -207,7 +207,7 @@ async def get_estimate(
     check_once(name for name, _ in request.query_params.multi_items())
     found = request.service.catalog.find(model)
     wanted = filled(found, duration, resolution)
-    kind = history_key(found.provider, wanted.kind, request.ctx.settings.time_unit_s)
+    kind = history_key(found.provider, wanted.kind, request.ctx.units_s[found.provider])
     statistics = Statistics(request.ctx.database)
     times = times_of(await statistics.times(kind))
     values = {"duration": wanted.duration, "resolution": wanted.resolution}

@@ -146,7 +146,7 @@ async def list_videos(
     request.check_may_list()
     check_once(name for name, _ in request.query_params.multi_items())
     states = tuple(state for state, shown in STATUS.items() if shown is status)
-    named = request.service.catalog.aliases().get(model, model) if model else model
+    named = request.service.catalog.stored_name(model) if model else model
     words = tuple((q or "").split())
     page = Page(
         request.owner, limit + 1, order, after, states, named, words, created_after, created_before
@@ -252,7 +252,7 @@ async def create(request: AuthenticatedRequest, caller: Caller) -> tuple[Video, 
         shapes = shapes_of(request)
         body, upload = await read_video_create(request, stack, shapes.video, shapes.texts)
         check_webhook(body.webhook_url, request.ctx)
-        named = request.ctx.settings.default_model if body.model is None else body.model
+        named = request.service.catalog.default if body.model is None else body.model
         model = request.service.catalog.find(named)
         new_video = NewVideo(
             request=await request_of(body, upload, model, request.ctx.references, request.owner),

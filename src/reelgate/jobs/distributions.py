@@ -91,16 +91,17 @@ class Distributions:
         clock: Clock,
         looks: Mapping[str, PollLimiter],
         *,
-        unit_s: float = 1.0,
+        units_s: Mapping[str, float] | None = None,
     ) -> None:
-        """`looks`: of each account; `unit_s`: what counts as a second upstream."""
+        """`looks`: of each account; `units_s`: what counts as a second there, if not a second."""
         self._history = history
         self._clock = clock
         self._looks = looks
-        self._unit_s = unit_s
-        self._known: Cache[str, LearnedDistribution] = Cache(
-            FRESH_S * unit_s, clock, serves_stale=True
-        )
+        self._units_s = units_s or {}
+        self._known: dict[str, Cache[str, LearnedDistribution]] = {
+            account: Cache(FRESH_S * self._unit_s(account), clock, serves_stale=True)
+            for account in looks
+        }
         # In the order of their submits, so that any few of them can stand for all.
         self._waiting: dict[str, dict[WaitingJob, None]] = {}
         self._crowds: dict[str, SharedBudget] = {}
@@ -133,7 +134,7 @@ class Distributions:
         """Remember how long a video took: a look this long after its submit found it ready."""
         record = waiting.ended(polled_at_s)
         records = {waiting.kind: record}
-        known = self._known.latest(waiting.kind)
+        known = self._known[waiting.account].latest(waiting.kind)
         published_s = None if known is None else known.published_s
         if published_s is not None:
             multiple = replace(record, observation=record.observation.scaled(1 / published_s))
@@ -142,28 +143,35 @@ class Distributions:
 
     def _waiting_of(self, video: Video, learned: LearnedDistribution) -> WaitingJob:
         submitted_at = video.timeline.submitted_at or self._clock.now()
+        unit_s = self._unit_s(video.provider)
         return WaitingJob(
             kind=learned.kind,
             account=video.provider,
             submitted_at=submitted_at,
-            ticket=ticket_of(video.id, submitted_at, unit_s=self._unit_s),
+            ticket=ticket_of(video.id, submitted_at, unit_s=unit_s),
             distribution=learned.distribution,
-            pace=learned.pace(submitted_at, self._unit_s),
+            pace=learned.pace(submitted_at, unit_s),
             # One that was taken over has been polled: as often as the plain loop would have.
-            polls=int((self._clock.now() - submitted_at) / (PLAIN_S * self._unit_s)),
+            polls=int((self._clock.now() - submitted_at) / (PLAIN_S * unit_s)),
         )
+
+    def _unit_s(self, account: str) -> float:
+        return self._units_s.get(account, 1.0)
 
     async def _learned(self, video: Video, provider: Provider) -> LearnedDistribution:
         kind = self._key(video.provider, video.request.kind)
-        return await self._known.get(kind, partial(self._learn, kind, video, provider))
+        return await self._known[video.provider].get(
+            kind, partial(self._learn, kind, video, provider)
+        )
 
     async def _learn(self, kind: str, video: Video, provider: Provider) -> LearnedDistribution:
-        published_s = provider.typical_s(video.request)
+        published_s = provider.typical_s(video.provider_request)
         ended = await self._history.recent(kind)
-        prior = UNPUBLISHED.scaled(self._unit_s)
+        unit_s = self._unit_s(video.provider)
+        prior = UNPUBLISHED.scaled(unit_s)
         if published_s is not None:
             shifted = await self._shifted(video.provider) if len(ended) < KNOWN_AFTER else None
-            prior = Prior(*published_s, unit_s=self._unit_s, shifted=shifted)
+            prior = Prior(*published_s, unit_s=unit_s, shifted=shifted)
         waiting = self._waiting.get(kind, ())
         return LearnedDistribution(
             kind=kind,
@@ -181,4 +189,4 @@ class Distributions:
         return shifted_range([record.observation.middle_s for record in youngest])
 
     def _key(self, account: str, kind: str) -> str:
-        return history_key(account, kind, self._unit_s)
+        return history_key(account, kind, self._unit_s(account))

@@ -148,7 +148,7 @@ class JobRunner:
         self, video: Video, pause: Pause, place: SubmitPermit, *, taken_over: bool
     ) -> Video:
         match video.state:
-            case State.QUEUED if not self._can_ask_for(video.request, video.provider):
+            case State.QUEUED if not self._can_ask_for(video.provider_request, video.provider):
                 return await self._leave(video)
             case State.QUEUED:
                 return await self._submit(video, pause, place)

@@ -91,7 +91,7 @@ async def send(video: Video, tools: JobContext) -> Submission:
     """
     tools.sending.add(video.id)
     try:
-        return await tools.providers[video.provider].submit(video.request)
+        return await tools.providers[video.provider].submit(video.provider_request)
     finally:
         tools.sending.discard(video.id)
 

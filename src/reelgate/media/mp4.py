@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from typing import BinaryIO
 
@@ -161,10 +160,12 @@ def probe(path: Path) -> Probe:
         log.warning("video_not_decoded", pixels=pixels, limit=MAX_PICTURE_PX)
         return Probe()
     try:
-        found: Probe = import_module("reelgate.media.frames").decode(path, MAX_PICTURE_PX)
+        # PyAV takes long to load, and a gateway whose files stay upstream does without it.
+        from reelgate.media import frames  # noqa: PLC0415
+
+        return frames.decode(path, MAX_PICTURE_PX)
     except ReelgateError:
         raise
     except Exception:
         log.exception("video_not_decoded")
         return Probe()
-    return found

@@ -22,7 +22,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
-from importlib import import_module
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
@@ -115,8 +114,9 @@ def open_storage(url: str) -> Storage:
     parts = urlsplit(url)
     if parts.scheme not in {"", "file"}:
         # obstore takes 4 MB, and only gateways that keep their files in a bucket need it.
-        bucket: Storage = import_module("reelgate.media.bucket").Bucket.open(url)
-        return bucket
+        from reelgate.media.bucket import Bucket  # noqa: PLC0415
+
+        return Bucket.open(url)
     # A path is taken as it stands: it may hold `%`, `?` and `#`.
     path = unquote(parts.path) if parts.scheme else url
     if parts.netloc not in {"", "localhost"} or not path.strip("/"):

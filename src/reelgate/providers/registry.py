@@ -3,37 +3,89 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
 
 from reelgate.clock import Clock
 from reelgate.domain.catalog import Model
 from reelgate.domain.video import Video
 from reelgate.net.client import HttpClient
 from reelgate.providers.base import Provider
-from reelgate.providers.imagine.build import build_imagine
+from reelgate.providers.imagine.build import build_imagine, build_sandboxed, open_sandbox
 from reelgate.providers.imagine.models import imagine_models
-from reelgate.settings import Settings
+from reelgate.providers.imagine.settings import ImagineSettings
+from reelgate.settings import ProviderSettings, Settings
 
-Builder = Callable[[HttpClient, Settings, Clock], Provider]
+SANDBOX_SUFFIX = "-sandbox"
+"""Ends the name of an account that a stand-in plays, so that nobody takes it for the real one."""
 
-BUILDERS: Mapping[str, Builder] = {
-    "imagine": build_imagine,
+
+class BuildStandIn(Protocol):
+    """Builds the adapter against a stand-in."""
+
+    def __call__(
+        self,
+        http: HttpClient,
+        clock: Clock,
+        *,
+        sandbox_url: str,
+        speed: float,
+        name: str,
+        public_asset_url: str | None,
+    ) -> Provider:
+        """`speed`: how many times faster than the real provider it is."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """One provider.
+
+    Attributes:
+        settings: its settings' class.
+        models: those of an account of that name, without credentials.
+        build: an account under a name, with the settings of that class.
+        build_stand_in: the same against a stand-in.
+        open_sandbox: a stand-in inside this process, given a folder and its speed.
+    """
+
+    settings: type[ProviderSettings]
+    models: Callable[[str], tuple[Model, ...]]
+    build: Callable[[HttpClient, Any, Clock, str], Provider]
+    build_stand_in: BuildStandIn
+    open_sandbox: Callable[[Path, float], AbstractAsyncContextManager[str]]
+
+
+PROVIDERS: Mapping[str, Registered] = {
+    "imagine": Registered(
+        ImagineSettings, imagine_models, build_imagine, build_sandboxed, open_sandbox
+    ),
 }
-
-MODELS: Mapping[str, Callable[[str], tuple[Model, ...]]] = {
-    "imagine": imagine_models,
-}
-"""The models of each, without an account: what a program without a catalog may ask for."""
 
 
 def registered_models() -> tuple[Model, ...]:
     """Every model that a provider declares, whether or not it is configured."""
-    return tuple(model for name, declare in MODELS.items() for model in declare(name))
+    return tuple(model for name, known in PROVIDERS.items() for model in known.models(name))
+
+
+def registered(settings: ProviderSettings) -> Registered:
+    """The provider whose settings these are."""
+    return next(known for known in PROVIDERS.values() if isinstance(settings, known.settings))
 
 
 def build_providers(http: HttpClient, settings: Settings, clock: Clock) -> dict[str, Provider]:
-    """Every configured provider, by the name that stands in stored jobs."""
-    built = (build(http, settings, clock) for build in BUILDERS.values())
-    return {provider.name: provider for provider in built}
+    """Every account with credentials, by the name that stands in stored jobs."""
+    return {
+        name: registered(own).build(http, own, clock, name)
+        for name, own in settings.configured.items()
+    }
+
+
+def credential_variables() -> str:
+    """The variables that hold the providers' credentials, to be told to people."""
+    return " or ".join(known.settings.credential for known in PROVIDERS.values())
 
 
 def video_url(video: Video, providers: Mapping[str, Provider]) -> str | None:

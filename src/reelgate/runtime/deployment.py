@@ -21,6 +21,7 @@ from reelgate.errors import DatabaseAway, StorageFailed
 from reelgate.jobs.engine import Engine, LocalEngine, RunJob
 from reelgate.limits.account import Account, AccountLimits, LocalAccount
 from reelgate.limits.rate import LocalRates, RequestRates
+from reelgate.providers.registry import credential_variables
 from reelgate.settings import Settings
 
 if TYPE_CHECKING:
@@ -159,10 +160,13 @@ def check_upstream_is_shared(settings: Settings) -> None:
     Raises:
         StorageFailed: each process would have a sandbox of its own.
     """
-    if settings.uses_sandbox and not settings.sandbox_url:
+    own = settings.providers.values()
+    is_shared = settings.sandbox_url or (own and all(account.sandbox_url for account in own))
+    if not settings.configured and not is_shared:
         message = (
             "gateways that share a Postgres database must share one upstream too: set "
-            "IMAGINE_TOKEN, or REELGATE_SANDBOX_URL to a sandbox that runs (reelgate sandbox)"
+            f"{credential_variables()}, or REELGATE_SANDBOX_URL to a sandbox that runs "
+            "(reelgate sandbox)"
         )
         raise StorageFailed(message)
 

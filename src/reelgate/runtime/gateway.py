@@ -37,7 +37,7 @@ from reelgate.media.storage import Storage, open_storage
 from reelgate.providers.base import Provider
 from reelgate.providers.registry import video_url
 from reelgate.runtime.deployment import Deployment, make_folder, open_deployment
-from reelgate.runtime.upstreams import start_providers
+from reelgate.runtime.upstreams import UpstreamAccount, start_providers
 from reelgate.runtime.webhooks import open_webhooks
 from reelgate.service.callers import NOBODY, Gatekeeper, open_standings
 from reelgate.service.housekeeping import Housekeeping
@@ -65,7 +65,8 @@ async def open_gateway(settings: Settings, own_url: str = "") -> AsyncIterator[C
         make_folder(settings)
         deployment = await stack.enter_async_context(open_deployment(settings))
         warn_of_readers(settings)
-        providers = await start_providers(settings, stack)
+        accounts = await start_providers(settings, stack)
+        providers = {name: account.provider for name, account in accounts.items()}
         storage = storage_of(settings)
         keeper = start_keeper(settings, storage, stack)
         gatekeeper = await start_gatekeeper(settings, deployment)
@@ -81,6 +82,7 @@ async def open_gateway(settings: Settings, own_url: str = "") -> AsyncIterator[C
         base = Foundation(
             settings=settings,
             deployment=deployment,
+            accounts=accounts,
             providers=providers,
             keeper=keeper,
             videos=Videos(deployment.database, deployment.changes, outbox),
@@ -91,7 +93,9 @@ async def open_gateway(settings: Settings, own_url: str = "") -> AsyncIterator[C
         yield Context(
             service=work.service,
             settings=settings,
-            provider=next(iter(providers.values())),
+            providers=providers,
+            units_s={name: account.time_unit_s for name, account in accounts.items()},
+            stand_ins=frozenset(name for name, account in accounts.items() if account.stands_for),
             storage=storage,
             gatekeeper=gatekeeper,
             bodies=Bodies(
@@ -170,6 +174,7 @@ class Foundation:
 
     settings: Settings
     deployment: Deployment
+    accounts: Mapping[str, UpstreamAccount]
     providers: dict[str, Provider]
     keeper: Keeper | None
     videos: Videos
@@ -230,11 +235,10 @@ def start_readiness(
         closed = {name: up.turnstile.closed_because() for name, up in work.upstreams.items()}
         return {name: f"The account {name}: {why}." for name, why in closed.items() if why}
 
-    expiries = [provider.expiry for provider in base.providers.values()]
     readiness = Readiness(
         database=base.deployment.database,
         check_storage=nothing_to_check if base.keeper is None else storage.check,
-        expiries=[expiry for expiry in expiries if expiry is not None],
+        expiries=[provider.expiry for provider in base.providers.values()],
         load=work.load,
         count_open=work.service.count_open,
         is_closing=lambda: work.service.is_closing,
@@ -258,7 +262,7 @@ def tools_of(base: Foundation) -> JobContext:
         Durations(deployment.database),
         deployment.clock,
         {name: upstream.looks for name, upstream in upstreams.items()},
-        unit_s=settings.time_unit_s,
+        units_s={name: account.time_unit_s for name, account in base.accounts.items()},
     )
     limits = Limits(
         submit_attempts=settings.submit_attempts,
@@ -280,23 +284,21 @@ def tools_of(base: Foundation) -> JobContext:
 
 def upstream_of(base: Foundation, name: str) -> Upstream:
     """One upstream account, as this process uses it."""
-    settings = base.settings
-    limits = AccountLimits(settings.max_in_flight, settings.max_submits)
+    own = base.accounts[name]
+    limits = AccountLimits(own.max_in_flight, own.max_submits)
     account = base.deployment.account(name, limits)
-    looks_per_s = settings.looks_per_s / settings.time_unit_s
     return Upstream(
         account=account,
         turnstile=SubmitLimiter(limits.in_flight, limits.submits),
-        looks=PollLimiter(account, base.deployment.clock, looks_per_s),
+        looks=PollLimiter(account, base.deployment.clock, own.polls_per_s),
     )
 
 
 def service_of(base: Foundation, dispatch: Engine, gatekeeper: Gatekeeper, load: Load) -> Service:
     """The use cases."""
     settings, clock = base.settings, base.deployment.clock
-    models = [model for provider in base.providers.values() for model in provider.models]
     return Service(
-        catalog=Catalog(models, settings.model_aliases),
+        catalog=catalog_of(settings, base.accounts),
         videos=base.videos,
         admission=base.admission,
         changes=base.deployment.changes,
@@ -308,6 +310,17 @@ def service_of(base: Foundation, dispatch: Engine, gatekeeper: Gatekeeper, load:
         clock=clock,
         adopt_window_s=settings.adopt_window_s,
     )
+
+
+def catalog_of(settings: Settings, accounts: Mapping[str, UpstreamAccount]) -> Catalog:
+    """Every account's models, and the aliases."""
+    models = [model for account in accounts.values() for model in account.provider.models]
+    aliases = settings.model_aliases
+    if "aliases" not in settings.model_fields_set:
+        ids = {model.id for model in models}
+        aliases = {alias: target for alias, target in aliases.items() if target in ids}
+    stands_for = {name: account.stands_for for name, account in accounts.items()}
+    return Catalog(models, aliases, stands_for=stands_for, default=settings.default_model)
 
 
 def housekeeping_of(base: Foundation) -> Housekeeping:

@@ -1,62 +1,134 @@
-"""The upstreams that the settings name, or the sandbox in their place."""
+"""The upstream accounts that the settings name, or stand-ins where they name none."""
 
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
-from importlib import import_module
+from dataclasses import dataclass
 
 import structlog
 
-from reelgate.clock import SystemClock
+from reelgate.clock import Clock, SystemClock
 from reelgate.errors import UpstreamUnauthorized
 from reelgate.net.client import HttpClient
 from reelgate.net.open_files import for_requests
 from reelgate.providers.base import Provider
-from reelgate.providers.imagine.build import build_sandboxed
-from reelgate.providers.registry import build_providers
-from reelgate.settings import Settings
+from reelgate.providers.registry import (
+    PROVIDERS,
+    SANDBOX_SUFFIX,
+    build_providers,
+    credential_variables,
+    registered,
+)
+from reelgate.settings import ProviderSettings, Settings
 
 log = structlog.get_logger()
 
 MAX_CONNECTIONS = 1000
-"""To the upstream, in each of the client's two pools."""
+"""To the upstreams, in each of the client's two pools."""
 SANDBOX_PATH = "/sandbox/processed"
-"""Where the gateway passes the sandbox's videos through."""
+"""Where the gateway passes the first stand-in's videos through; each other has a path below it."""
+LEAST_UNIT_S = 0.02
+"""A stand-in's time is followed up to fifty times ours."""
 
 
-async def start_providers(settings: Settings, stack: AsyncExitStack) -> dict[str, Provider]:
-    """The upstreams that the settings name, or the sandbox where they name none.
+@dataclass(frozen=True, slots=True)
+class UpstreamAccount:
+    """One account of a provider, or its stand-in.
+
+    Attributes:
+        provider: speaks to it.
+        max_in_flight: videos that it may have under way.
+        max_submits: submits that may wait for its answer.
+        polls_per_s: how often it may be polled, in seconds of ours.
+        time_unit_s: what counts as a second there.
+        stands_for: the account in whose place a stand-in is; empty for a real one.
+    """
+
+    provider: Provider
+    max_in_flight: int
+    max_submits: int
+    polls_per_s: float
+    time_unit_s: float = 1.0
+    stands_for: str = ""
+
+
+async def start_providers(settings: Settings, stack: AsyncExitStack) -> dict[str, UpstreamAccount]:
+    """Every account with credentials, or a stand-in for each provider where there is none.
 
     Raises:
-        UpstreamUnauthorized: they name none, and the sandbox is off.
+        UpstreamUnauthorized: no provider has credentials, and the sandbox is off.
     """
     clock = SystemClock()
     http = await stack.enter_async_context(
         HttpClient(max_connections=for_requests(MAX_CONNECTIONS), clock=clock)
     )
-    if not settings.uses_sandbox:
-        return build_providers(http, settings, clock)
+    if settings.configured:
+        built = build_providers(http, settings, clock)
+        return {
+            name: account(settings, settings.providers.get(name), provider)
+            for name, provider in built.items()
+        }
+    missing = credential_variables()
     if settings.sandbox == "off":
-        message = "IMAGINE_TOKEN is empty, and REELGATE_SANDBOX=off: there is nobody to make videos"
+        message = f"{missing} is empty, and REELGATE_SANDBOX=off: there is nobody to make videos"
         raise UpstreamUnauthorized(message)
-    log.info("sandbox", note="no IMAGINE_TOKEN: videos are made by the sandbox, not for real")
-    provider = build_sandboxed(
+    log.info("sandbox", note=f"no {missing}: videos are made by the sandbox, not for real")
+    accounts: dict[str, UpstreamAccount] = {}
+    for name in settings.providers or PROVIDERS:
+        stand_in = await start_stand_in(settings, name, http, clock, stack, is_first=not accounts)
+        accounts[stand_in.provider.name] = stand_in
+    return accounts
+
+
+def account(
+    settings: Settings,
+    own: ProviderSettings | None,
+    provider: Provider,
+    *,
+    time_unit_s: float = 1.0,
+    stands_for: str = "",
+) -> UpstreamAccount:
+    """An account with its own limits, and everybody's where it has none."""
+    polls_per_s = (own and own.looks_per_s) or settings.looks_per_s
+    return UpstreamAccount(
+        provider=provider,
+        max_in_flight=(own and own.max_in_flight) or settings.max_in_flight,
+        max_submits=(own and own.max_submits) or settings.max_submits,
+        polls_per_s=polls_per_s / time_unit_s,
+        time_unit_s=time_unit_s,
+        stands_for=stands_for,
+    )
+
+
+async def start_stand_in(
+    settings: Settings,
+    name: str,
+    http: HttpClient,
+    clock: Clock,
+    stack: AsyncExitStack,
+    *,
+    is_first: bool,
+) -> UpstreamAccount:
+    """A stand-in in an account's place: the one that its settings name, else one of our own."""
+    own = settings.providers.get(name)
+    known = PROVIDERS[name] if own is None else registered(own)
+    url = (own and own.sandbox_url) or settings.sandbox_url
+    if not url:
+        # Its jobs survive a restart together with the gateway's.
+        folder = settings.data_dir / ("sandbox" if is_first else f"sandbox-{name}")
+        url = await stack.enter_async_context(known.open_sandbox(folder, settings.sandbox_speed))
+    provider = known.build_stand_in(
         http,
         clock,
-        sandbox_url=settings.sandbox_url or await start_sandbox(settings, stack),
+        sandbox_url=url,
         speed=settings.sandbox_speed,
-        public_asset_url=SANDBOX_PATH,
+        name=f"{name}{SANDBOX_SUFFIX}",
+        public_asset_url=SANDBOX_PATH if is_first else f"{SANDBOX_PATH}/{name}{SANDBOX_SUFFIX}",
     )
-    return {provider.name: provider}
-
-
-async def start_sandbox(settings: Settings, stack: AsyncExitStack) -> str:
-    """A sandbox inside this process; returns its address."""
-    # A server of its own takes 0.1 s to load, and a gateway with an account does without it.
-    room = import_module("reelgate.sandbox")
-    # Its jobs survive a restart together with the gateway's.
-    options = room.SandboxOptions(
-        speed=settings.sandbox_speed, data_dir=settings.data_dir / "sandbox"
+    return account(
+        settings,
+        own,
+        provider,
+        time_unit_s=max(1.0 / settings.sandbox_speed, LEAST_UNIT_S),
+        stands_for=name,
     )
-    url: str = (await stack.enter_async_context(room.Sandbox(options))).url
-    return url

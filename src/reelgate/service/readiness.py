@@ -118,7 +118,7 @@ class Readiness:
         *,
         database: Database,
         check_storage: Check,
-        expiries: Sequence[Expiry],
+        expiries: Sequence[Expiry | None],
         load: Load,
         count_open: Callable[[], Awaitable[int]],
         is_closing: Callable[[], bool],
@@ -130,7 +130,7 @@ class Readiness:
         Args:
             database: where the jobs are.
             check_storage: raises where finished files could not be kept.
-            expiries: when the credentials of the upstream accounts end.
+            expiries: when each upstream account's credential ends; None where that is not known.
             load: whether there is too much work.
             count_open: counts the jobs that are open.
             is_closing: whether the gateway is about to stop.
@@ -141,7 +141,8 @@ class Readiness:
         self._reading = Remembered(database.check, DATABASE_TIMEOUT_S, FRESH_S, clock)
         self._storing = Remembered(check_storage, STORAGE_TIMEOUT_S, STORAGE_FRESH_S, clock)
         self._storage_was_away = False
-        self._expiries = expiries
+        self._expiries = [expiry for expiry in expiries if expiry is not None]
+        self._account_count = len(expiries)
         self._load = load
         self._counting = Remembered(count_open, COUNT_TIMEOUT_S, 0.0, clock)
         self._is_closing = is_closing
@@ -158,6 +159,9 @@ class Readiness:
         ending = [
             Reason("credential", expiry.told()) for expiry in self._expiries if expiry.is_near
         ]
+        # As long as one account can make videos, the gateway can take work.
+        if len(ended) < self._account_count:
+            ended, ending = [], [*ended, *ending]
         full = [Reason("account", why) for why in self._full_accounts().values()]
         return Verdict([*reasons, *ended], [*ending, *full])
 

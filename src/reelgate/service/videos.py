@@ -283,7 +283,8 @@ class Service:
         problem = self.catalog.check_prompt(video.request.model, prompt)
         if problem is not None:
             raise InvalidRequest(problems=(problem,))
-        return replace(video.request, prompt=prompt)
+        model = self.catalog.name_at(video.provider, video.provider_request.model)
+        return replace(video.request, prompt=prompt, model=model or video.request.model)
 
     def subscribe(self, video_id: str) -> AbstractContextManager[Subscription]:
         return self._changes.subscribe(video_id)

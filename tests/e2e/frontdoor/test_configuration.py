@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 from pydantic import AliasChoices
+from pydantic_settings import BaseSettings
 
 from reelgate.cli.config import load_settings
-from reelgate.settings import Settings
+from reelgate.providers.imagine.settings import ImagineSettings
+from reelgate.providers.registry import PROVIDERS
+from reelgate.settings import ProviderSettings, Settings
 from scripts.settings_docs import example, page, settings
 
 from .checkout import read
@@ -31,8 +34,13 @@ def test_the_example_file_shows_every_setting_as_it_is() -> None:
 
 def test_no_field_is_left_out_of_either() -> None:
     """Asked of the class itself, not of what wrote the files."""
-    for name, field in Settings.model_fields.items():
+    kinds: list[type[BaseSettings]] = [Settings]
+    kinds += [known.settings for known in PROVIDERS.values()]
+    fields = [each for kind in kinds for each in kind.model_fields.items()]
+    for name, field in fields:
         alias = field.validation_alias
+        if name == "providers" or name in ProviderSettings.model_fields:
+            continue
         variable = alias.choices[0] if isinstance(alias, AliasChoices) else alias
         variable = variable or f"REELGATE_{name.upper()}"
         assert f"| `{variable}`" in read("docs", "configuration.md")
@@ -50,8 +58,9 @@ def test_the_example_file_is_one_that_the_settings_read(
     monkeypatch.chdir(tmp_path)
     read_back = load_settings()
     # With another's ids videos would be paid for and put where one cannot see them.
-    assert read_back.imagine_org_id == read_back.imagine_parent_id == ""
-    assert read_back.imagine_token.get_secret_value() == ""
+    account = read_back.providers["imagine"]
+    assert isinstance(account, ImagineSettings)
+    assert account.org_id == account.parent_id == account.token.get_secret_value() == ""
 
 
 def test_the_lines_commented_out_show_the_defaults(

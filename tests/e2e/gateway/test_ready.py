@@ -15,7 +15,7 @@ from reelgate.service import readiness
 from reelgate.settings import Settings
 from tests.tiny_disk import fill, tiny_disk
 
-from .world import Gateway, a_gateway, a_prompt, a_token, settings_values, soon, until
+from .world import Gateway, a_gateway, a_prompt, a_token, an_account, settings_values, soon, until
 
 ASYNC = {"Prefer": "respond-async"}
 MIB = 2**20
@@ -118,10 +118,9 @@ async def test_a_gateway_that_stops_is_not_ready(tmp_path: Path, sandbox_url: st
 async def test_a_token_that_ends_while_serving_is_told_before_and_at_its_end(
     tmp_path: Path, sandbox_url: str
 ) -> None:
-    hosts = {"imagine_api_url": f"{sandbox_url}/v1"}
-    token = a_token(exp=time.time() + 2.0, userId="u")
+    account = an_account(sandbox_url, a_token(exp=time.time() + 2.0, userId="u"))
     with structlog.testing.capture_logs() as log:
-        async with a_gateway(tmp_path, imagine_token=token, **hosts) as gateway:
+        async with a_gateway(tmp_path, providers={"imagine": account}) as gateway:
             assert await told(gateway) == (200, [], ["credential"])
             await until_told(gateway, 503, ["credential"], [])
             await soon(lambda: "credential_expired" in events(log))
@@ -135,8 +134,8 @@ async def test_a_token_that_ends_while_serving_is_told_before_and_at_its_end(
 async def test_of_a_token_that_does_not_tell_its_end_nothing_is_guessed(
     tmp_path: Path, sandbox_url: str
 ) -> None:
-    hosts = {"imagine_api_url": f"{sandbox_url}/v1"}
-    async with a_gateway(tmp_path, imagine_token=a_token(userId="u"), **hosts) as gateway:
+    account = an_account(sandbox_url, a_token(userId="u"))
+    async with a_gateway(tmp_path, providers={"imagine": account}) as gateway:
         assert await told(gateway) == (200, [], [])
 
 

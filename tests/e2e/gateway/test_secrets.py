@@ -8,18 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from .world import a_gateway, a_prompt, a_token
+from .world import a_gateway, a_prompt, a_token, an_account
 
 EXPIRED = a_token(userId="user-7", exp=1_600_000_000)
 ALIVE = a_token(userId="user-7", exp=4_000_000_000)
-
-
-def upstream_of(sandbox_url: str) -> dict[str, str]:
-    """The sandbox in imagine.art's place, for an account with a token."""
-    return {
-        "imagine_api_url": f"{sandbox_url}/v1",
-        "imagine_asset_url": f"{sandbox_url}/processed",
-    }
 
 
 async def test_an_expired_token_is_named_and_nothing_is_sent(
@@ -27,7 +19,7 @@ async def test_an_expired_token_is_named_and_nothing_is_sent(
 ) -> None:
     prompt = a_prompt()
     async with a_gateway(
-        tmp_path, sandbox_url, imagine_token=EXPIRED, **upstream_of(sandbox_url)
+        tmp_path, sandbox_url, providers={"imagine": an_account(sandbox_url, EXPIRED)}
     ) as gateway:
         reply = await gateway.generate(prompt)
         assert await gateway.submits(prompt) == []
@@ -42,7 +34,7 @@ async def test_a_token_that_the_upstream_refuses_is_not_repeated(
 ) -> None:
     prompt = a_prompt("[[401]]")
     async with a_gateway(
-        tmp_path, sandbox_url, imagine_token=ALIVE, **upstream_of(sandbox_url)
+        tmp_path, sandbox_url, providers={"imagine": an_account(sandbox_url, ALIVE)}
     ) as gateway:
         reply = await gateway.generate(prompt)
         assert len(await gateway.submits(prompt)) == 1
@@ -53,7 +45,7 @@ async def test_a_token_that_the_upstream_refuses_is_not_repeated(
 async def test_with_a_token_nothing_is_called_a_sandbox(tmp_path: Path, sandbox_url: str) -> None:
     """It is the real account then, as far as the gateway knows."""
     async with a_gateway(
-        tmp_path, sandbox_url, imagine_token=ALIVE, **upstream_of(sandbox_url)
+        tmp_path, sandbox_url, providers={"imagine": an_account(sandbox_url, ALIVE)}
     ) as gateway:
         reply = await gateway.generate(a_prompt("[[402]]"))
         health = await gateway.call("GET", "/health")

@@ -20,7 +20,6 @@ from reelgate.cli.reach import check_account
 from reelgate.clock import SystemClock
 from reelgate.domain.api_keys import KeyStanding
 from reelgate.logs import configure_log
-from reelgate.providers.imagine.credentials import TokenCredentials
 from reelgate.runtime import server
 from reelgate.settings import Settings
 
@@ -57,7 +56,7 @@ def serve(
     url = server.url_of(listener)
 
     def ready() -> None:
-        for line, style in banner(settings, url, access, keys, token_left_s(settings)):
+        for line, style in banner(settings, url, access, keys, SystemClock().now()):
             say(line, style)
 
     run_server(lambda begun: server.serve(settings, listener, begun), ready)
@@ -109,9 +108,3 @@ def run_server(serving: Callable[[Ready], Coroutine[Any, Any, None]], ready: Rea
             # No matter of the settings: whoever mends it needs the traceback.
             raise error.__cause__ from None
         raise
-
-
-def token_left_s(settings: Settings) -> float | None:
-    """How long imagine.art's token lives still; negative when it is dead."""
-    token = settings.imagine_token.get_secret_value()
-    return TokenCredentials(token, SystemClock()).expires_in_s()

@@ -1,34 +1,40 @@
-"""imagine.art's provider, or the sandbox in its place, out of the settings."""
+"""imagine.art's provider out of its settings, or its stand-in in its place."""
 
 from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 
 from reelgate.clock import Clock
 from reelgate.net.client import HttpClient
 from reelgate.providers.base import Provider
 from reelgate.providers.imagine.adapter import ImagineHosts, ImagineWeb
 from reelgate.providers.imagine.credentials import ImagineAccount, TokenCredentials
-from reelgate.settings import Settings
+from reelgate.providers.imagine.settings import ImagineSettings
 
 SANDBOX_NAME = "imagine-sandbox"
-# The embedded sandbox takes any token; this one says in its record whose it is.
+# The sandbox takes any token; this one says in its record whose it is.
 SANDBOX_BEARER = "reelgate-sandbox"
 SANDBOX_ORG = "sandbox"
 
 
-def build_imagine(http: HttpClient, settings: Settings, clock: Clock) -> Provider:
-    """The real imagine.art, with the account that the environment names."""
+def build_imagine(
+    http: HttpClient, settings: ImagineSettings, clock: Clock, name: str = "imagine"
+) -> Provider:
+    """The real imagine.art, with the account that the settings name."""
     account = ImagineAccount(
-        TokenCredentials(settings.imagine_token.get_secret_value(), clock),
-        settings.imagine_org_id,
-        settings.imagine_parent_id,
+        TokenCredentials(settings.token.get_secret_value(), clock),
+        settings.org_id,
+        settings.parent_id,
     )
     hosts = ImagineHosts(
-        api_url=settings.imagine_api_url,
-        asset_url=settings.imagine_asset_url,
-        auth_url=settings.imagine_auth_url,
-        team_url=settings.imagine_team_url,
+        api_url=settings.api_url,
+        asset_url=settings.asset_url,
+        auth_url=settings.auth_url,
+        team_url=settings.team_url,
     )
-    return ImagineWeb(http, hosts, account)
+    return ImagineWeb(http, hosts, account, name=name)
 
 
 def build_sandboxed(
@@ -37,6 +43,7 @@ def build_sandboxed(
     *,
     sandbox_url: str,
     speed: float,
+    name: str = SANDBOX_NAME,
     public_asset_url: str | None = None,
 ) -> Provider:
     """The same adapter against a sandbox, under a name that nobody takes for the real one.
@@ -46,16 +53,27 @@ def build_sandboxed(
         clock: the time.
         sandbox_url: the sandbox's base, such as `http://127.0.0.1:9000`.
         speed: how many times faster than imagine.art it is.
+        name: stands in stored jobs.
         public_asset_url: where callers can play its videos, when they cannot reach it themselves.
     """
     return ImagineWeb(
         http,
         sandbox_hosts(sandbox_url),
         ImagineAccount(TokenCredentials(SANDBOX_BEARER, clock), SANDBOX_ORG),
-        name=SANDBOX_NAME,
+        name=name,
         public_asset_url=public_asset_url,
         time_scale=1.0 / speed,
     )
+
+
+@asynccontextmanager
+async def open_sandbox(data_dir: Path, speed: float) -> AsyncIterator[str]:
+    """A sandbox inside this process; gives its address. Its jobs are kept in `data_dir`."""
+    # A server of its own takes 0.1 s to load, and a gateway with an account does without it.
+    from reelgate.sandbox import Sandbox, SandboxOptions  # noqa: PLC0415
+
+    async with Sandbox(SandboxOptions(speed=speed, data_dir=data_dir)) as sandbox:
+        yield sandbox.url
 
 
 def sandbox_hosts(sandbox_url: str) -> ImagineHosts:

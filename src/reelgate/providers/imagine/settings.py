@@ -1,0 +1,96 @@
+"""imagine.art's settings, read from the environment and `.env`."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic_settings import SettingsConfigDict
+
+from reelgate.providers.imagine.credentials import clean_token, read_claims
+from reelgate.providers.imagine.models import SEED_MODEL
+from reelgate.settings import PROVIDERS_PREFIX, ProviderSettings, http_url
+
+PREFIX = f"{PROVIDERS_PREFIX}IMAGINE__"
+
+
+def named(field: str) -> AliasChoices:
+    """A field's two variables: its short name, and the one that every provider's settings have."""
+    return AliasChoices(f"IMAGINE_{field}", f"{PREFIX}{field}")
+
+
+class ImagineSettings(ProviderSettings):
+    """One imagine.art account and where it is reached."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX)
+
+    title: ClassVar[str] = "imagine.art"
+    credential: ClassVar[str] = "IMAGINE_TOKEN"
+    example_model: ClassVar[str] = SEED_MODEL
+
+    token: SecretStr = Field(
+        SecretStr(""),
+        validation_alias=named("TOKEN"),
+        description="imagine.art's bearer token. Without it, and without any other provider's "
+        "credentials, the gateway runs on its sandbox.",
+    )
+    org_id: str = Field(
+        "",
+        validation_alias=named("ORG_ID"),
+        description="The organisation that pays. Empty: the token's own user.",
+        examples=["425c7fab-779a-4d62-bd02-8c3c7064e229"],
+    )
+    parent_id: str = Field(
+        "",
+        validation_alias=named("PARENT_ID"),
+        description="The folder that videos are put in. Empty: the workspace's root.",
+        examples=["3453d02d-025d-42e3-aacd-c7db2112b621"],
+    )
+    api_url: str = Field(
+        "https://imagine.vyro.ai/v1",
+        validation_alias=named("API_URL"),
+        description="The web API.",
+    )
+    asset_url: str = Field(
+        "https://asset.imagine.art/processed",
+        validation_alias=named("ASSET_URL"),
+        description="Where finished videos are served.",
+    )
+    auth_url: str = Field(
+        "https://auth.vyro.ai/apis/v1", validation_alias=named("AUTH_URL"), description="Sign-in."
+    )
+    team_url: str = Field(
+        "https://teams-imagine.vyro.ai/v1",
+        validation_alias=named("TEAM_URL"),
+        description="Organisations and folders.",
+    )
+    mcp_url: str = Field(
+        "https://mcp.imagine.art/",
+        validation_alias=named("MCP_URL"),
+        description="OAuth metadata.",
+    )
+    key_api_url: str = Field(
+        "https://api.vyro.ai/v2",
+        validation_alias=named("KEY_API_URL"),
+        description="The key-based API.",
+    )
+
+    @field_validator("api_url", "asset_url", "auth_url", "team_url", "mcp_url", "key_api_url")
+    @classmethod
+    def _is_http_url(cls, value: str) -> str:
+        return http_url(value)
+
+    @property
+    def is_configured(self) -> bool:
+        """Whether there is a token."""
+        return bool(self.token.get_secret_value().strip())
+
+    @property
+    def address(self) -> str:
+        """The web API's."""
+        return self.api_url
+
+    def credential_left_s(self, now_s: float) -> float | None:
+        """How long the token lives still, negative when it is dead; None if it does not tell."""
+        ends_at_s = read_claims(clean_token(self.token.get_secret_value())).expires_at_s
+        return None if ends_at_s is None else ends_at_s - now_s
