@@ -63,8 +63,8 @@ async def test_each_job_goes_to_its_own_account_and_no_other(tmp_path: Path) -> 
             assert row["provider"] == name
             polled = [entry.id for entry in asked.recorder if entry.operation == "status"]
             assert row["provider_id"] in polled
-        polled = {entry.id for entry in north.recorder if entry.operation == "status"}
-        assert not polled & {entry.id for entry in south.recorder if entry.operation == "status"}
+        of_north = {entry.id for entry in north.recorder if entry.operation == "status"}
+        assert not of_north & {entry.id for entry in south.recorder if entry.operation == "status"}
 
 
 async def test_the_same_request_to_another_account_is_another_job(tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ async def test_two_stand_ins_play_where_neither_has_credentials(tmp_path: Path) 
             )
             [row] = gateway.rows(prompt)
             assert row["provider"] == "south-sandbox"
-            played = await gateway.call("GET", reply.body["generatedVideo"])
+            played = await gateway.call("GET", reply.body["video_url"].removeprefix(gateway.url))
             assert played.status == 200
             assert (await gateway.call("GET", "/health")).body["sandbox"] is True
         made = [entry for entry in south.recorder if entry.outcome is Outcome.ACCEPTED]
