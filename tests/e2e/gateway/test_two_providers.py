@@ -160,8 +160,8 @@ async def test_two_stand_ins_play_where_neither_has_credentials(tmp_path: Path) 
             )
             [row] = gateway.rows(prompt)
             assert row["provider"] == "south-sandbox"
-            played = await gateway.call("GET", reply.body["video_url"].removeprefix(gateway.url))
-            assert played.status == 200
+            async with gateway.session.get(reply.body["video_url"]) as played:
+                assert (played.status, played.content_type) == (200, "video/mp4")
             assert (await gateway.call("GET", "/health")).body["sandbox"] is True
         made = [entry for entry in south.recorder if entry.outcome is Outcome.ACCEPTED]
         assert len(made) == 1
