@@ -14,7 +14,7 @@ from reelgate.sandbox import Sandbox
 from reelgate.sandbox.faults import make_strike
 from reelgate.sandbox.recorder import Outcome
 
-from .world import TINY, Gateway, a_gateway, a_prompt, a_token, an_account, soon, until
+from .world import SHORT, TINY, Gateway, a_gateway, a_prompt, a_token, an_account, soon, until
 
 MODEL = "imagine-text-to-video"
 TOKEN = a_token(userId="u")
@@ -36,9 +36,7 @@ async def two_accounts(
 
 async def make(gateway: Gateway, model: str, prompt: str) -> str:
     """The id of a finished video."""
-    reply = await gateway.call(
-        "POST", f"/v1/{model}/generations", json={"prompt": prompt, "resolution": "720p"}
-    )
+    reply = await gateway.call("POST", f"/v1/{model}/generations", json={"prompt": prompt, **SHORT})
     assert reply.status == 200, reply.text
     return str(reply.body["id"])
 
