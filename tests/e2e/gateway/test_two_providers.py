@@ -11,7 +11,7 @@ import pytest
 
 from reelgate.providers.imagine.settings import ImagineSettings
 from reelgate.sandbox import Sandbox
-from reelgate.sandbox.faults import make_strike
+from reelgate.sandbox.faults import make_rule
 from reelgate.sandbox.recorder import Outcome
 
 from .world import SHORT, TINY, Gateway, a_gateway, a_prompt, a_token, an_account, soon, until
@@ -128,8 +128,8 @@ async def test_one_account_s_limit_and_rest_leave_the_other_alone(tmp_path: Path
 
 async def test_a_429_of_one_account_slows_only_its_own_jobs(tmp_path: Path) -> None:
     async with two_accounts(tmp_path) as (gateway, north, _):
-        strike = make_strike("429", operation="submit", parameters={"retry-after": 60, "times": 1})
-        north.faults.arm(strike)
+        rule = make_rule("429", operation="submit", parameters={"retry-after": 60, "times": 1})
+        north.faults.arm(rule)
         slowed = a_prompt()
         resting = asyncio.create_task(make(gateway, f"north/{MODEL}", slowed))
         await until(lambda: gateway_was_sent(north, slowed))
