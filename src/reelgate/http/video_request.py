@@ -112,15 +112,15 @@ class VideoCreate(BaseModel):
         Raises:
             InvalidRequest: naming each field that the model does not take, or that is said twice.
         """
-        said = {
-            name: value
-            for name, value in self
-            if value is not None and name not in VideoCreate.model_fields
-        }
-        for row in VALUES:
-            if len(row.spellings) > 1:
-                merge_spellings(said, row, model)
+        said = {name: value for name, value in self if value is not None and name not in NO_VALUES}
+        for row in SPELLED_OTHERWISE:
+            merge_spellings(said, row, model)
         return model.request(prompt=self.prompt, reference_url=reference, **said)
+
+
+NO_VALUES = frozenset(VideoCreate.model_fields)
+"""The fields that are no plain values, which have code of their own."""
+SPELLED_OTHERWISE = tuple(row for row in VALUES if len(row.spellings) > 1)
 
 
 def merge_spellings(said: dict[str, Any], row: Row, model: Model) -> None:
