@@ -12,7 +12,7 @@ from reelgate.domain.video import Video
 
 
 class ReleaseJob(Exception):
-    """The carrier stops before the video is finished: somebody must carry it on.
+    """This process stops before the video is finished: another must carry it on.
 
     `delay_s` is how long to leave it.
     """
@@ -33,7 +33,7 @@ class RunJob(Protocol):
         """`made`: the video itself where it has just been made, and need not be read.
 
         Raises:
-            HandBack: it is to be carried on later.
+            ReleaseJob: it is to be carried on later.
             TakenOver: another process carries it.
         """
         ...

@@ -82,7 +82,7 @@ USER_AGENT = f"reelgate/{version('reelgate')}"
 MAX_ANSWER_BYTES = 1_000_000
 CHUNK_BYTES = 64 * 1024
 DNS_CACHE_S = 300
-# Most servers close an idle connection after 60 to 75 s, and looks come at most 15 s apart.
+# Most servers close an idle connection after 60 to 75 s, and polls come at most 15 s apart.
 KEEP_ALIVE_S = 50.0
 # A CDN in front of the files may send the reader on; more hops than that are a loop.
 MAX_REDIRECTS = 3
