@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.gateway.world import SHORT, Gateway, a_gateway, a_prompt
 
 from .test_sessions import KEY
@@ -18,6 +20,7 @@ async def stats(gateway: Gateway, headers: dict[str, str] | None = None) -> dict
     return dict(reply.body)
 
 
+@pytest.mark.both_databases
 async def test_an_operator_sees_how_jobs_ended_and_what_they_cost(
     tmp_path: Path, sandbox_url: str
 ) -> None:
@@ -38,6 +41,7 @@ async def test_an_operator_sees_how_jobs_ended_and_what_they_cost(
         assert polls["polls"] >= polls["jobs"] >= 3  # type: ignore[index]
 
 
+@pytest.mark.both_databases
 async def test_the_next_video_takes_about_what_earlier_ones_took(
     tmp_path: Path, sandbox_url: str
 ) -> None:

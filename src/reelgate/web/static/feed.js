@@ -239,9 +239,25 @@ function factsOf(video) {
 
 /** @param {Video} video */
 function stageOf(video) {
-  if (video.status === "completed") return [player(video)];
+  if (video.status === "completed") return [quietPlayer(video)];
   if (video.status === "failed") return [h("div", { class: "no-picture" }, icon("close"))];
   return [h("div", { class: "no-picture working" }, h("span", { class: "shimmer" }))];
+}
+
+/** A film that shows its controls to whoever points at it or reaches it. @param {Video} video */
+function quietPlayer(video) {
+  const film = player(video);
+  if (matchMedia("(hover: none)").matches) return film;
+  film.controls = false;
+  film.tabIndex = 0;
+  const wake = () => {
+    film.controls = true;
+  };
+  for (const event of ["pointerenter", "focus", "play"]) film.addEventListener(event, wake);
+  film.addEventListener("pointerleave", () => {
+    film.controls = !film.paused || document.activeElement === film;
+  });
+  return film;
 }
 
 /** @param {Video} video */

@@ -4,7 +4,7 @@ import { cancel, downloadLink, remove, retry, standing, trying } from "./actions
 import { ApiError, call, videoPath } from "./api.js";
 import { button, h, show } from "./dom.js";
 import { player } from "./feed.js";
-import { reuse } from "./make.js";
+import { GROUP, reuse } from "./make.js";
 import { moment, span } from "./text.js";
 import { copy } from "./toast.js";
 import { advice, isOver, videos } from "./videos.js";
@@ -240,7 +240,7 @@ function detailsOf(video) {
     ["Remix of", video.remixed_from_video_id],
     ["Kept until", video.expires_at && moment(video.expires_at)],
     ["Id", video.id],
-    ...Object.entries(video.metadata ?? {}),
+    ...Object.entries(video.metadata ?? {}).filter(([name]) => name !== GROUP),
   ];
   return h(
     "dl",
