@@ -13,7 +13,6 @@ import { labelOf } from "./text.js";
 
 /** Asked for in places of their own, or by programs only. */
 const ELSEWHERE = new Set(["prompt", "model", "metadata", "webhook_url", "seconds", "size"]);
-const IMAGE = "input_reference";
 
 /**
  * Every field of a model but its prompt, in the gateway's order.
@@ -21,80 +20,36 @@ const IMAGE = "input_reference";
  * @returns {Field[]}
  */
 export function fieldsOf(capabilities) {
-  const declared = capabilities.fields;
-  if (Array.isArray(declared)) return declared.map((each) => fieldOf(each.name, each)).filter(shown);
-  if (declared && typeof declared === "object") {
-    return Object.entries(declared)
-      .map(([name, each]) => fieldOf(name, /** @type {any} */ (each)))
-      .filter(shown);
-  }
-  return derived(capabilities).filter(shown);
+  return rowsOf(capabilities)
+    .filter((row) => !ELSEWHERE.has(row.name))
+    .map(fieldOf);
 }
 
-/** How many characters a prompt may hold. @param {Record<string, any>} capabilities */
+/** How many characters a prompt may hold. @param {Record<string, any>} capabilities @returns {number} */
 export function maxPromptOf(capabilities) {
-  const fields = capabilities.fields;
-  const prompt = Array.isArray(fields) ? fields.find((each) => each.name === "prompt") : fields?.prompt;
-  return prompt ? (fieldOf("prompt", prompt).maxChars ?? Infinity) : (capabilities.max_prompt_chars ?? 2000);
+  return rowsOf(capabilities).find((row) => row.name === "prompt")?.max_chars ?? Infinity;
 }
 
-/** @param {Field} field */
-function shown(field) {
-  return !ELSEWHERE.has(field.name);
-}
+/** @param {Record<string, any>} capabilities @returns {Record<string, any>[]} */
+const rowsOf = (capabilities) => capabilities.fields ?? [];
 
 /**
  * A field as its row in the capabilities describes it.
- * @param {string} name
  * @param {Record<string, any>} row
  * @returns {Field}
  */
-function fieldOf(name, row) {
-  const allowed = row.allowed ?? row.enum ?? row.values ?? row.choices ?? [];
-  const initial = row.default ?? null;
+function fieldOf(row) {
   return {
-    name,
-    label: row.label ?? row.title ?? labelOf(name),
-    type: typeOf(name, row.type, allowed[0] ?? initial),
-    allowed,
-    min: row.min ?? row.minimum ?? null,
-    max: row.max ?? row.maximum ?? null,
-    maxChars: row.max_chars ?? row.max_length ?? row.maxLength ?? null,
-    initial,
-    help: row.help ?? row.description ?? "",
+    name: row.name,
+    label: labelOf(row.name),
+    type: row.type,
+    allowed: row.allowed ?? [],
+    min: row.min ?? null,
+    max: row.max ?? null,
+    maxChars: row.max_chars ?? null,
+    initial: row.default ?? null,
+    help: row.help ?? "",
   };
-}
-
-/**
- * The same from capabilities that only list values: `durations`, `defaults`, `input_reference`.
- * @param {Record<string, any>} capabilities
- */
-function derived(capabilities) {
-  /** @type {Field[]} */
-  const found = [];
-  for (const [name, initial] of Object.entries(capabilities.defaults ?? {})) {
-    const allowed = capabilities[`${name}s`];
-    if (Array.isArray(allowed) ? allowed.length > 0 : capabilities[name] === true) {
-      found.push(fieldOf(name, { allowed: Array.isArray(allowed) ? allowed : [], default: initial }));
-    }
-  }
-  if (capabilities[IMAGE] === true) found.push(fieldOf(IMAGE, { type: "image" }));
-  return found;
-}
-
-/**
- * @param {string} name
- * @param {unknown} told
- * @param {unknown} example
- * @returns {Field["type"]}
- */
-function typeOf(name, told, example) {
-  if (name === IMAGE || told === "image" || told === "file" || told === "picture") return "image";
-  const word = told === "bool" ? "boolean" : told === "int" ? "integer" : told === "float" ? "number" : told;
-  if (word === "boolean" || word === "integer" || word === "number" || word === "string") return word;
-  if (typeof example === "boolean") return "boolean";
-  if (typeof example === "number") return Number.isInteger(example) ? "integer" : "number";
-  return "string";
 }
 
 /**

@@ -28,12 +28,12 @@ export function control(field, value, changed) {
   const note = h("p", { class: "note", id: `${id}-note` });
   const now = value === undefined ? field.initial : value;
   let element;
-  if (field.allowed.length > ROW) element = list(field, id, now, changed);
+  if (field.type === "boolean") element = toggle(field, id, now, changed);
+  else if (field.allowed.length > ROW) element = list(field, id, now, changed);
   else if (field.allowed.length) element = row(field, id, now, changed);
-  else if (field.type === "boolean") element = toggle(field, id, now, changed);
   else element = line(field, id, now, changed);
-  if (field.help) element.append(h("p", { class: "help" }, field.help));
-  element.append(note);
+  element.title = field.help;
+  element.append(h("span", { class: "offscreen", id: `${id}-help` }, field.help), note);
   element.dataset.field = field.name;
   return {
     element,
@@ -65,7 +65,7 @@ function row(field, id, now, changed) {
             name: id,
             value: shown(choice),
             checked: choice === now,
-            "aria-describedby": `${id}-note`,
+            "aria-describedby": `${id}-help ${id}-note`,
             on: { change: () => changed(choice) },
           }),
           h("span", {}, ratio(choice), shown(choice), field.name === "duration" && typeof choice === "number" && " s"),
@@ -93,7 +93,7 @@ function list(field, id, now, changed) {
     "select",
     {
       id,
-      "aria-describedby": `${id}-note`,
+      "aria-describedby": `${id}-help ${id}-note`,
       on: { change: () => changed(field.allowed[select.selectedIndex] ?? null) },
     },
     ...field.allowed.map((choice) => h("option", { value: shown(choice) }, shown(choice))),
@@ -110,7 +110,7 @@ function toggle(field, id, now, changed) {
     role: "switch",
     class: "switch",
     checked: now === true,
-    "aria-describedby": `${id}-note`,
+    "aria-describedby": `${id}-help ${id}-note`,
     on: { change: () => changed(box.checked) },
   });
   return h("div", { class: "field inline" }, h("label", { for: id }, field.label), box);
@@ -129,7 +129,7 @@ function line(field, id, now, changed) {
     value: now === null ? "" : String(now),
     placeholder: field.initial === null ? "" : String(field.initial),
     autocomplete: "off",
-    "aria-describedby": `${id}-note`,
+    "aria-describedby": `${id}-help ${id}-note`,
     on: {
       input: () => {
         const text = input.value.trim();
