@@ -88,7 +88,7 @@ def test_every_route_is_described() -> None:
     text = read("docs", "api.md")
     for room in (generations, videos, models, health):
         for route in room.router.routes:
-            path = getattr(route, "path", "")
+            path = getattr(route, "path_format", "")
             shown = path.replace(generations.SEED_MODEL, "{model}")
             for method in getattr(route, "methods", None) or ():
                 assert f"`{method} {shown}`" in text or method == "HEAD", f"{method} {path}"
