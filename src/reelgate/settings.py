@@ -326,6 +326,11 @@ class Settings(BaseSettings):
     webhook_allow_private: bool = Field(
         default=False, description="Send webhooks to private and loopback addresses too."
     )
+    webhook_corrections: bool = Field(
+        default=True,
+        description="Send `video.completed` after `video.failed` for a video that was found after "
+        "its submit was lost, or that got ready after `REELGATE_JOB_TIMEOUT_S`.",
+    )
     webhook_url: str = Field(
         "", description="Told of every video's end, beside the `webhook_url` of a request."
     )

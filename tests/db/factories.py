@@ -8,6 +8,7 @@ from typing import Any
 
 from reelgate.domain.video import (
     Caller,
+    Correction,
     Failure,
     KeptFile,
     State,
@@ -70,5 +71,8 @@ def a_full_video() -> Video:
         metadata={"who": "me", "why": "because"},
         webhook_url="https://hook.example/",
         decodings=1,
+        marker="0b9d3c1e-0000-4000-8000-00000000000a",
+        recheck_at=NOW + 200,
+        corrects=Correction("submission_unknown", "nobody knew", NOW + 50),
         timeline=Timeline(NOW, NOW + 1, NOW + 2, NOW + 60.25, NOW + 61),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -194,3 +195,31 @@ async def test_the_log_tells_of_a_failed_delivery_without_secret_or_path(
     assert "webhook_failed" in printed
     assert "T0KEN" not in printed
     assert SECRET.removeprefix("whsec_") not in printed
+
+
+@pytest.mark.parametrize("tells", [True, False])
+async def test_a_late_success_corrects_the_failure_that_was_told_unless_that_is_switched_off(
+    tmp_path: Path, sandbox: Sandbox, receiver: Receiver, *, tells: bool
+) -> None:
+    async with a_telling_gateway(
+        tmp_path,
+        sandbox,
+        webhook_url=receiver.url,
+        webhook_corrections=tells,
+        webhook_events="video.completed,video.failed,video.in_progress",
+        job_timeout_s=0.5,
+    ) as gateway:
+        late = a_prompt("[[ready after=2]]")
+        asked = await ask(gateway, late)
+        await until(partial(is_completed, gateway, late))
+        other = await ask(gateway, a_prompt("[[402]]"))
+        got = await receiver.has(4 if tells else 3)
+    told = [(each.body["type"], each.body["data"]["id"]) for each in got]
+    of_late = [event for event, video in told if video == asked.body["id"]]
+    correction = ["video.completed"] if tells else []
+    assert of_late == ["video.in_progress", "video.failed", *correction]
+    assert ("video.failed", other.body["id"]) in told
+
+
+async def is_completed(gateway: Gateway, prompt: str) -> bool:
+    return [row["state"] for row in gateway.rows(prompt)] == ["completed"]

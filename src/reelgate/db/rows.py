@@ -12,6 +12,7 @@ from reelgate.domain.video import (
     FINGERPRINTED,
     NAMED,
     Caller,
+    Correction,
     Failure,
     KeptFile,
     State,
@@ -37,11 +38,15 @@ PROGRESS_COLUMNS = (
     "submitted_at",
     "ready_at",
     "completed_at",
+    "marker",
+    "recheck_at",
+    "corrects",
 )
 """The columns that only the worker who carries the job changes."""
 
-FORECAST_FIELDS, FAILURE_FIELDS, FILE_FIELDS = (
-    frozenset(field.name for field in fields(record)) for record in (Forecast, Failure, KeptFile)
+FORECAST_FIELDS, FAILURE_FIELDS, FILE_FIELDS, CORRECTION_FIELDS = (
+    frozenset(field.name for field in fields(record))
+    for record in (Forecast, Failure, KeptFile, Correction)
 )
 
 
@@ -77,6 +82,9 @@ def progress_columns(video: Video) -> dict[str, Any]:
         "file": json.dumps(shallow(video.file)) if video.file else None,
         "file_bytes": video.file.size_bytes if video.file else None,
         "expires_at": video.expires_at,
+        "marker": video.marker,
+        "recheck_at": video.recheck_at,
+        "corrects": json.dumps(shallow(video.corrects)) if video.corrects else None,
         **shallow(video.timeline),
     }
 
@@ -105,6 +113,11 @@ def from_row(row: RowMapping) -> Video:
         remixed_from=row["remixed_from"],
         metadata=json.loads(row["metadata"]) if row["metadata"] else {},
         decodings=row["decodings"] or 0,
+        marker=row["marker"],
+        recheck_at=row["recheck_at"],
+        corrects=Correction(**known(json.loads(row["corrects"]), CORRECTION_FIELDS))
+        if row["corrects"]
+        else None,
         timeline=Timeline(
             created_at=row["created_at"],
             submitting_at=row["submitting_at"],
@@ -138,6 +151,6 @@ def known(stored: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
     return stored
 
 
-def shallow(record: Timeline | Forecast | Failure | KeptFile) -> dict[str, Any]:
+def shallow(record: Timeline | Forecast | Failure | KeptFile | Correction) -> dict[str, Any]:
     """The fields of a flat record; `asdict` would copy each value deeply, at ten times the cost."""
     return {field.name: getattr(record, field.name) for field in fields(record)}

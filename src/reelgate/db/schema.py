@@ -34,6 +34,9 @@ OPEN = text("state NOT IN ('completed', 'failed')")
 WAITING = text("caller = 'waiting'")
 """Which videos a blocking caller waits for; `waiting_on` is the process that holds the line."""
 
+RECHECKED = text("state = 'failed' AND recheck_at IS NOT NULL")
+"""Which failed videos are looked for, or polled, again."""
+
 UNDER_WAY = text("state IN ('submitting', 'rendering')")
 """Which videos an upstream account has under way; only Postgres counts them."""
 
@@ -70,6 +73,9 @@ videos = Table(
     Column("webhook_url", Text),
     # Null until a video that was being fetched is taken over.
     Column("decodings", Integer),
+    Column("marker", Text),
+    Column("recheck_at", Double),
+    Column("corrects", Text),
 )
 
 durations = Table(
@@ -176,6 +182,7 @@ Index("videos_under_way", videos.c.provider, videos.c.state, postgresql_where=UN
     dialect="postgresql"
 )
 Index("videos_by_request", videos.c.owner, videos.c.fingerprint, videos.c.id)
+Index("videos_rechecked", videos.c.recheck_at, sqlite_where=RECHECKED, postgresql_where=RECHECKED)
 Index("videos_with_file", videos.c.completed_at, sqlite_where=HAS_FILE, postgresql_where=HAS_FILE)
 Index("durations_by_kind", durations.c.kind, durations.c.ticket)
 Index("idempotency_keys_by_age", idempotency_keys.c.created_at)

@@ -31,14 +31,15 @@ from reelgate.db.group_commit import Work
 from reelgate.db.rows import PROGRESS_COLUMNS, from_row, progress_columns
 from reelgate.db.schema import HAS_FILE, OPEN, videos
 from reelgate.domain.video import (
-    MOVES,
     Caller,
+    Correction,
     Failure,
     KeptFile,
     State,
     Timeline,
     Video,
     first_id_of,
+    may_move,
 )
 from reelgate.polling.forecast import Forecast
 
@@ -141,8 +142,11 @@ class Progress(TypedDict, total=False):
     batch_id: str
     cost: int | None
     forecast: Forecast | None
-    failure: Failure
+    failure: Failure | None
     file: KeptFile | None
+    marker: str | None
+    recheck_at: float | None
+    corrects: Correction | None
     expires_at: float | None
     timeline: Timeline
 
@@ -240,7 +244,7 @@ class Videos:
             LostRace: it is no longer in the state and epoch of `video`.
             IllegalMove: no such move exists.
         """
-        if state not in MOVES[video.state]:
+        if not may_move(video, state):
             message = f"{video.id}: {video.state} -> {state}"
             raise IllegalMove(message)
         moved = replace(video, state=state, **changes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any, Literal, assert_never
@@ -55,8 +55,19 @@ MOVES: Mapping[State, frozenset[State]] = {
     State.FAILED: frozenset(),
 }
 
+CORRECTIONS: Mapping[State, frozenset[State]] = {
+    # Found in the upstream's list after it was given up, or ready after our time was over.
+    State.FAILED: frozenset({State.RENDERING, State.FETCHING}),
+}
+"""The moves out of an end, legal only for a video that `may_be_corrected`."""
+
 SETTLING_S = 2.0
 """Between a failure and its commit others still read a video that renders, and goes forward."""
+
+OUTCOME_UNKNOWN = frozenset({"submission_unknown", "upstream_bad_response"})
+"""How a job fails whose submit may have been accepted."""
+OUT_OF_TIME = "upstream_timeout"
+"""How a job fails that was accepted and not ready, or not to be fetched, in our time."""
 
 OPEN_STATES = frozenset(state for state, targets in MOVES.items() if targets)
 """The states from which a job still goes on."""
@@ -167,6 +178,15 @@ class Timeline:
 
 
 @dataclass(frozen=True, slots=True)
+class Correction:
+    """The failure that a video was told to have ended with before it was found after all."""
+
+    code: str
+    message: str
+    failed_at: float
+
+
+@dataclass(frozen=True, slots=True)
 class KeptFile:
     """A finished video's file in our own storage."""
 
@@ -203,6 +223,13 @@ class Video:
     webhook_url: str | None = None
     decodings: int = 0
     """How many processes decode the film just now that have taken it over from another."""
+    marker: str | None = None
+    """What the submit was sent with whose outcome is not known to be a refusal; empty once it was
+    surely refused; None before the first, and in rows of versions that sent none."""
+    recheck_at: float | None = None
+    """When a failed job is looked for, or polled, again: Unix seconds."""
+    corrects: Correction | None = None
+    """The failure it was told to have ended with before."""
 
     @property
     def provider_request(self) -> VideoRequest:
@@ -246,9 +273,43 @@ class Video:
         return max(0.0, until - (self.timeline.submitted_at or until))
 
     @property
+    def is_lost(self) -> bool:
+        """Whether it failed because nobody knows what became of its submit."""
+        return self._failed_with(OUTCOME_UNKNOWN) and self.provider_id is None
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it failed because it was not ready, or not to be fetched, in our time."""
+        return self._failed_with({OUT_OF_TIME}) and self.provider_id is not None
+
+    @property
+    def may_be_corrected(self) -> bool:
+        """Whether its failure may turn out to be none."""
+        return self.is_lost or self.is_late
+
+    def correction(self) -> Correction | None:
+        """What is to be said of its failure once that turns out to be none: the first counts."""
+        if self.corrects is not None or self.failure is None or self.state is not State.FAILED:
+            return self.corrects
+        failed_at = self.timeline.completed_at or 0.0
+        return Correction(self.failure.code, self.failure.message, failed_at)
+
+    def _failed_with(self, codes: Collection[str]) -> bool:
+        return (
+            self.state is State.FAILED and self.failure is not None and self.failure.code in codes
+        )
+
+    @property
     def is_over(self) -> bool:
         """Whether the job has ended, well or badly."""
         return self.state not in OPEN_STATES
+
+
+def may_move(video: Video, state: State) -> bool:
+    """Whether this move is in the tables."""
+    return state in MOVES[video.state] or (
+        video.may_be_corrected and state in CORRECTIONS.get(video.state, ())
+    )
 
 
 def new_video_id() -> str:

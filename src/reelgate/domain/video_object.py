@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
+from reelgate.domain.charge import UNIT, charge_of
 from reelgate.domain.sizes import frame_size
 from reelgate.domain.video import Timeline, Video
 
@@ -13,7 +14,7 @@ STAGES = tuple(field.name for field in fields(Timeline))
 
 def video_object(video: Video, *, now: float, video_url: str) -> dict[str, Any]:
     """The public object as of `now`; times are Unix seconds, `video_url` is where it plays."""
-    wanted = video.request
+    wanted, charged = video.request, charge_of(video)
     return {
         "id": video.id,
         "object": "video",
@@ -36,9 +37,13 @@ def video_object(video: Video, *, now: float, video_url: str) -> dict[str, Any]:
             "video_url": video_url,
             "aspect_ratio": wanted.aspect_ratio,
             "resolution": wanted.resolution,
-            "cost": video.cost,
+            "charge": charged.charge.value,
+            "cost": charged.cost,
+            "cost_unit": None if charged.cost is None else UNIT,
+            "charge_reason": charged.why,
             "attempts": video.attempts,
             "eta_s": video.eta_s(now),
+            "correction": correction_of(video),
             "timeline": {stage: getattr(video.timeline, stage) for stage in STAGES},
         },
     }
@@ -49,6 +54,14 @@ def error_of(video: Video) -> dict[str, str] | None:
     if video.failure is None:
         return None
     return {"code": video.failure.code, "message": video.failure.message}
+
+
+def correction_of(video: Video) -> dict[str, Any] | None:
+    """The failure that it was told to have ended with before; None where there was none."""
+    if video.corrects is None:
+        return None
+    told = video.corrects
+    return {"code": told.code, "message": told.message, "failed_at": whole(told.failed_at)}
 
 
 def whole(moment: float | None) -> int | None:

@@ -126,6 +126,14 @@ class VideoError(BaseModel):
     message: str
 
 
+class VideoCorrection(BaseModel):
+    """The failure that a video was told to have ended with before it was found after all."""
+
+    code: str
+    message: str
+    failed_at: int
+
+
 class VideoAdditions(BaseModel):
     """What the gateway tells beyond OpenAI's shape."""
 
@@ -135,9 +143,17 @@ class VideoAdditions(BaseModel):
     video_url: str
     aspect_ratio: str | None
     resolution: str | None
-    cost: int | None = Field(description="In the provider's credits.")
+    charge: Literal["charged", "free", "unknown"] = Field(
+        description="Whether the provider's account has paid for it, as far as that is told."
+    )
+    cost: int | None = Field(description="What the provider told that it costs.")
+    cost_unit: str | None = Field(description="What `cost` counts.")
+    charge_reason: str = Field(description="How it is known.")
     attempts: int = Field(description="Submits made.")
     eta_s: float | None = Field(description="Seconds left, about, while it renders.")
+    correction: VideoCorrection | None = Field(
+        description="What it was told to have failed for, before that turned out to be wrong."
+    )
     timeline: dict[str, float | None] = Field(description="When each stage began, Unix seconds.")
 
 

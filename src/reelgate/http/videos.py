@@ -220,6 +220,20 @@ async def cancel_video(video_id: VideoId, request: AuthenticatedRequest) -> Resp
     return shown(await request.service.cancel(video_id, request.owner), request)
 
 
+@router.post(
+    "/{video_id}/reconcile",
+    response_model=VideoObject,
+    summary="Look whether a failed video was made after all",
+    responses=NOT_FOUND,
+)
+async def reconcile_video(video_id: VideoId, visit: AuthenticatedRequest) -> Response:
+    """The object; it goes on from there if a lost submit's job was found, or a late one is ready.
+
+    The gateway does so by itself: for an hour after a lost submit, for a day after a time-out.
+    """
+    return shown(await visit.service.reconcile(video_id, visit.owner), visit)
+
+
 @router.delete("/{video_id}", summary="Forget a video and its files", responses=NOT_FOUND)
 async def delete_video(video_id: VideoId, request: AuthenticatedRequest) -> VideoDeleted:
     """A running video is cancelled first."""

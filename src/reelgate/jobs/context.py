@@ -13,6 +13,7 @@ import structlog
 
 from reelgate.clock import Clock
 from reelgate.db.changes import Subscription
+from reelgate.db.rechecks import Rechecks, sent_at
 from reelgate.db.videos import LostRace, Videos
 from reelgate.domain.video import Failure, State, Video
 from reelgate.jobs.distributions import Distributions
@@ -50,6 +51,8 @@ class Upstream:
     account: Account
     turnstile: SubmitLimiter
     looks: PollLimiter
+    unit_s: float = 1.0
+    """What counts as a second there: less where a sandbox is quicker."""
 
 
 @dataclass(slots=True)
@@ -65,6 +68,7 @@ class JobContext:
     """Shared by all jobs of a process; `keeper` is None where files stay upstream."""
 
     videos: Videos
+    rechecks: Rechecks
     laws: Distributions
     providers: Mapping[str, Provider]
     keeper: Keeper | None
@@ -75,6 +79,8 @@ class JobContext:
     polls: PollCount = field(default_factory=PollCount)
     sending: set[str] = field(default_factory=set)
     """The videos whose submit waits for the upstream's answer."""
+    lost: dict[str, Failure] = field(default_factory=dict)
+    """Why it is not known what became of a submit that this process has made."""
     receipts: Receipts | None = None
     """Where an accepted submit is kept while the database does not take it."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -161,8 +167,39 @@ log = structlog.get_logger()
 
 async def fail(video: Video, failure: Failure, tools: JobContext, *, upstream: str = "") -> Video:
     """End a job without a video; `upstream` is what its provider said, redacted, for the log."""
-    timeline = replace(video.timeline, completed_at=tools.clock.now())
-    failed = await tools.videos.move(video, State.FAILED, failure=failure, timeline=timeline)
+    now = tools.clock.now()
+    timeline = replace(video.timeline, completed_at=now)
+    failed = replace(video, state=State.FAILED, failure=failure, timeline=timeline)
+    gap_s = recheck_gap_s(failed, tools)
+    failed = await tools.videos.move(
+        video,
+        State.FAILED,
+        failure=failure,
+        timeline=timeline,
+        # What was surely refused is nowhere to be found.
+        marker=video.marker if failed.may_be_corrected else "",
+        recheck_at=None if gap_s is None else now + gap_s,
+    )
     said = {"upstream": upstream} if upstream else {}
     log.warning("video_failed", video=video.id, code=failure.code, message=failure.message, **said)
     return failed
+
+
+LOST_FOR_S = 3600.0
+"""How long a lost submit's job is looked for."""
+LATE_FOR_S = 86400.0
+"""How long a job that ran out of our time is polled after that."""
+LEAST_RECHECK_GAP_S = 30.0
+RECHECK_GROWTH = 0.25
+"""Each gap is this share of the time since the submit."""
+
+
+def recheck_gap_s(video: Video, context: JobContext) -> float | None:
+    """How long until a failed video is looked at again; None where that does not help any more."""
+    age_s = max(0.0, context.clock.now() - sent_at(video))
+    limit_s = LOST_FOR_S if video.is_lost else LATE_FOR_S + context.limits.job_timeout_s
+    if not video.may_be_corrected or age_s >= limit_s:
+        return None
+    return max(
+        LEAST_RECHECK_GAP_S * context.upstreams[video.provider].unit_s, RECHECK_GROWTH * age_s
+    )

@@ -50,6 +50,10 @@ class Engine(Protocol):
         """Let a worker carry this video, which has just been made and is durable now."""
         ...
 
+    async def resume(self, video: Video) -> None:
+        """Let a worker carry this video on, which had ended."""
+        ...
+
     def pause(self) -> None:
         """Take no more work."""
         ...
@@ -85,6 +89,12 @@ class LocalEngine:
     async def enqueue(self, video: Video) -> None:
         """Let the worker carry this video, which has just been made."""
         self._begin(video.id, video)
+
+    async def resume(self, video: Video) -> None:
+        """Let the worker carry this video on, which had ended."""
+        if video.id in self._tasks:
+            await asyncio.wait([self._tasks[video.id]])
+        self._begin(video.id)
 
     def pause(self) -> None:
         """Take no more work."""

@@ -285,6 +285,10 @@ class QueueEngine:
     async def enqueue(self, video: Video) -> None:
         """Nothing is left to do: the transaction that made a video put it into the queue."""
 
+    async def resume(self, video: Video) -> None:
+        """Put a video that had ended into the queue again."""
+        await self.put_back(video.id)
+
     async def put_back(self, *video_ids: str) -> None:
         """Put videos into the queue; one that is in it already stays as it is."""
         if not video_ids:

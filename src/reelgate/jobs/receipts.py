@@ -111,7 +111,8 @@ async def tell(receipt: Receipt, videos: Videos) -> bool:
         video = await videos.find(receipt.video_id)
         if video is None or video.provider_id == receipt.provider_id:
             return video is not None
-        if video.state is not State.SUBMITTING or video.attempts != receipt.attempts:
+        waits = video.state is State.SUBMITTING or video.is_lost
+        if not waits or video.attempts != receipt.attempts:
             return False
         try:
             await accept(video, receipt, videos)
@@ -129,9 +130,16 @@ async def accept(video: Video, receipt: Receipt, videos: Videos) -> None:
         LostRace: somebody else has moved it.
         StorageFailed: the database cannot be used.
     """
-    timeline = replace(video.timeline, submitted_at=receipt.submitted_at)
+    timeline = replace(video.timeline, submitted_at=receipt.submitted_at, completed_at=None)
     move = partial(
-        videos.move, video, State.RENDERING, provider_id=receipt.provider_id, timeline=timeline
+        videos.move,
+        video,
+        State.RENDERING,
+        provider_id=receipt.provider_id,
+        timeline=timeline,
+        failure=None,
+        recheck_at=None,
+        corrects=video.correction(),
     )
     try:
         await move(batch_id=receipt.batch_id, cost=receipt.cost)

@@ -23,6 +23,7 @@ from reelgate.jobs.context import JobContext, Pause, fail, stage_of
 from reelgate.jobs.engine import ReleaseJob, TakenOver
 from reelgate.jobs.fetch import fetch
 from reelgate.jobs.poll import PollLoop
+from reelgate.jobs.reconcile import search
 from reelgate.jobs.submit import submit
 from reelgate.limits.submits import SubmitPermit
 
@@ -215,21 +216,24 @@ class JobRunner:
             raise TakenOver(video_id) from race
 
     async def _reconcile(self, video: Video, pause: Pause) -> Video:
-        """A submit of another process; no provider of ours can be asked what became of it.
+        """A submit whose outcome is not known: its job is looked for where that can be done.
 
-        While that process may live the video is left to it: a paused one may still write down
-        that the upstream has accepted. The wait is measured here, from when the video was found,
-        so that no two clocks are compared. See docs/adr/0008-a-submit-found-under-way.md.
+        One of this process is looked for at once. While another process, which made it, may live,
+        it is left to that one: a paused process may still write down that the upstream has
+        accepted. The wait is measured here, from when the video was found, so that no two clocks
+        are compared. See docs/adr/0008-a-submit-found-under-way.md.
         """
-        try:
-            await pause.sleep(video, self._tools.limits.submit_lease_s)
-        except LostRace:
-            claimed = await self._tools.videos.claim(video.id)
-            if claimed is None:
-                raise
-            return claimed
-        failure = Failure(SubmissionUnknown.code, str(SubmissionUnknown()))
-        return await fail(video, failure, self._tools)
+        failure = self._tools.lost.pop(video.id, None)
+        if failure is None:
+            failure = Failure(SubmissionUnknown.code, str(SubmissionUnknown()))
+            try:
+                await pause.sleep(video, self._tools.limits.submit_lease_s)
+            except LostRace:
+                claimed = await self._tools.videos.claim(video.id)
+                if claimed is None:
+                    raise
+                return claimed
+        return await search(video, failure, self._tools, pause)
 
 
 async def run_to_end(work: Coroutine[Any, Any, T]) -> T:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 from functools import partial
 from typing import Any, assert_never
+from uuid import uuid4
 
 import structlog
 
@@ -26,7 +27,7 @@ from reelgate.jobs.context import JobContext, fail
 from reelgate.limits.account import Account, NoPermit
 from reelgate.limits.submits import SubmitPermit
 from reelgate.polling.forecast import Forecast
-from reelgate.providers.base import Submission
+from reelgate.providers.base import Submission, can_reconcile
 from reelgate.retrying import Failed, retry
 
 log = structlog.get_logger()
@@ -75,7 +76,8 @@ async def submit(video: Video, place: SubmitPermit, tools: JobContext) -> tuple[
             return await refused(video, error, tools)
         except Exception:
             log.exception("submit_broke", video=video.id)
-            return await written_down(partial(unknown, video, tools), video, tools), 0.0
+            failure = Failure(SubmissionUnknown.code, str(SubmissionUnknown()))
+            return await lost(video, failure, tools), 0.0
         accepted = True
         log.info("submit_accepted", video=video.id, provider_id=submission.provider_id)
         return await started(video, submission, forecast, tools), 0.0
@@ -91,7 +93,10 @@ async def send(video: Video, tools: JobContext) -> Submission:
     """
     tools.sending.add(video.id)
     try:
-        return await tools.providers[video.provider].submit(video.provider_request)
+        provider = tools.providers[video.provider]
+        if can_reconcile(provider):
+            return await provider.submit(video.provider_request, marker=video.marker or "")
+        return await provider.submit(video.provider_request)
     finally:
         tools.sending.discard(video.id)
 
@@ -102,12 +107,16 @@ async def record_intent(video: Video, account: Account, tools: JobContext) -> Vi
     Raises:
         NotNow: the account has no room for it.
     """
-    timeline = replace(video.timeline, submitting_at=tools.clock.now())
+    now = tools.clock.now()
+    timeline = replace(video.timeline, submitting_at=now)
     return await tools.videos.move(
         video,
         State.SUBMITTING,
         account.admit,
         attempts=video.attempts + 1,
+        marker=str(uuid4()),
+        # Should a process fail it that does not know how to look for it, it is looked for at once.
+        recheck_at=now,
         timeline=timeline,
     )
 
@@ -196,32 +205,71 @@ async def rendering(
             batch_id=submission.batch_id,
             cost=submission.cost,
             forecast=forecast,
+            recheck_at=None,
             timeline=replace(video.timeline, submitted_at=tools.clock.now()),
         )
     except LostRace:
-        await abandon(video, submission, tools)
-        raise
+        return await accepted_too_late(video, submission, tools)
 
 
-async def unknown(video: Video, tools: JobContext) -> Video:
-    """Nobody can tell whether the upstream has taken it."""
-    return await fail(video, Failure(SubmissionUnknown.code, str(SubmissionUnknown())), tools)
+async def lost(video: Video, failure: Failure, tools: JobContext) -> Video:
+    """Nobody can tell whether the upstream has taken it: it is looked for where that is possible.
+
+    Until then it stays as it is, and whoever finds it so later looks for it, too.
+    """
+    if can_reconcile(tools.providers[video.provider]):
+        tools.lost[video.id] = failure
+        return video
+    return await written_down(partial(fail, video, failure, tools), video, tools)
 
 
 async def back_in_line(video: Video, tools: JobContext) -> Video:
     """The upstream has surely not taken it."""
-    return await tools.videos.move(video, State.QUEUED)
+    return await tools.videos.move(video, State.QUEUED, marker="", recheck_at=None)
 
 
-async def abandon(video: Video, submission: Submission, tools: JobContext) -> None:
-    """The job ended while its submit was under way: stop the upstream's work where it can be.
+async def accepted_too_late(video: Video, submission: Submission, tools: JobContext) -> Video:
+    """The job ended while its submit was under way.
 
-    Not if it is known already: by a commit whose answer was lost, or by its receipt.
+    One that was given up as lost is found herewith. Of one that was cancelled the upstream's work
+    is stopped where it can be, and what it has cost is noted.
+
+    Raises:
+        LostRace: it is not this process's any more; it may be known already, by a commit whose
+            answer was lost, or by its receipt.
     """
     latest = await tools.videos.find(video.id)
     if latest is not None and latest.provider_id == submission.provider_id:
-        return
+        raise LostRace(video.id)
     log.warning("accepted_too_late", video=video.id, provider_id=submission.provider_id)
+    if latest is not None and latest.is_lost and latest.attempts == video.attempts:
+        return await corrected(latest, submission, tools)
+    if latest is not None:
+        await tools.rechecks.note_accepted(
+            latest, submission.provider_id, submission.batch_id, submission.cost
+        )
+    await stop_upstream(video, submission, tools)
+    raise LostRace(video.id)
+
+
+async def corrected(video: Video, submission: Submission, tools: JobContext) -> Video:
+    """Go on with a job that was given up before the answer to its submit came."""
+    timeline = replace(video.timeline, submitted_at=tools.clock.now(), completed_at=None)
+    return await tools.videos.move(
+        video,
+        State.RENDERING,
+        provider_id=submission.provider_id,
+        batch_id=submission.batch_id,
+        cost=submission.cost,
+        failure=None,
+        recheck_at=None,
+        corrects=video.correction(),
+        timeline=timeline,
+    )
+
+
+async def stop_upstream(video: Video, submission: Submission, tools: JobContext) -> None:
+    """Stop the upstream's work where that can be done."""
     try:
         await tools.providers[video.provider].cancel(submission.provider_id)
     except UpstreamError as error:
@@ -253,6 +301,8 @@ async def refused(video: Video, error: UpstreamError, tools: JobContext) -> tupl
                 await rest(video, decision.delay_s, tools)
             outcome = partial(back_in_line, video, tools)
             return await written_down(outcome, video, tools), decision.delay_s
+        case Failure() if not error.surely_refused:
+            return await lost(video, decision, tools), 0.0
         case Failure():
             outcome = partial(fail, video, decision, tools)
             return await written_down(outcome, video, tools), 0.0

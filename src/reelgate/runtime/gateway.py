@@ -15,6 +15,7 @@ from reelgate.db.api_keys import ApiKeys
 from reelgate.db.backup import sqlite_file
 from reelgate.db.durations import Durations
 from reelgate.db.private_files import kept_secret, warn_if_exposed
+from reelgate.db.rechecks import Rechecks
 from reelgate.db.videos import Videos
 from reelgate.domain.api_keys import digest_of
 from reelgate.domain.catalog import Catalog
@@ -27,6 +28,7 @@ from reelgate.images.references import open_references
 from reelgate.jobs.context import JobContext, Limits, PollCount, Upstream
 from reelgate.jobs.distributions import Distributions
 from reelgate.jobs.engine import Engine
+from reelgate.jobs.follow_up import FollowUp
 from reelgate.jobs.receipts import Receipts, redeem
 from reelgate.jobs.runner import JobRunner
 from reelgate.limits.account import AccountLimits
@@ -208,7 +210,8 @@ async def start_work(base: Foundation, gatekeeper: Gatekeeper, stack: AsyncExitS
     worker = JobRunner(tools, base.deployment.changes)
     dispatch = await base.deployment.open_engine(worker.carry, base.providers, stack)
     load = Load(base.videos, base.deployment.clock, base.settings.max_waiting)
-    service = service_of(base, dispatch, gatekeeper, load)
+    follow_up = FollowUp(tools, dispatch.resume)
+    service = service_of(base, dispatch, gatekeeper, load, follow_up)
     if tools.receipts is not None:
         await redeem(tools.receipts, base.videos)
     await base.deployment.begin(dispatch, base.videos, base.providers)
@@ -216,6 +219,7 @@ async def start_work(base: Foundation, gatekeeper: Gatekeeper, stack: AsyncExitS
     stack.push_async_callback(worker.stop)
     stack.callback(dispatch.pause)
     stack.push_async_callback(stopped, asyncio.create_task(housekeeping_of(base).run()))
+    stack.push_async_callback(stopped, asyncio.create_task(follow_up.run()))
 
     async def transfer() -> None:
         if base.deployment.transfers:
@@ -272,6 +276,7 @@ def tools_of(base: Foundation) -> JobContext:
     )
     return JobContext(
         videos=base.videos,
+        rechecks=Rechecks(deployment.database, base.videos),
         laws=laws,
         providers=base.providers,
         keeper=base.keeper,
@@ -291,10 +296,17 @@ def upstream_of(base: Foundation, name: str) -> Upstream:
         account=account,
         turnstile=SubmitLimiter(limits.in_flight, limits.submits),
         looks=PollLimiter(account, base.deployment.clock, own.polls_per_s),
+        unit_s=own.time_unit_s,
     )
 
 
-def service_of(base: Foundation, dispatch: Engine, gatekeeper: Gatekeeper, load: Load) -> Service:
+def service_of(
+    base: Foundation,
+    dispatch: Engine,
+    gatekeeper: Gatekeeper,
+    load: Load,
+    follow_up: FollowUp,
+) -> Service:
     """The use cases."""
     settings, clock = base.settings, base.deployment.clock
     return Service(
@@ -307,6 +319,7 @@ def service_of(base: Foundation, dispatch: Engine, gatekeeper: Gatekeeper, load:
         keeper=base.keeper,
         gatekeeper=gatekeeper,
         load=load,
+        recheck=follow_up.check,
         clock=clock,
         adopt_window_s=settings.adopt_window_s,
     )

@@ -46,7 +46,13 @@ async def open_webhooks(
     deliveries = Deliveries(database)
     if alone:
         await deliveries.forget_claims()
-    events = Events(settings.webhook_event_names, settings.webhook_url, clock, play_url)
+    events = Events(
+        settings.webhook_event_names,
+        settings.webhook_url,
+        clock,
+        play_url,
+        tells_corrections=settings.webhook_corrections,
+    )
     async with open_session(
         allow_private=settings.webhook_allow_private, timeout_s=TIMEOUT_S
     ) as session:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
@@ -115,6 +115,7 @@ class Service:
         keeper: Keeper | None,
         gatekeeper: Gatekeeper,
         load: Load,
+        recheck: Callable[[Video], Awaitable[Video]],
         clock: Clock,
         adopt_window_s: float,
     ) -> None:
@@ -127,6 +128,7 @@ class Service:
         self._keeper = keeper
         self._gatekeeper = gatekeeper
         self._load = load
+        self._recheck = recheck
         self._clock = clock
         self._adopt_window_s = adopt_window_s
         self._closing = asyncio.Event()
@@ -223,6 +225,16 @@ class Service:
                 cancelled = await self._mark_cancelled(video)
                 await self._cancel_upstream(cancelled)
                 return cancelled
+
+    async def reconcile(self, video_id: str, owner: str) -> Video:
+        """Look at once whether a failed video was made after all; no change to any other.
+
+        Raises:
+            VideoNotFound: there is none, or it belongs to somebody else.
+            StorageFailed: the database cannot be used.
+        """
+        video = await self.find(video_id, owner)
+        return await self._recheck(video) if video.may_be_corrected else video
 
     async def delete(self, video_id: str, owner: str) -> None:
         """Delete a video and its files; an unfinished one is cancelled first.

@@ -54,11 +54,19 @@ class Events:
         url: the endpoint for every video; empty for none.
         clock: the time.
         play_url: where a video plays.
+        tells_corrections: whether a video is told to be completed that was told to have failed.
     """
 
     def __init__(
-        self, wanted: Collection[str], url: str, clock: Clock, play_url: Callable[[Video], str]
+        self,
+        wanted: Collection[str],
+        url: str,
+        clock: Clock,
+        play_url: Callable[[Video], str],
+        *,
+        tells_corrections: bool = True,
     ) -> None:
+        self._tells_corrections = tells_corrections
         self._wanted = frozenset(wanted)
         self._url = url
         self._clock = clock
@@ -67,6 +75,11 @@ class Events:
     def of(self, video: Video) -> list[Message]:
         """One message for each endpoint."""
         event = NAMES.get(video.state)
+        if video.corrects is not None and not (
+            self._tells_corrections and video.state is State.COMPLETED
+        ):
+            # Its failure has been told; that it goes on, or fails again, is no news.
+            return []
         urls = dict.fromkeys(url for url in (self._url, video.webhook_url) if url)
         if event is None or event not in self._wanted or not urls:
             return []

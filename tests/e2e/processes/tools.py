@@ -8,6 +8,7 @@ from reelgate.clock import Clock, SystemClock
 from reelgate.db.changes import Changes
 from reelgate.db.database import Database
 from reelgate.db.durations import Durations
+from reelgate.db.rechecks import Rechecks
 from reelgate.db.videos import Videos
 from reelgate.jobs.context import JobContext, Limits, Upstream
 from reelgate.jobs.distributions import Distributions
@@ -29,8 +30,10 @@ def tools_on(
     clock = clock or SystemClock()
     account = LocalAccount(database)
     looks = PollLimiter(account, clock, 1.0)
+    videos = Videos(database, changes)
     return JobContext(
-        videos=Videos(database, changes),
+        videos=videos,
+        rechecks=Rechecks(database, videos),
         laws=Distributions(Durations(database), clock, {"imagine": looks}),
         providers={"imagine": cast("Provider", provider)},
         keeper=None,

@@ -17,6 +17,7 @@ from reelgate.jobs.receipts import Receipts, redeem
 from reelgate.providers.base import Submission
 from tests.db.factories import NOW, a_video
 
+CANCELLED = Failure("cancelled", "Somebody did.")
 WHY = Failure("submission_unknown", "Nobody knows.")
 
 
@@ -27,17 +28,18 @@ async def test_a_receipt_moves_its_video_on_and_one_of_no_use_is_told(
     database = open_database(database_url)
     await migrate(database)
     videos, receipts = Videos(database, Changes()), Receipts(tmp_path / "receipts")
-    sent, gone = [
+    sent, lost, gone = [
         await videos.move(
             (await Admission(database).admit(a_video(), AdmissionOptions(now=NOW)))[0],
             State.SUBMITTING,
             attempts=1,
         )
-        for _ in range(2)
+        for _ in range(3)
     ]
-    for video in (sent, gone):
+    for video in (sent, lost, gone):
         receipts.keep(video, Submission(f"at-{video.id}", "batch", cost), NOW)
-    await videos.move(gone, State.FAILED, failure=WHY)
+    await videos.move(lost, State.FAILED, failure=WHY)
+    await videos.move(gone, State.FAILED, failure=CANCELLED)
     (tmp_path / "receipts" / "torn.json").write_text("{")
     with structlog.testing.capture_logs() as log:
         await redeem(receipts, videos)
@@ -45,6 +47,10 @@ async def test_a_receipt_moves_its_video_on_and_one_of_no_use_is_told(
     assert found is not None
     assert (found.state, found.provider_id) == (State.RENDERING, f"at-{sent.id}")
     assert found.timeline.submitted_at == NOW
+    found = await videos.find(lost.id)
+    assert found is not None
+    assert (found.state, found.provider_id) == (State.RENDERING, f"at-{lost.id}")
+    assert (found.failure, found.corrects and found.corrects.code) == (None, WHY.code)
     [told] = [line for line in log if line["event"] == "receipt_of_no_use"]
     assert (told["video"], told["provider_id"]) == (gone.id, f"at-{gone.id}")
     assert [path.name for path in (tmp_path / "receipts").iterdir()] == ["torn.json"]

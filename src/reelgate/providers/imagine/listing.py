@@ -73,7 +73,12 @@ class ListedJob:
         return Match.LIKENESS if is_in_time else None
 
     def _has_settings_of(self, request: VideoRequest) -> bool:
-        asked = {name: getattr(request, name) for name in SETTINGS}
+        asked = {
+            "style_id": request.options.get("style_id"),
+            "aspect_ratio": request.aspect_ratio,
+            "duration": request.duration,
+            "resolution": request.resolution,
+        }
         return all(
             asked[name] is None or asked[name] == "auto" or str(asked[name]).lower() == told.lower()
             for name, told in self.settings.items()
