@@ -63,3 +63,17 @@ def test_a_running_video_is_cancelled_and_deleted(served: Served) -> None:
     gone = served.home.run("videos", "show", video_id)
     assert gone.code == ExitCode.USAGE
     assert "videos list" in gone.err
+
+
+def test_a_lost_submit_is_found_by_command_and_its_charge_is_shown(served: Served) -> None:
+    lost = served.home.run("generate", "A hen [[500]]", "--json")
+    assert lost.json["error"]["code"] == "submission_unknown"
+    video_id = lost.json["id"]
+    assert (
+        "unknown (its submit may have been accepted)"
+        in served.home.run("videos", "show", video_id).out
+    )
+    every = served.home.run("videos", "reconcile", "--json").json["data"]
+    assert video_id in [each["id"] for each in every]
+    one = served.home.run("videos", "reconcile", video_id)
+    assert one.out.startswith(f"{video_id}\tsubmission_unknown")

@@ -14,6 +14,7 @@ from reelgate.db.admission import (
     Admission,
     AdmissionOptions,
     AdmissionResult,
+    Quota,
 )
 from reelgate.db.changes import Changes
 from reelgate.db.database import open_database
@@ -21,6 +22,7 @@ from reelgate.db.migrate import migrate
 from reelgate.db.videos import Videos
 from reelgate.domain.video import (
     Caller,
+    Failure,
     KeptFile,
     State,
     Timeline,
@@ -28,7 +30,7 @@ from reelgate.domain.video import (
     VideoRequest,
     new_video_id,
 )
-from reelgate.errors import IdempotencyMismatch
+from reelgate.errors import IdempotencyMismatch, RateLimited
 
 NOON = 1_800_000_000.0
 FILE = KeptFile("a.mp4", 10, "0" * 64, "video/mp4")
@@ -41,6 +43,7 @@ class Options(TypedDict, total=False):
     retry: int
     max_age_s: float
     adopt_since: float
+    quota: Quota
 
 
 class AdmissionCase:
@@ -253,3 +256,30 @@ async def test_a_job_that_is_only_asked_for_by_its_key_stays_up_for_adoption(
         left,
         AdmissionResult.ADOPTED,
     )
+
+
+async def test_what_may_have_been_paid_counts_as_the_dearest_of_its_model(
+    admission: AdmissionCase,
+) -> None:
+    """Told 7, told 9, accepted without a price, lost, refused: 7 + 9 + 9 + 9 + 0."""
+    for cost, provider_id, failure in (
+        (7, "a", None),
+        (9, "b", None),
+        (None, "c", None),
+        (None, None, Failure("submission_unknown", "nobody knows")),
+        (None, None, Failure("insufficient_credits", "none left")),
+    ):
+        video_id, _ = await admission.ask(NOON, owner="key")
+        video = await admission.videos.find(video_id)
+        assert video is not None
+        sent = await admission.videos.move(video, State.SUBMITTING, attempts=1, marker="m")
+        if failure is None:
+            await admission.videos.move(
+                sent, State.RENDERING, provider_id=provider_id or "", cost=cost
+            )
+        else:
+            marker = "" if failure.code == "insufficient_credits" else "m"
+            await admission.videos.move(sent, State.FAILED, failure=failure, marker=marker)
+    with pytest.raises(RateLimited, match="34 credits"):
+        await admission.ask(NOON, owner="key", quota=Quota(credits=34))
+    await admission.ask(NOON, owner="key", quota=Quota(credits=35))

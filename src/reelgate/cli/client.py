@@ -128,6 +128,10 @@ class Client:
         """Stop a video; one that is over stays as it is."""
         return await self._video("POST", f"{path_of(video_id)}/cancel")
 
+    async def reconcile(self, video_id: str) -> RemoteVideo:
+        """Look whether a failed video was made after all."""
+        return await self._video("POST", f"{path_of(video_id)}/reconcile")
+
     async def delete(self, video_id: str) -> dict[str, Any]:
         return await self._json("DELETE", path_of(video_id))
 

@@ -132,10 +132,19 @@ def details_of(video: RemoteVideo) -> dict[str, str]:
         "finished": moment(video.raw.get("completed_at")),
         "kept until": moment(video.raw.get("expires_at")),
         "provider": str(video.ours.get("provider") or ""),
-        "cost": str(video.ours.get("cost") or ""),
+        "charge": charge_of(video),
         "plays at": str(video.ours.get("video_url") or ""),
     }
     return {name: value for name, value in details.items() if value}
+
+
+def charge_of(video: RemoteVideo) -> str:
+    """Whether it was paid for, with what, and how that is known; empty where that is not told."""
+    charge, cost = video.ours.get("charge"), video.ours.get("cost")
+    unit = str(video.ours.get("cost_unit") or "")
+    told = " ".join(str(part) for part in (charge, cost, unit) if part not in {None, ""})
+    why = str(video.ours.get("charge_reason") or "")
+    return f"{told} ({why})" if told and why else told
 
 
 def moment(unix_s: object) -> str:

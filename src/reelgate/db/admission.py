@@ -18,6 +18,7 @@ from sqlalchemy import (
     Executable,
     RowMapping,
     bindparam,
+    case,
     delete,
     func,
     insert,
@@ -162,8 +163,19 @@ FORGET_KEYS = delete(keys).where(keys.c.created_at < bindparam("before"))
 COUNT_OPEN = (
     select(func.count()).select_from(videos).where(OPEN, videos.c.owner == bindparam("the_owner"))
 )
-SPENT = select(func.sum(videos.c.cost)).where(
-    videos.c.owner == bindparam("the_owner"), videos.c.created_at >= bindparam("since")
+# As `domain/charge.py` says it of one video: paid for, or perhaps, and nobody has told a price.
+UNPRICED = videos.c.cost.is_(None) & (
+    videos.c.provider_id.is_not(None)
+    | (videos.c.state == State.SUBMITTING.value)
+    | (
+        (videos.c.state == State.FAILED.value)
+        & ((videos.c.marker != "") | (videos.c.marker.is_(None) & MAY_HAVE_COST))
+    )
+)
+SPENT = (
+    select(func.sum(videos.c.cost), func.max(videos.c.cost), func.sum(case((UNPRICED, 1), else_=0)))
+    .where(videos.c.owner == bindparam("the_owner"), videos.c.created_at >= bindparam("since"))
+    .group_by(videos.c.model)
 )
 
 
@@ -258,10 +270,20 @@ def check_quota(connection: Connection, owner: str, options: AdmissionOptions) -
             message = f"this API key may have {quota.max_in_flight} videos under way at once"
             raise RateLimited(message, retry_after_s=BUSY_RETRY_S)
     if quota.credits is not None:
-        spent = connection.scalar(SPENT, {"the_owner": owner, "since": quota.since}) or 0
+        spent = spent_since(connection, owner, quota.since)
         if spent >= quota.credits:
             message = f"this API key has spent its {quota.credits} credits of today"
             raise RateLimited(message, retry_after_s=max(1.0, quota.until - options.now))
+
+
+def spent_since(connection: Connection, owner: str, since: float) -> int:
+    """The credits that an owner's videos have cost since then.
+
+    One that was paid for, or may have been, without a told price counts as much as the dearest of
+    its model that day.
+    """
+    rows = connection.execute(SPENT, {"the_owner": owner, "since": since})
+    return sum((told or 0) + (dearest or 0) * unpriced for told, dearest, unpriced in rows)
 
 
 def store_key(connection: Connection, video: Video, options: AdmissionOptions) -> bool:

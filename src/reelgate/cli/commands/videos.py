@@ -88,6 +88,20 @@ def cancel(
 
 
 @app.command()
+def reconcile(
+    video_id: Annotated[
+        str | None, typer.Argument(help="Which one; every failed one of the last day if left out.")
+    ] = None,
+    *,
+    as_json: AsJson = False,
+    server: Server = None,
+    api_key: ApiKey = None,
+) -> None:
+    """Look whether failed videos were made after all: lost submits, and those that were late."""
+    run(reconcile_some(gateway_of(server, api_key), video_id, as_json=as_json), as_json=as_json)
+
+
+@app.command()
 def delete(
     video_id: VideoId, *, as_json: AsJson = False, server: Server = None, api_key: ApiKey = None
 ) -> None:
@@ -172,6 +186,41 @@ def check_finished(video: RemoteVideo) -> None:
             f"`reelgate videos wait {video.id} -o FILE` waits and saves it"
         )
         raise CliError(message, ExitCode.FAILED, code="video_not_ready", video=video.raw)
+
+
+RECONCILED = frozenset({"submission_unknown", "upstream_bad_response", "upstream_timeout"})
+"""Errors that may turn out to be none."""
+DAY_S = 86400.0
+
+
+async def reconcile_some(gateway: GatewayTarget, video_id: str | None, *, as_json: bool) -> None:
+    """Ask for one, or for each that may have been made, and print how it stands then."""
+    async with gateway.reach() as client:
+        found = [video_id] if video_id is not None else await may_be_made(client)
+        videos = [await client.reconcile(each) for each in found]
+    if as_json:
+        put_json({"object": "list", "data": [video.raw for video in videos]})
+        return
+    for video in videos:
+        put(line_of(video))
+        if video.error_message:
+            put(f"  {video.error_message}")
+    if not videos:
+        put("There is none to look for.")
+
+
+async def may_be_made(client: Client) -> list[str]:
+    """The videos of the last day that failed and may have been made."""
+    found: list[str] = []
+    query, since = {"status": "failed", "limit": "100"}, time.time() - DAY_S
+    while True:
+        page = await client.page(query)
+        videos = read_page(page)
+        recent = [each for each in videos if float(each.raw.get("created_at") or 0) >= since]
+        found += [each.id for each in recent if each.error_code in RECONCILED]
+        if len(recent) < len(videos) or not page.get("has_more"):
+            return found
+        query["after"] = videos[-1].id
 
 
 async def cancel_one(gateway: GatewayTarget, video_id: str, *, as_json: bool) -> None:
