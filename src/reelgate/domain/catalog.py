@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,11 +19,31 @@ RESERVED = frozenset(
 """What no field of a provider's own may be called: it means something else in a request."""
 
 
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What the shortest video of a model costs with its other settings left as they are.
+
+    Attributes:
+        amount: in the upstream's own unit.
+        unit: what is counted.
+        certainty: where the number is from: `official`, `seen` (told by others) or `configured`.
+    """
+
+    amount: int
+    unit: str
+    certainty: str
+
+    def described(self) -> dict[str, Any]:
+        """The price as the capabilities tell it."""
+        return {"from": self.amount, "unit": self.unit, "certainty": self.certainty}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
     """One model: its name, and the fields it takes beside the prompt.
 
     Attributes:
+        price: None where nobody tells it.
         fields: common rows with this model's values, and rows of the provider's own.
         rows: all of them by name, the prompt's too.
     """
@@ -32,10 +52,12 @@ class Model:
     provider: str
     owned_by: str
     created: int
+    price: Price | None = None
     fields: tuple[Field, ...] = ()
     rows: Mapping[str, Field] = field(init=False, repr=False, compare=False)
     _defaults: Mapping[str, Any] = field(init=False, repr=False, compare=False)
     _unsaid: Mapping[str, Any] = field(init=False, repr=False, compare=False)
+    _with_picture: Mapping[str, Any] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         rows = {PROMPT.name: PROMPT} | {row.name: row for row in self.fields}
@@ -44,6 +66,8 @@ class Model:
         object.__setattr__(self, "rows", rows)
         defaults = {name: row.default for name, row in rows.items()}
         object.__setattr__(self, "_defaults", dict.fromkeys(row.name for row in VALUES) | defaults)
+        fixed = {row.name: row.with_picture for row in self.fields if row.with_picture is not None}
+        object.__setattr__(self, "_with_picture", fixed)
         object.__setattr__(
             self,
             "_unsaid",
@@ -70,6 +94,17 @@ class Model:
     def takes_reference(self) -> bool:
         """Whether it starts from a picture."""
         return REFERENCE.name in self.rows
+
+    def _disagreeing(self, said: Mapping[str, object]) -> Iterator[Problem]:
+        """What a request with a picture says otherwise than the picture lets it."""
+        for name, only in self._with_picture.items():
+            value = said.get(name)
+            if value is not None and not is_same(self.rows[name].read(value), only):
+                message = (
+                    f"{name} {brief(value)} is not allowed for {self.id} together with "
+                    f"{REFERENCE.name}: use {only}, or leave it out"
+                )
+                yield Problem(name, message, value, (only,))
 
     def _allowed(self, name: str) -> tuple[Any, ...]:
         row = self.rows.get(name)
@@ -100,6 +135,7 @@ class Model:
             | {row.name: row.default if row.is_settable else None for row in own},
             **{row.name: row.is_settable for row in own},
             "input_reference": self.takes_reference,
+            "price": self.price.described() if self.price else None,
             "max_prompt_chars": self.rows[PROMPT.name].maximum,
             "fields": [row.described() for row in self.rows.values() if row.is_settable],
         }
@@ -123,6 +159,9 @@ class Model:
         """
         values = dict(self._defaults)
         problems: list[Problem] = []
+        if reference_url is not None and self.takes_reference:
+            values |= self._with_picture
+            problems += self._disagreeing(said)
         for name, told in {"prompt": prompt, **said, REFERENCE.name: reference_url}.items():
             if told is None:
                 continue

@@ -77,6 +77,7 @@ class Field:
         implied: what the upstream does where it is not told: `default` as it was when the field
             was new, which never changes. A request that says this is stored, fingerprinted and
             submitted as one without the field: see docs/adr/0014-fingerprints.md.
+        with_picture: the one value that goes with a reference picture; None: any.
         wire: its name in the submit, where the adapter maps fields by their rows.
         blocking_help: what the OpenAPI document says of it in the blocking shape before the
             values, where that is not `help`.
@@ -91,6 +92,7 @@ class Field:
     maximum: float | None = None
     default: Any = None
     implied: Any = SAME_AS_DEFAULT
+    with_picture: Any = None
     wire: str | None = None
     blocking_help: str | None = None
     job: tuple[Spelling, ...] = ()
@@ -215,6 +217,8 @@ class Field:
             "max_chars" if is_text else "max": self.maximum,
         }
         given = {name: value for name, value in told.items() if value is not None}
+        if self.with_picture is not None:
+            given["with_picture"] = self.with_picture
         return given | {"default": self.default, "help": self.help}
 
 

@@ -34,8 +34,9 @@ class BuildStandIn(Protocol):
         speed: float,
         name: str,
         public_asset_url: str | None,
+        settings: Any,  # noqa: ANN401 - each provider has its own class
     ) -> Provider:
-        """`speed`: how many times faster than the real provider it is."""
+        """`speed`: how many times faster than the real one; `settings`: of its class, or None."""
         ...
 
 

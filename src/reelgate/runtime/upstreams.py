@@ -124,6 +124,7 @@ async def start_stand_in(
         speed=settings.sandbox_speed,
         name=f"{name}{SANDBOX_SUFFIX}",
         public_asset_url=SANDBOX_PATH if is_first else f"{SANDBOX_PATH}/{name}{SANDBOX_SUFFIX}",
+        settings=own,
     )
     return account(
         settings,

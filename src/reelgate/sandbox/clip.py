@@ -51,6 +51,7 @@ DEFAULT_RESOLUTION = "720p"
 DEFAULT_RATIO = "16:9"
 DEFAULT_DURATION_S = 5
 AUTO = "auto"
+ADAPTIVE = "adaptive"
 MAX_DURATION_S = 60
 WIDEST = 4
 
@@ -100,7 +101,7 @@ def frame_size_px(ratio: str, resolution: str) -> tuple[int, int]:
     short_px = SHORT_SIDE_PX.get(resolution.lower())
     if short_px is None:
         raise ValueError(f"resolution must be one of {', '.join(SHORT_SIDE_PX)}")
-    across, down = _ratio(DEFAULT_RATIO if ratio == AUTO else ratio)
+    across, down = _ratio(DEFAULT_RATIO if ratio in {AUTO, ADAPTIVE} else ratio)
     long_px = _even(short_px * max(across, down) / min(across, down))
     return (long_px, short_px) if across >= down else (short_px, long_px)
 

@@ -81,6 +81,7 @@ class ImagineWeb:
         hosts: where to send what.
         account: who pays.
         name: stands in stored jobs; the embedded sandbox has another one.
+        models: what the account offers; None: our own table.
         public_asset_url: where callers can play the videos, when that is not `hosts.asset_url`.
         time_scale: how much faster than the published times the upstream works (a sandbox).
     """
@@ -92,6 +93,7 @@ class ImagineWeb:
         account: ImagineAccount,
         *,
         name: str = "imagine",
+        models: tuple[Model, ...] | None = None,
         public_asset_url: str | None = None,
         time_scale: float = 1.0,
     ) -> None:
@@ -101,7 +103,7 @@ class ImagineWeb:
         self._public_host = AssetHost(http, public_asset_url or hosts.asset_url)
         self._account = account
         self._name = name
-        self._models = imagine_models(name)
+        self._models = imagine_models(name) if models is None else models
         self._own_fields = {model.id: model.own_fields() for model in self._models}
         self._time_scale = time_scale
 

@@ -11,6 +11,7 @@ from reelgate.net.client import HttpClient
 from reelgate.providers.base import Provider
 from reelgate.providers.imagine.adapter import ImagineHosts, ImagineWeb
 from reelgate.providers.imagine.credentials import ImagineAccount, TokenCredentials
+from reelgate.providers.imagine.models import ROWS, imagine_models
 from reelgate.providers.imagine.settings import ImagineSettings
 
 SANDBOX_NAME = "imagine-sandbox"
@@ -34,7 +35,7 @@ def build_imagine(
         auth_url=settings.auth_url,
         team_url=settings.team_url,
     )
-    return ImagineWeb(http, hosts, account, name=name)
+    return ImagineWeb(http, hosts, account, name=name, models=imagine_models(name, settings.rows))
 
 
 def build_sandboxed(
@@ -45,6 +46,7 @@ def build_sandboxed(
     speed: float,
     name: str = SANDBOX_NAME,
     public_asset_url: str | None = None,
+    settings: ImagineSettings | None = None,
 ) -> Provider:
     """The same adapter against a sandbox, under a name that nobody takes for the real one.
 
@@ -55,12 +57,14 @@ def build_sandboxed(
         speed: how many times faster than imagine.art it is.
         name: stands in stored jobs.
         public_asset_url: where callers can play its videos, when they cannot reach it themselves.
+        settings: where they name models of their own.
     """
     return ImagineWeb(
         http,
         sandbox_hosts(sandbox_url),
         ImagineAccount(TokenCredentials(SANDBOX_BEARER, clock), SANDBOX_ORG),
         name=name,
+        models=imagine_models(name, ROWS if settings is None else settings.rows),
         public_asset_url=public_asset_url,
         time_scale=1.0 / speed,
     )

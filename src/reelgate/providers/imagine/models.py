@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from reelgate.domain.catalog import Model
+from reelgate.domain.catalog import Model, Price
 from reelgate.domain.fields import (
     ASPECT_RATIO,
     DURATION,
@@ -21,6 +21,9 @@ from reelgate.domain.video import Duration, VideoRequest
 OWNER = "imagine.art"
 SEED_MODEL = "imagine-text-to-video"
 SEED_STYLE = 60503
+SEEDANCE_2_5 = "seedance-2.5"
+ADAPTIVE = "adaptive"
+"""The aspect ratio that the model chooses itself."""
 # 1 January 2024. The vendor tells no dates: the same one is assumed for every model.
 CREATED = 1704067200
 USUAL_ASPECT_RATIO = "16:9"
@@ -40,16 +43,32 @@ ENHANCEMENT = Field(
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One model; the first resolution is the default one."""
+    """One model.
+
+    Attributes:
+        duration: the one that is used where a request names none; None: about 5 s.
+        resolution: likewise; None: the first.
+        takes_reference: whether it animates a picture. Nobody documents which do: assumed where
+            the vendor offers it.
+        ratio_with_picture: the only aspect ratio that goes with a picture; None: any.
+        takes_style: whether a request may name another style, and have its prompt enhanced.
+        price: in credits, for the shortest video with default settings.
+        price_certainty: where the price is from.
+    """
 
     id: str
     style_id: int
     aspect_ratios: tuple[str, ...] = ()
     durations: tuple[Duration, ...] = ()
     resolutions: tuple[str, ...] = ()
-    # Nobody documents which models animate a picture: assumed where the vendor offers it.
     takes_reference: bool = False
     own: tuple[Field, ...] = ()
+    duration: Duration | None = None
+    resolution: str | None = None
+    ratio_with_picture: str | None = None
+    takes_style: bool = False
+    price: int | None = None
+    price_certainty: str = "seen"
 
 
 def _seconds(first: int, last: int) -> tuple[Duration, ...]:
@@ -69,6 +88,16 @@ _PIXVERSE_SIZES = ("360p", "540p", "720p", "1080p")
 _AUTO_4_15: tuple[Duration, ...] = ("auto", *_seconds(4, 15))
 
 ROWS = (
+    Row(
+        SEED_MODEL,
+        SEED_STYLE,
+        ("16:9", "9:16", "4:3", "1:1"),
+        (5, 6, 12),
+        _HD,
+        duration=12,
+        resolution="1080p",
+        takes_style=True,
+    ),
     Row("seedance-2.0", 21905, _SEEDANCE_2, _AUTO_4_15, ("480p", *_HD), takes_reference=True),
     Row(
         "seedance-2.0-fast",
@@ -79,58 +108,66 @@ ROWS = (
         takes_reference=True,
     ),
     Row("seedance-1.5-pro", 40005, _SEEDANCE, _seconds(4, 12), ("480p", "720p")),
-    Row("seedance-pro-fast", 40004, _SEEDANCE_FAST, _seconds(3, 12), ("480p", *_HD)),
-    Row("veo-3.1", 17001, _WIDE, (4, 6, 8), _VEO, takes_reference=True),
+    Row("seedance-pro-fast", 40004, _SEEDANCE_FAST, _seconds(3, 12), ("480p", *_HD), price=150),
+    Row("veo-3.1", 17001, _WIDE, (4, 6, 8), _VEO, takes_reference=True, price=900),
     Row("veo-3.1-fast", 17002, _WIDE, (4, 6, 8), _VEO, takes_reference=True),
-    Row("kling-3.0-pro", 11020, _KLING, _seconds(3, 15), takes_reference=True),
+    Row("kling-3.0-pro", 11020, _KLING, _seconds(3, 15), takes_reference=True, price=300),
     Row("kling-o3", 11021, _KLING, _seconds(3, 15), takes_reference=True),
     Row("kling-2.6-pro", 11017, _KLING, (5, 10), takes_reference=True),
-    Row("ltx-2.3", 23202, _WIDE, (6, 8, 10), ("1080p", "1440p", "2160p")),
+    Row("ltx-2.3", 23202, _WIDE, (6, 8, 10), ("1080p", "1440p", "2160p"), price=215),
     Row("wan-2.6", 22309, _COMMON, (5, 10, 15), _HD, takes_reference=True),
-    Row("wan-2.2", 22701),
+    # Always 16:9 and 4 s long: it takes neither field.
+    Row("wan-2.2", 22701, price=30),
     Row("happy_horse", 23401, _COMMON, _seconds(3, 15), _HD, takes_reference=True),
     Row("pixverse-v6", 14010, _PIXVERSE, _seconds(1, 15), _PIXVERSE_SIZES, takes_reference=True),
 )
 
 
-def imagine_models(provider: str) -> tuple[Model, ...]:
-    """Every model, the one with published defaults first, as those of this provider."""
-    return (seed_model(provider), *(model_of(row, provider) for row in ROWS))
-
-
-def seed_model(provider: str) -> Model:
-    """imagine.art's own model: the only one that takes a style and the prompt's enhancement."""
-    return Model(
-        id=SEED_MODEL,
-        provider=provider,
-        owned_by=OWNER,
-        created=CREATED,
-        fields=(
-            replace(
-                ASPECT_RATIO, allowed=("16:9", "9:16", "4:3", "1:1"), default=USUAL_ASPECT_RATIO
-            ),
-            replace(DURATION, allowed=(5, 6, 12), default=12),
-            replace(RESOLUTION, allowed=_HD, default="1080p"),
-            replace(STYLE, default=SEED_STYLE),
-            replace(ENHANCEMENT, default=True),
-        ),
+def seedance_2_5(style_id: int) -> Row:
+    """The model whose style no source tells: it is there only where a setting does."""
+    return Row(
+        SEEDANCE_2_5,
+        style_id,
+        ("16:9", "4:3", "1:1", "3:4", "9:16", "21:9", ADAPTIVE),
+        _seconds(4, 30),
+        ("480p", "720p"),
+        takes_reference=True,
+        ratio_with_picture=ADAPTIVE,
     )
+
+
+def imagine_models(provider: str, rows: Iterable[Row] = ROWS) -> tuple[Model, ...]:
+    """Every model, the one with published defaults first, as those of this provider."""
+    return tuple(model_of(row, provider) for row in rows)
 
 
 def model_of(row: Row, provider: str) -> Model:
     """A row of the table with its defaults."""
     ratios, durations, resolutions = row.aspect_ratios, row.durations, row.resolutions
+    usual_s = row.duration if row.duration in durations else usual_duration(durations)
+    usual_side = row.resolution if row.resolution in resolutions else next(iter(resolutions), None)
+    style = replace(STYLE, default=row.style_id)
+    enhancement = replace(ENHANCEMENT, default=True)
+    if not row.takes_style:
+        style = replace(style, allowed=())
+        enhancement = replace(ENHANCEMENT, allowed=())
     return Model(
         id=row.id,
         provider=provider,
         owned_by=OWNER,
         created=CREATED,
+        price=None if row.price is None else Price(row.price, "credits", row.price_certainty),
         fields=(
-            replace(ASPECT_RATIO, allowed=ratios, default=usual_aspect_ratio(ratios)),
-            replace(DURATION, allowed=durations, default=usual_duration(durations)),
-            replace(RESOLUTION, allowed=resolutions, default=next(iter(resolutions), None)),
-            replace(STYLE, allowed=(), default=row.style_id),
-            replace(ENHANCEMENT, allowed=()),
+            replace(
+                ASPECT_RATIO,
+                allowed=ratios,
+                default=usual_aspect_ratio(ratios),
+                with_picture=row.ratio_with_picture,
+            ),
+            replace(DURATION, allowed=durations, default=usual_s),
+            replace(RESOLUTION, allowed=resolutions, default=usual_side),
+            style,
+            enhancement,
             *((REFERENCE,) if row.takes_reference else ()),
             *row.own,
         ),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from reelgate.providers.imagine.credentials import clean_token, read_claims
-from reelgate.providers.imagine.models import SEED_MODEL
+from reelgate.providers.imagine.models import ROWS, SEED_MODEL, Row, seedance_2_5
 from reelgate.settings import PROVIDERS_PREFIX, ProviderSettings, http_url
 
 PREFIX = f"{PROVIDERS_PREFIX}IMAGINE__"
@@ -17,6 +18,25 @@ PREFIX = f"{PROVIDERS_PREFIX}IMAGINE__"
 def named(field: str) -> AliasChoices:
     """A field's two variables: its short name, and the one that every provider's settings have."""
     return AliasChoices(f"IMAGINE_{field}", f"{PREFIX}{field}")
+
+
+def rows_with(seedance_style_id: int | None) -> tuple[Row, ...]:
+    """Our own table, with `seedance-2.5` where its style is known."""
+    return ROWS if seedance_style_id is None else (*ROWS, seedance_2_5(seedance_style_id))
+
+
+def read_models(file: str, rows: tuple[Row, ...]) -> tuple[Row, ...]:
+    """The rows, changed by a file where there is one.
+
+    Raises:
+        ValueError: the file cannot be used.
+    """
+    if not file:
+        return rows
+    # Few have such a file, and the parser takes a while to load.
+    from reelgate.providers.imagine.models_file import read_rows  # noqa: PLC0415
+
+    return read_rows(Path(file).expanduser(), rows)
 
 
 class ImagineSettings(ProviderSettings):
@@ -75,10 +95,44 @@ class ImagineSettings(ProviderSettings):
         description="The key-based API.",
     )
 
+    seedance_2_5_style_id: int | None = Field(
+        None,
+        ge=1,
+        validation_alias=named("SEEDANCE_2_5_STYLE_ID"),
+        description="The style's number of `seedance-2.5`, which no source tells. Empty: the model "
+        "is not offered.",
+    )
+    models_file: str = Field(
+        "",
+        validation_alias=named("MODELS_FILE"),
+        description="A TOML file with models that are added or changed. Empty: none.",
+    )
+
+    @field_validator("seedance_2_5_style_id", mode="before")
+    @classmethod
+    def _is_style_given(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("models_file")
+    @classmethod
+    def _is_models_file(cls, value: str, info: ValidationInfo) -> str:
+        style_id = info.data.get("seedance_2_5_style_id")
+        read_models(value, rows_with(style_id))
+        return value
+
     @field_validator("api_url", "asset_url", "auth_url", "team_url", "mcp_url", "key_api_url")
     @classmethod
     def _is_http_url(cls, value: str) -> str:
         return http_url(value)
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """The table of models as this account has it.
+
+        Raises:
+            ValueError: the file is not what it was when the settings were read.
+        """
+        return read_models(self.models_file, rows_with(self.seedance_2_5_style_id))
 
     @property
     def is_configured(self) -> bool:
