@@ -27,6 +27,7 @@
     ├── ShuttingDown                503  shutting_down
     ├── StorageFailed               507  storage_failed            waiting helps
     │   ├── DatabaseAway            507  storage_failed            waiting helps
+    │   ├── SecretsUnreadable       507  storage_failed
     │   └── TooLargeToKeep          507  storage_failed
     ├── Cancelled                   409  cancelled
     ├── SubmissionUnknown           502  submission_unknown
@@ -286,6 +287,12 @@ class StorageFailed(ReelgateError):
 
 class DatabaseAway(StorageFailed):
     """The database cannot be used for now, by anybody; the log has said so already."""
+
+
+class SecretsUnreadable(StorageFailed):
+    """The credential in the database cannot be read: sign in again, `reelgate login imagine`."""
+
+    temporary = False
 
 
 class TooLargeToKeep(StorageFailed):

@@ -10,12 +10,13 @@ from typing import Annotated, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
-from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_validator
+from pydantic import AliasChoices, Field, PrivateAttr, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from reelgate.domain.api_keys import check_bootstrap_secret
 from reelgate.errors import InvalidRequest
 from reelgate.net.hosts import is_loopback, is_origin, normal_origin, split_host
+from reelgate.net.secret_keys import decode_keys
 from reelgate.net.ssrf import check_url
 
 PREFIX = "whsec_"
@@ -120,10 +121,17 @@ class ProviderSettings(BaseSettings):
     def _is_sandbox_url(cls, value: str) -> str:
         return http_url(value)
 
+    _is_signed_in: bool = PrivateAttr(default=False)
+
+    @property
+    def is_signed_in(self) -> bool:
+        """Whether a credential of `reelgate login` is kept in the database."""
+        return self._is_signed_in
+
     @property
     def is_configured(self) -> bool:
         """Whether there are credentials, so that videos can be made for real."""
-        return False
+        return self._is_signed_in
 
     @property
     def address(self) -> str:
@@ -234,6 +242,12 @@ class Settings(BaseSettings):
     )
 
     # Where things are kept
+    secret_key: SecretStr = Field(
+        SecretStr(""),
+        description="32 bytes in base64 (`openssl rand -base64 32`): encrypts the credentials in "
+        "the database; several, separated by blanks: the first one encrypts, all decrypt. Gateways "
+        "that share a database need the same. Empty: a file `secret.key` in the data folder.",
+    )
     data_dir: Path = Field(
         default_factory=lambda: user_data_path("reelgate"),
         description="The folder for the database, the videos and the sandbox.",
@@ -393,6 +407,12 @@ class Settings(BaseSettings):
                 raise ValueError(message)
         return value
 
+    @field_validator("secret_key")
+    @classmethod
+    def _are_keys(cls, value: SecretStr) -> SecretStr:
+        decode_keys(value.get_secret_value())
+        return value
+
     @field_validator("bootstrap_key")
     @classmethod
     def _is_bootstrap_key(cls, value: SecretStr) -> SecretStr:
@@ -444,6 +464,12 @@ class Settings(BaseSettings):
     def configured(self) -> dict[str, ProviderSettings]:
         """The upstream accounts that have credentials, by name."""
         return {name: own for name, own in self.providers.items() if own.is_configured}
+
+    def signed_in(self, name: str) -> Settings:
+        """The same settings where `reelgate login` has kept a credential for an account."""
+        own = self.providers[name].model_copy()
+        own._is_signed_in = True  # noqa: SLF001
+        return self.model_copy(update={"providers": {**self.providers, name: own}})
 
     @property
     def credential_variables(self) -> str:

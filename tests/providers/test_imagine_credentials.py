@@ -29,51 +29,51 @@ from .world import NOW_S, TOKEN, StillClock, a_token, an_account
         f"{TOKEN[:40]}\n  {TOKEN[40:]}",
     ],
 )
-def test_a_sloppy_paste_is_cleaned_up(pasted: str) -> None:
-    assert TokenCredentials(pasted, SystemClock()).bearer() == TOKEN
+async def test_a_sloppy_paste_is_cleaned_up(pasted: str) -> None:
+    assert await TokenCredentials(pasted, SystemClock()).bearer() == TOKEN
 
 
 @pytest.mark.parametrize("pasted", ["", "   ", "Bearer ", "bearer", '""', "\n"])
-def test_an_empty_paste_is_no_token(pasted: str) -> None:
+async def test_an_empty_paste_is_no_token(pasted: str) -> None:
     credentials = TokenCredentials(pasted, SystemClock())
     with pytest.raises(UpstreamUnauthorized, match="IMAGINE_TOKEN"):
-        credentials.bearer()
+        await credentials.bearer()
 
 
 @pytest.mark.parametrize("pasted", ["tök", "a\x00b", "…", "a\x7fb"])
-def test_a_mangled_token_is_never_sent(pasted: str) -> None:
+async def test_a_mangled_token_is_never_sent(pasted: str) -> None:
     with pytest.raises(UpstreamUnauthorized, match="IMAGINE_TOKEN") as caught:
-        TokenCredentials(pasted, SystemClock()).bearer()
+        await TokenCredentials(pasted, SystemClock()).bearer()
     assert pasted not in str(caught.value)
 
 
-def test_a_dead_token_says_when_it_died_and_what_to_renew() -> None:
+async def test_a_dead_token_says_when_it_died_and_what_to_renew() -> None:
     clock = StillClock()
     credentials = TokenCredentials(a_token(exp=NOW_S + 60), clock)
     assert credentials.expires_in_s() == 60
     assert credentials.expires_at_s == NOW_S + 60
-    assert credentials.bearer()
+    assert await credentials.bearer()
     clock.now_s += 61
     with pytest.raises(UpstreamUnauthorized, match=r"2027-01-15 08:01 UTC.*IMAGINE_TOKEN"):
-        credentials.bearer()
+        await credentials.bearer()
 
 
 @pytest.mark.parametrize("token", ["opaque-token", "a.b.c", "..", a_token(), a_token(exp="soon")])
-def test_a_token_that_tells_no_expiry_is_taken_as_it_is(token: str) -> None:
+async def test_a_token_that_tells_no_expiry_is_taken_as_it_is(token: str) -> None:
     credentials = TokenCredentials(token, SystemClock())
     assert credentials.expires_in_s() is None
-    assert credentials.bearer() == token
+    assert await credentials.bearer() == token
 
 
 @pytest.mark.parametrize("exp", [1e300, 10**400])
-def test_a_token_that_dies_absurdly_late_lives(exp: float) -> None:
-    assert TokenCredentials(a_token(exp=exp), SystemClock()).bearer()
+async def test_a_token_that_dies_absurdly_late_lives(exp: float) -> None:
+    assert await TokenCredentials(a_token(exp=exp), SystemClock()).bearer()
 
 
 @pytest.mark.parametrize("exp", [-1e300, -1, 0])
-def test_a_token_that_died_absurdly_early_is_dead(exp: float) -> None:
+async def test_a_token_that_died_absurdly_early_is_dead(exp: float) -> None:
     with pytest.raises(UpstreamUnauthorized, match="expired at"):
-        TokenCredentials(a_token(exp=exp), SystemClock()).bearer()
+        await TokenCredentials(a_token(exp=exp), SystemClock()).bearer()
 
 
 @given(st.text())

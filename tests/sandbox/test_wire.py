@@ -154,14 +154,12 @@ async def test_the_asset_host_asks_for_no_bearer() -> None:
             assert response.status == 200
 
 
-async def test_a_refresh_rotates_both_tokens_and_spends_the_old_one() -> None:
+async def test_a_refresh_rotates_both_tokens_and_a_second_use_of_the_old_one_ends_all() -> None:
     options = replace(TINY, token="old", refresh_token="refresh")
     async with calling(options, token="refresh") as caller, aiohttp.ClientSession() as plain:
         url = f"{caller.url}/auth/auth/other/refresh/web"
         async with caller.session.post(url) as response:
             pair = (await response.json())["result"]
-        async with caller.session.post(url) as response:
-            assert response.status == 401
         for token, status in (("old", 401), (pair["sessionToken"], 200)):
             headers = {"Authorization": f"Bearer {token}"}
             async with plain.get(f"{caller.url}/team/org", headers=headers) as response:
@@ -169,6 +167,12 @@ async def test_a_refresh_rotates_both_tokens_and_spends_the_old_one() -> None:
         again = {"Authorization": f"Bearer {pair['refreshToken']}"}
         async with plain.post(url, headers=again) as response:
             assert response.status == 200
+            newest = (await response.json())["result"]
+        async with caller.session.post(url) as response:
+            assert response.status == 401
+        headers = {"Authorization": f"Bearer {newest['sessionToken']}"}
+        async with plain.get(f"{caller.url}/team/org", headers=headers) as response:
+            assert response.status == 401
 
 
 async def test_credits_fall_with_every_accepted_submit_until_none_is_left() -> None:

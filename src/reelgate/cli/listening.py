@@ -62,6 +62,7 @@ CLOSED = (
     "CLOSED: every API key was revoked, so nobody may call. Make one with `reelgate keys create "
     "NAME`, or set REELGATE_ALLOW_OPEN=true."
 )
+SIGNED_IN = ("  credential     of `reelgate login imagine`; `reelgate doctor` tells more", "")
 WITH_KEY = "-H 'Authorization: Bearer rg_...' "
 EXAMPLE = (
     "-H 'Content-Type: application/json' "
@@ -85,7 +86,7 @@ def banner(
         yield sandbox_sentence(settings), "bold yellow"
     for own in settings.configured.values():
         yield f"  provider       {own.title} ({own.address})", ""
-        yield token_line(own, own.credential_left_s(now_s))
+        yield SIGNED_IN if own.is_signed_in else token_line(own, own.credential_left_s(now_s))
     if access is Access.OPEN:
         yield "OPEN: anybody who reaches this address can spend your credits.", "bold yellow"
     closed = keys is KeyStanding.REVOKED and not settings.allow_open

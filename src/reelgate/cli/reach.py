@@ -15,7 +15,7 @@ import typer
 from reelgate.cli.client import Client, connect
 from reelgate.cli.config import load_settings
 from reelgate.cli.console import say
-from reelgate.cli.exits import CliError, ExitCode
+from reelgate.cli.exits import CliError, ExitCode, in_one_line
 from reelgate.errors import StorageFailed
 from reelgate.logs import configure_log
 from reelgate.net.address import find_address
@@ -57,6 +57,8 @@ async def find_or_start(settings: Settings, stack: AsyncExitStack) -> str:
     url = await running_in(folder)
     if url is not None:
         return url
+    if not settings.configured and settings.sandbox == "off":
+        settings = await read_sign_in(settings)
     check_account(settings)
     say(f"Starting a gateway in {folder.absolute()}", "dim")
     try:
@@ -108,6 +110,27 @@ async def is_gateway(url: str) -> bool:
         return False
 
 
+def known_sign_in(settings: Settings) -> Settings:
+    """The settings, which know whether somebody has signed in where they name no account.
+
+    Raises:
+        CliError: the database cannot be used.
+    """
+    if settings.configured:
+        return settings
+    with in_one_line():
+        return asyncio.run(read_sign_in(settings))
+
+
+async def read_sign_in(settings: Settings) -> Settings:
+    """The same, for a program that runs already."""
+    # The database takes long to load, and most commands do without it.
+    from reelgate.cli.database import opened  # noqa: PLC0415
+    from reelgate.runtime.signin import with_sign_in  # noqa: PLC0415
+
+    return await opened(settings, lambda database: with_sign_in(settings, database))
+
+
 def check_account(settings: Settings) -> None:
     """Refuse to let a sandbox stand in for the providers where that is switched off.
 
@@ -116,8 +139,8 @@ def check_account(settings: Settings) -> None:
     """
     if settings.sandbox == "off" and not settings.configured:
         message = (
-            "no provider has credentials, and REELGATE_SANDBOX=off forbids the sandbox: set "
-            f"{settings.credential_variables}"
+            "no provider has credentials, and REELGATE_SANDBOX=off forbids the sandbox: run "
+            f"`reelgate login imagine`, or set {settings.credential_variables}"
         )
         raise CliError(message, ExitCode.CREDENTIALS, code="upstream_unauthorized")
 

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Double,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -111,6 +112,25 @@ api_keys = Table(
     Column("created_at", Double, nullable=False),
     # Where processes count a key's requests together: until when those it made keep it busy.
     Column("busy_until", Double, nullable=False, server_default="0"),
+)
+
+credentials = Table(
+    "credentials",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    # Encrypted: the tokens stand in no column that can be read.
+    Column("secret", LargeBinary, nullable=False),
+    Column("obtained_at", Double, nullable=False),
+    Column("expires_at", Double),
+    Column("org_id", Text, nullable=False),
+    Column("parent_id", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("dead", Text, nullable=False),
+    # Who renews it, by the database's clock; left over where nobody knows how that ended.
+    Column("lease", Text, nullable=False),
+    Column("lease_until", Double, nullable=False),
 )
 
 UNCOUNTED = str(2**31)

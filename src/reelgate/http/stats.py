@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -244,7 +245,9 @@ def credentials(request: AuthenticatedRequest) -> list[dict[str, Any]]:
     return [
         {
             "provider": name,
-            "expires_at": None if expiry is None else round(now + expiry.left_s),
+            "expires_at": (
+                None if expiry is None or math.isinf(expiry.left_s) else round(now + expiry.left_s)
+            ),
             "credits": None,
         }
         for name, expiry in ends.items()

@@ -190,6 +190,24 @@ class HttpClient:
             ) as response:
                 return await self._read(response)
 
+    async def post(
+        self, url: str, body: bytes, *, headers: Mapping[str, str], timeout_s: float
+    ) -> Answer:
+        """Post a body on its own connection, once: what it spends must not be sent again.
+
+        Raises:
+            UpstreamError: no answer came.
+        """
+        with network_errors_are_ours(url):
+            async with self._fresh.post(
+                url,
+                data=body,
+                headers=headers,
+                timeout=aiohttp.ClientTimeout(timeout_s, connect=self._connect_timeout_s),
+                allow_redirects=False,
+            ) as response:
+                return await self._read(response)
+
     async def request(
         self,
         method: str,

@@ -15,7 +15,7 @@ from typing import Protocol, TypeGuard
 from reelgate.domain.catalog import Model
 from reelgate.domain.picture import Picture
 from reelgate.domain.video import VideoRequest
-from reelgate.providers.expiry import Expiry
+from reelgate.providers.expiry import CredentialEnd
 
 MAX_BATCH_ID_CHARS = 512
 MAX_COST = 2**31 - 1
@@ -130,7 +130,7 @@ class Provider(Protocol):
         ...
 
     @property
-    def expiry(self) -> Expiry | None:
+    def expiry(self) -> CredentialEnd | None:
         """When its credential ends; None where that is not known."""
         ...
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Protocol
 
 import structlog
 
@@ -13,6 +14,38 @@ log = structlog.get_logger()
 WARNED_BEFORE_S = (3600.0, 600.0)
 """An hour to find somebody who has a new one, ten minutes as the last call."""
 MINUTE_S = 60.0
+
+
+class CredentialEnd(Protocol):
+    """What is to be known of a credential's end, of one that is renewed here or cannot be."""
+
+    @property
+    def left_s(self) -> float:
+        """How long it is good for as it is now, negative when it is over; infinite: not known."""
+        ...
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing can be made with it before somebody does something."""
+        ...
+
+    @property
+    def is_near(self) -> bool:
+        """Whether that is so soon."""
+        ...
+
+    @property
+    def next_s(self) -> float:
+        """How long until it is to be looked at again; infinite: never."""
+        ...
+
+    def told(self) -> str:
+        """What is to be known of it and what to do, in a sentence or two."""
+        ...
+
+    def tell_log(self) -> None:
+        """Log what is due and was not logged."""
+        ...
 
 
 class Expiry:

@@ -104,9 +104,7 @@ async def open_deployment(settings: Settings) -> AsyncIterator[Deployment]:
     """
     async with AsyncExitStack() as stack:
         database = open_database(settings.database)
-        if database.is_shared:
-            check_upstream_is_shared(settings)
-        else:
+        if not database.is_shared:
             stack.enter_context(only_process_in(settings.data_dir))
         if isinstance(database, SqliteDatabase):
             stack.enter_context(only_gateway_on(database.path))

@@ -38,7 +38,13 @@ from reelgate.media.keeper import Keeper
 from reelgate.media.storage import Storage, open_storage
 from reelgate.providers.base import Provider
 from reelgate.providers.registry import video_url
-from reelgate.runtime.deployment import Deployment, make_folder, open_deployment
+from reelgate.runtime.deployment import (
+    Deployment,
+    check_upstream_is_shared,
+    make_folder,
+    open_deployment,
+)
+from reelgate.runtime.signin import with_sign_in
 from reelgate.runtime.upstreams import UpstreamAccount, start_providers
 from reelgate.runtime.webhooks import open_webhooks
 from reelgate.service.callers import NOBODY, Gatekeeper, open_standings
@@ -66,8 +72,11 @@ async def open_gateway(settings: Settings, own_url: str = "") -> AsyncIterator[C
     async with AsyncExitStack() as stack:
         make_folder(settings)
         deployment = await stack.enter_async_context(open_deployment(settings))
+        settings = await with_sign_in(settings, deployment.database)
+        if deployment.database.is_shared:
+            check_upstream_is_shared(settings)
         warn_of_readers(settings)
-        accounts = await start_providers(settings, stack)
+        accounts = await start_providers(settings, deployment.database, stack)
         providers = {name: account.provider for name, account in accounts.items()}
         storage = storage_of(settings)
         keeper = start_keeper(settings, storage, stack)

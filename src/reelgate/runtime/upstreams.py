@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import structlog
 
 from reelgate.clock import Clock, SystemClock
+from reelgate.db.database import Database
 from reelgate.errors import UpstreamUnauthorized
 from reelgate.net.client import HttpClient
 from reelgate.net.open_files import for_requests
@@ -19,6 +20,7 @@ from reelgate.providers.registry import (
     credential_variables,
     registered,
 )
+from reelgate.runtime.signin import use_kept_credentials
 from reelgate.settings import ProviderSettings, Settings
 
 log = structlog.get_logger()
@@ -52,7 +54,9 @@ class UpstreamAccount:
     stands_for: str = ""
 
 
-async def start_providers(settings: Settings, stack: AsyncExitStack) -> dict[str, UpstreamAccount]:
+async def start_providers(
+    settings: Settings, database: Database, stack: AsyncExitStack
+) -> dict[str, UpstreamAccount]:
     """Every account with credentials, or a stand-in for each provider where there is none.
 
     Raises:
@@ -64,13 +68,17 @@ async def start_providers(settings: Settings, stack: AsyncExitStack) -> dict[str
     )
     if settings.configured:
         built = build_providers(http, settings, clock)
+        await use_kept_credentials(settings, database, http, clock, built, stack)
         return {
             name: account(settings, settings.providers.get(name), provider)
             for name, provider in built.items()
         }
     missing = credential_variables()
     if settings.sandbox == "off":
-        message = f"{missing} is empty, and REELGATE_SANDBOX=off: there is nobody to make videos"
+        message = (
+            f"{missing} is empty, nobody has signed in (`reelgate login imagine`), and"
+            " REELGATE_SANDBOX=off: there is nobody to make videos"
+        )
         raise UpstreamUnauthorized(message)
     log.info("sandbox", note=f"no {missing}: videos are made by the sandbox, not for real")
     accounts: dict[str, UpstreamAccount] = {}

@@ -41,6 +41,14 @@ class Operation(StrEnum):
     """`GET /team/org/asset/`."""
     UPLOAD = "upload"
     """`POST /v1/assets/upload`."""
+    METADATA = "metadata"
+    """`GET /mcp/.well-known/oauth-authorization-server`."""
+    REGISTER = "register"
+    """`POST /auth/mcp/register`."""
+    AUTHORIZE = "authorize"
+    """`GET` or `POST /mcp/authorize`, in a browser."""
+    TOKEN = "token"  # noqa: S105 - no password
+    """`POST /auth/mcp/token`."""
     OTHER = "other"
     """Any other path: always 404, but on record."""
 

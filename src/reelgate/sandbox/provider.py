@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
-import secrets
-import time
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -13,10 +9,12 @@ from uuid import NAMESPACE_URL, uuid4, uuid5
 
 from reelgate.sandbox.clip import shrink
 from reelgate.sandbox.faults import Effect, FaultInjector, FaultRule
+from reelgate.sandbox.grants import ORG_ID, Grants
 from reelgate.sandbox.jobs import Job, JobState, JobStore, WallClock, plan
 from reelgate.sandbox.recorder import Outcome, Recorder
 from reelgate.sandbox.renderer import Renderer, RenderError
-from reelgate.sandbox.wire import Answer, error_answer, json_answer
+from reelgate.sandbox.signin import SignIn
+from reelgate.sandbox.wire import Answer, Result, error_answer, json_answer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,10 +23,8 @@ if TYPE_CHECKING:
     from reelgate.sandbox.options import SandboxOptions
     from reelgate.sandbox.submission import Submission
 
-ORG_ID = str(uuid5(NAMESPACE_URL, "reelgate-sandbox/org"))
 FOLDER_ID = str(uuid5(NAMESPACE_URL, "reelgate-sandbox/folder"))
 CANVAS_ID = str(uuid5(NAMESPACE_URL, "reelgate-sandbox/canvas"))
-SESSION_LIFETIME_S = 6 * 3600
 BEARER = "bearer "
 
 
@@ -38,32 +34,47 @@ class Account:
     def __init__(self, *, token: str | None, refresh_token: str | None, balance: int) -> None:
         self._sessions: set[str] | None = None if token is None else {token}
         self._refreshes: set[str] | None = None if refresh_token is None else {refresh_token}
-        self._spent: set[str] = set()
+        self.grants = Grants()
+        self.sign_in = SignIn(self.grants)
         self.credits = balance
 
     def accepts(self, authorization: str | None) -> bool:
         """Whether an `Authorization` header carries a living session token."""
         token = _bearer(authorization)
+        if self.grants.family_of(token) is not None:
+            return self.grants.is_alive(token)
         return bool(token) and (self._sessions is None or token in self._sessions)
+
+    def team_accepts(self, authorization: str | None) -> bool:
+        """Whether the team API takes this living token too."""
+        family = self.grants.family_of(_bearer(authorization))
+        return family is None or family.team
 
     def set_token(self, token: str | None) -> None:
         """Let this token alone be accepted from now on; None accepts any."""
         self._sessions = None if token is None else {token}
 
+    def expire(self) -> None:
+        """Let every session token end now, those that were never given out here as well."""
+        self.grants.expire()
+        self._sessions = set()
+
     def rotate(self, authorization: str | None) -> tuple[str, str] | None:
         """Trade a refresh token for a new session and a new refresh token.
 
-        The old refresh token is spent, and where one token alone was accepted its sessions end.
-        Returns None when the refresh token is dead.
+        The old refresh token is spent, and where one token alone was accepted it ends. Returns
+        None when the refresh token is dead.
         """
         old = _bearer(authorization)
-        if not old or old in self._spent or self._refreshes not in (None, {old}):
+        if not old:
             return None
-        session, refresh = _session_token(), secrets.token_urlsafe(24)
-        self._spent.add(old)
-        self._sessions = None if self._sessions is None else {session}
-        self._refreshes = None if self._refreshes is None else {refresh}
-        return session, refresh
+        known_only = self._refreshes is not None and old not in self._refreshes
+        pair = self.grants.trade(old, known_only=known_only)
+        if pair is None:
+            return None
+        self._sessions = None if self._sessions is None else set()
+        self._refreshes = None if self._refreshes is None else set()
+        return pair.session, pair.refresh
 
     def charge(self, cost: int) -> bool:
         """Take the cost of a submit; False, and nothing taken, if there is too little."""
@@ -78,32 +89,7 @@ def _bearer(authorization: str | None) -> str:
     return text[len(BEARER) :].strip() if text.lower().startswith(BEARER) else ""
 
 
-def _session_token() -> str:
-    """A token shaped like the provider's JWT; nobody checks its signature."""
-    now = int(time.time())
-    claims = {
-        "userId": ORG_ID,
-        "iat": now,
-        "exp": now + SESSION_LIFETIME_S,
-        "jti": secrets.token_hex(8),
-    }
-    return ".".join([_segment({"alg": "none", "typ": "JWT"}), _segment(claims), "sandbox"])
-
-
-def _segment(claims: dict[str, object]) -> str:
-    return base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
-
-
 IMAGE_SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp"}
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """An operation's answer, what became of it, and the id it made or was about."""
-
-    answer: Answer
-    outcome: Outcome = Outcome.ANSWERED
-    id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from reelgate.sandbox.faults import Effect, FaultRule, Operation, UnknownFaultError, find_directives
-from reelgate.sandbox.provider import Provider, Result
+from reelgate.sandbox.provider import Provider
 from reelgate.sandbox.recorder import Outcome, RecordedRequest
 from reelgate.sandbox.submission import BadSubmissionError, read_submission
 from reelgate.sandbox.wire import (
@@ -18,6 +18,7 @@ from reelgate.sandbox.wire import (
     Answer,
     BadFormError,
     Part,
+    Result,
     error_answer,
     read_parts,
     send,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from reelgate.sandbox.jobs import Job
 
 LIST_LIMIT = 50
+METADATA_PATH = "/mcp/.well-known/oauth-authorization-server"
 BODY_EFFECTS = frozenset({Effect.CUT_OFF, Effect.SLOW_BYTES, Effect.GZIP, Effect.OCTET_STREAM})
 RESETS = frozenset({Effect.RESET_BEFORE, Effect.RESET_AFTER})
 
@@ -71,6 +73,11 @@ class Routes:
             web.get("/team/org", handler(Operation.ORG, self._organisations)),
             web.get("/team/org/asset/", handler(Operation.FOLDERS, self._folders)),
             web.post("/v1/assets/upload", handler(Operation.UPLOAD, self._upload)),
+            web.get(METADATA_PATH, handler(Operation.METADATA, self._metadata)),
+            web.post("/auth/mcp/register", handler(Operation.REGISTER, self._register)),
+            web.get("/mcp/authorize", handler(Operation.AUTHORIZE, self._authorize)),
+            web.post("/mcp/authorize", handler(Operation.AUTHORIZE, self._authorize)),
+            web.post("/auth/mcp/token", handler(Operation.TOKEN, self._token)),
             web.route("*", "/{path:.*}", handler(Operation.OTHER, self._other)),
         ]
 
@@ -144,7 +151,7 @@ class Routes:
         rule = self.provider.faults.take(Operation.STATUS, recorded.id or "", _rules(job))
         return Plan(partial(self.provider.status, job, url), rule)
 
-    async def _list(self, request: web.Request, _seen: RecordedRequest) -> Plan:
+    async def _list(self, request: web.Request, _recorded: RecordedRequest) -> Plan:
         self._need_bearer(request)
         _need_query(request, "org_id", "status")
         limit, offset = (int(request.query.get(name) or 0) for name in ("limit", "offset"))
@@ -166,25 +173,25 @@ class Routes:
                 return Plan(lambda: done, rule)
         return Plan(lambda: done, None)
 
-    async def _refresh(self, request: web.Request, _seen: RecordedRequest) -> Plan:
+    async def _refresh(self, request: web.Request, _recorded: RecordedRequest) -> Plan:
         authorization = request.headers.get("Authorization")
         return self._plan(Operation.REFRESH, partial(self.provider.refresh, authorization))
 
-    async def _credit(self, request: web.Request, _seen: RecordedRequest) -> Plan:
+    async def _credit(self, request: web.Request, _recorded: RecordedRequest) -> Plan:
         self._need_bearer(request)
         _need_query(request, "org_id")
         return self._plan(Operation.CREDIT, self.provider.credit)
 
-    async def _organisations(self, request: web.Request, _seen: RecordedRequest) -> Plan:
-        self._need_bearer(request)
+    async def _organisations(self, request: web.Request, _recorded: RecordedRequest) -> Plan:
+        self._need_team(request)
         return self._plan(Operation.ORG, self.provider.organisations)
 
-    async def _folders(self, request: web.Request, _seen: RecordedRequest) -> Plan:
-        self._need_bearer(request)
+    async def _folders(self, request: web.Request, _recorded: RecordedRequest) -> Plan:
+        self._need_team(request)
         _need_query(request, "org_id", "is_personal")
         return self._plan(Operation.FOLDERS, self.provider.folders)
 
-    async def _upload(self, request: web.Request, _seen: RecordedRequest) -> Plan:
+    async def _upload(self, request: web.Request, _recorded: RecordedRequest) -> Plan:
         self._need_bearer(request)
         try:
             parts = {part.name: part for part in await _parts(request)}
@@ -197,7 +204,32 @@ class Routes:
         upload = partial(self.provider.upload, file.body, file.content_type, _asset_base(request))
         return self._plan(Operation.UPLOAD, upload)
 
-    async def _other(self, _request: web.Request, _seen: RecordedRequest) -> Plan:
+    async def _metadata(self, request: web.Request, _recorded: RecordedRequest) -> Plan:
+        base = f"{request.scheme}://{request.host}"
+        sign_in = self.provider.account.sign_in
+        return self._plan(Operation.METADATA, partial(sign_in.metadata, base))
+
+    async def _register(self, request: web.Request, _recorded: RecordedRequest) -> Plan:
+        try:
+            wish = await request.json()
+        except ValueError:
+            wish = None
+        if not isinstance(wish, dict):
+            raise RefusedError(400, "the body must be a JSON object")
+        return self._plan(Operation.REGISTER, partial(self.provider.account.sign_in.register, wish))
+
+    async def _authorize(self, request: web.Request, _recorded: RecordedRequest) -> Plan:
+        sign_in, query = self.provider.account.sign_in, dict(request.query)
+        if request.method == "GET":
+            return self._plan(Operation.AUTHORIZE, partial(sign_in.page, query))
+        decision = str((await request.post()).get("decision", ""))
+        return self._plan(Operation.AUTHORIZE, partial(sign_in.decide, query, decision))
+
+    async def _token(self, request: web.Request, _recorded: RecordedRequest) -> Plan:
+        body = await request.read()
+        return self._plan(Operation.TOKEN, partial(self.provider.account.sign_in.token, body))
+
+    async def _other(self, _request: web.Request, _recorded: RecordedRequest) -> Plan:
         unknown = Result(error_answer(404, "no such path"), Outcome.UNKNOWN)
         return self._plan(Operation.OTHER, lambda: unknown)
 
@@ -213,6 +245,11 @@ class Routes:
     def _need_bearer(self, request: web.Request) -> None:
         if not self.provider.account.accepts(request.headers.get("Authorization")):
             raise RefusedError(401, "the bearer token is missing or dead")
+
+    def _need_team(self, request: web.Request) -> None:
+        self._need_bearer(request)
+        if not self.provider.account.team_accepts(request.headers.get("Authorization")):
+            raise RefusedError(403, "this token is not for the team API")
 
 
 async def _parts(request: web.Request) -> list[Part]:

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
     from reelgate.sandbox.provider import Provider
 
-ACCOUNT_KEYS = frozenset({"credits", "token"})
+ACCOUNT_KEYS = frozenset(
+    {"credits", "token", "expire", "revoke", "team_accepts_oauth", "token_lifetime_s"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ class Control:
                 "jobs": len(self.provider.jobs),
                 "credits": self.provider.account.credits,
                 "counts": self.provider.recorder.counts(),
+                "refreshes": self.provider.account.grants.rotations,
+                "refreshes_refused": self.provider.account.grants.reuses,
             }
         )
 
@@ -106,7 +110,11 @@ class Control:
         return web.json_response({"data": data, "count": len(data)})
 
     async def _set_account(self, request: web.Request) -> web.Response:
-        """Take `{"credits": n}` and `{"token": "..."|null}`."""
+        """Take `{"credits": n}`, `{"token": "..."|null}`, and what happens to tokens given out.
+
+        `{"expire": true}` ends all session tokens, `{"revoke": true}` all families of tokens;
+        `{"token_lifetime_s": n}` and `{"team_accepts_oauth": false}` are for the next ones.
+        """
         body = await _object(request)
         if not body.keys() <= ACCOUNT_KEYS:
             raise _bad_request(f"the account has {', '.join(sorted(ACCOUNT_KEYS))}")
@@ -117,7 +125,21 @@ class Control:
         self.provider.account.credits = body.get("credits", self.provider.account.credits)
         if "token" in body:
             self.provider.account.set_token(body["token"])
+        self._set_tokens(body)
         return web.json_response({"credits": self.provider.account.credits})
+
+    def _set_tokens(self, wish: dict[str, Any]) -> None:
+        account = self.provider.account
+        if not isinstance(wish.get("token_lifetime_s", 1), int | float):
+            raise _bad_request("token_lifetime_s is a number")
+        account.grants.lifetime_s = wish.get("token_lifetime_s", account.grants.lifetime_s)
+        account.sign_in.team_accepts = bool(
+            wish.get("team_accepts_oauth", account.sign_in.team_accepts)
+        )
+        if wish.get("expire"):
+            account.expire()
+        if wish.get("revoke"):
+            account.grants.revoke()
 
 
 def table_json() -> list[dict[str, Any]]:
@@ -168,7 +190,8 @@ class Sandbox:
     """A stand-in for imagine.art on its own port, in the caller's event loop.
 
     Used as `async with Sandbox(options) as sandbox:`; `sandbox.url` is then its base, and
-    `{url}/v1`, `{url}/processed`, `{url}/auth` and `{url}/team` stand for the provider's hosts.
+    `{url}/v1`, `{url}/processed`, `{url}/auth`, `{url}/team` and `{url}/mcp` stand for the
+    provider's hosts.
 
     Attributes:
         url: The base, such as `http://127.0.0.1:9000`; empty before the start.

@@ -17,6 +17,7 @@ from uuid import UUID
 from aiohttp import web
 
 from reelgate.sandbox.faults import Effect, FaultRule, Operation
+from reelgate.sandbox.recorder import Outcome
 
 JSON_TYPE = "application/json"
 HTML_PAGE = b"<!doctype html><html><head><title>imagine</title></head><body>Sign in</body></html>"
@@ -98,6 +99,15 @@ class Answer:
 
     def bytes(self) -> bytes:
         return self.body.read_bytes() if isinstance(self.body, Path) else self.body
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """An operation's answer, what became of it, and the id it made or was about."""
+
+    answer: Answer
+    outcome: Outcome = Outcome.ANSWERED
+    id: str | None = None
 
 
 Work = Callable[[], Answer]

@@ -14,7 +14,7 @@ from reelgate.cache import Cache
 from reelgate.clock import Clock
 from reelgate.db.database import Database
 from reelgate.errors import ReelgateError
-from reelgate.providers.expiry import Expiry
+from reelgate.providers.expiry import CredentialEnd
 from reelgate.service.videos import Load
 
 log = structlog.get_logger()
@@ -118,7 +118,7 @@ class Readiness:
         *,
         database: Database,
         check_storage: Check,
-        expiries: Sequence[Expiry | None],
+        expiries: Sequence[CredentialEnd | None],
         load: Load,
         count_open: Callable[[], Awaitable[int]],
         is_closing: Callable[[], bool],

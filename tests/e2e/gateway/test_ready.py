@@ -139,5 +139,19 @@ async def test_of_a_token_that_does_not_tell_its_end_nothing_is_guessed(
         assert await told(gateway) == (200, [], [])
 
 
+async def test_a_web_token_without_a_folder_is_told_and_makes_nothing(
+    tmp_path: Path, sandbox_url: str
+) -> None:
+    prompt = a_prompt()
+    account = an_account(sandbox_url, a_token(userId="u"), parent_id="")
+    with structlog.testing.capture_logs() as log:
+        async with a_gateway(tmp_path, sandbox_url, providers={"imagine": account}) as gateway:
+            assert await told(gateway) == (503, ["credential"], [])
+            reply = await gateway.generate(prompt)
+            assert await gateway.submits(prompt) == []
+    assert "--choose-folder" in reply.body["detail"]
+    assert "no_folder" in events(log)
+
+
 def events(log: list[Any]) -> list[str]:
     return [str(line["event"]) for line in log]

@@ -54,6 +54,8 @@ def an_account(sandbox_url: str, token: str, **own: object) -> ImagineSettings:
         "token": token,
         "api_url": f"{sandbox_url}/v1",
         "asset_url": f"{sandbox_url}/processed",
+        "auth_url": f"{sandbox_url}/auth",
+        "parent_id": "folder-7",
         **own,
     }
     return ImagineSettings.model_validate(values)

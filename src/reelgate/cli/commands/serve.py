@@ -16,7 +16,7 @@ from reelgate.cli.config import load_settings
 from reelgate.cli.console import say
 from reelgate.cli.exits import CliError, in_one_line
 from reelgate.cli.listening import Access, banner, cannot_listen, may_listen, not_open
-from reelgate.cli.reach import check_account
+from reelgate.cli.reach import check_account, known_sign_in
 from reelgate.clock import SystemClock
 from reelgate.domain.api_keys import KeyStanding
 from reelgate.logs import configure_log
@@ -50,6 +50,7 @@ def serve(
     access = may_listen(settings, has_keys=keys is KeyStanding.ACTIVE)
     if access is Access.FORBIDDEN:
         raise not_open(settings.host)
+    settings = known_sign_in(settings)
     check_account(settings)
     configure_log(settings.log_level, settings.log_format)
     listener = listen(settings)

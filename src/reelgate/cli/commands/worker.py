@@ -5,7 +5,7 @@ from reelgate.cli.commands.serve import end_at_sigterm, run_server
 from reelgate.cli.config import load_settings
 from reelgate.cli.console import say
 from reelgate.cli.exits import CliError, ExitCode
-from reelgate.cli.reach import check_account
+from reelgate.cli.reach import check_account, known_sign_in
 from reelgate.logs import configure_log
 from reelgate.runtime import server
 
@@ -24,6 +24,7 @@ def worker() -> None:
     if not settings.shares_database:
         message = "a worker shares a Postgres database with a gateway: set REELGATE_DATABASE_URL"
         raise CliError(message, ExitCode.USAGE)
+    settings = known_sign_in(settings)
     check_account(settings)
     configure_log(settings.log_level, settings.log_format)
     run_server(lambda begun: server.work(settings, begun), lambda: say("Working. Ctrl-C ends it."))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 from urllib.parse import quote, urlencode
 from uuid import uuid4
@@ -19,7 +19,7 @@ from reelgate.errors import (
     UpstreamFault,
     UpstreamUnauthorized,
 )
-from reelgate.net.client import FilePart, HttpClient
+from reelgate.net.client import Answer, FilePart, HttpClient
 from reelgate.net.redact import fit_to_tell, redacted
 from reelgate.providers.base import (
     Asset,
@@ -32,9 +32,14 @@ from reelgate.providers.base import (
     Submission,
 )
 from reelgate.providers.errors import MODERATION_WORDS
-from reelgate.providers.expiry import Expiry
+from reelgate.providers.expiry import CredentialEnd
 from reelgate.providers.imagine.asset_host import POLL_TIMEOUT_S, AssetHost
-from reelgate.providers.imagine.credentials import Credentials, ImagineAccount
+from reelgate.providers.imagine.credentials import (
+    AccountEnd,
+    Credentials,
+    ImagineAccount,
+    authorized,
+)
 from reelgate.providers.imagine.listing import (
     EARLIER_S,
     MAX_PAGES,
@@ -44,6 +49,7 @@ from reelgate.providers.imagine.listing import (
     read_list,
 )
 from reelgate.providers.imagine.models import imagine_models, typical_s
+from reelgate.providers.imagine.refusals import error_sentence
 from reelgate.providers.imagine.wire import (
     UPSTREAM,
     Report,
@@ -107,6 +113,10 @@ class ImagineWeb:
         self._own_fields = {model.id: model.own_fields() for model in self._models}
         self._time_scale = time_scale
 
+    def use(self, credentials: Credentials) -> None:
+        """Send these from now on: a credential that is kept goes before one of the settings."""
+        self._account = replace(self._account, credentials=credentials)
+
     @property
     def name(self) -> str:
         """Stands in stored jobs, so it never changes."""
@@ -118,9 +128,10 @@ class ImagineWeb:
         return self._models
 
     @property
-    def expiry(self) -> Expiry | None:
-        """When the token ends; None where it does not tell."""
-        return self._account.credentials.expiry
+    def expiry(self) -> CredentialEnd | None:
+        """When the credential ends; None where it does not tell."""
+        ends = self._account.credentials.expiry
+        return AccountEnd(self._account, ends) if self._account.lacks_parent else ends
 
     def typical_s(self, request: VideoRequest) -> tuple[float, float] | None:
         """The shortest and longest usual rendering time in seconds; None where none is told."""
@@ -139,13 +150,19 @@ class ImagineWeb:
             UpstreamError: it was not taken; sending it again does no harm.
         """
         credentials = self._account.credentials
-        answer = await self._http.post_form(
-            f"{self._api_url}/assets/upload",
-            upload_parts(picture, self._account),
-            headers={"Authorization": f"Bearer {credentials.bearer()}"},
-            timeout_s=UPLOAD_TIMEOUT_S,
-            file=FilePart("file", picture.file_name, picture.media_type, picture.content),
-        )
+        parts = upload_parts(picture, self._account)
+        file = FilePart("file", picture.file_name, picture.media_type, picture.content)
+
+        async def send(headers: Mapping[str, str]) -> Answer:
+            return await self._http.post_form(
+                f"{self._api_url}/assets/upload",
+                parts,
+                headers=headers,
+                timeout_s=UPLOAD_TIMEOUT_S,
+                file=file,
+            )
+
+        answer = await authorized(credentials, send)
         if not answer.ok:
             raise refusal(answer, hide=credentials.hide)
         return read_upload(answer, hide=credentials.hide)
@@ -159,13 +176,23 @@ class ImagineWeb:
             UpstreamError: `surely_refused` tells whether it may be sent again.
         """
         credentials = self._account.credentials
+        if self._account.lacks_parent:
+            # A dead credential is told before a missing folder, which is found with it.
+            await credentials.bearer()
         fields = self._own_fields.get(request.model, ())
         parts = submit_parts(request, self._account, marker or str(uuid4()), fields)
-        answer = await self._http.post_form(
-            f"{self._api_url}/video/upload",
-            parts,
-            headers={"Authorization": f"Bearer {credentials.bearer()}"},
-            timeout_s=SUBMIT_TIMEOUT_S,
+
+        async def send(headers: Mapping[str, str]) -> Answer:
+            return await self._http.post_form(
+                f"{self._api_url}/video/upload",
+                parts,
+                headers=headers,
+                timeout_s=SUBMIT_TIMEOUT_S,
+            )
+
+        # Anybody on the way may say 401: only in imagine.art's own words is it sent again.
+        answer = await authorized(
+            credentials, send, lambda refused: error_sentence(refused) is not None
         )
         if not answer.ok:
             raise submit_refusal(answer, hide=credentials.hide)
@@ -198,12 +225,16 @@ class ImagineWeb:
             ("offset", str(offset)),
             ("org_id", self._account.organisation()),
         ]
-        answer = await self._http.request(
-            "GET",
-            f"{self._api_url}/assets/status?{urlencode(asked)}",
-            headers={"Authorization": f"Bearer {credentials.bearer()}"},
-            timeout_s=LIST_TIMEOUT_S,
-        )
+
+        async def send(headers: Mapping[str, str]) -> Answer:
+            return await self._http.request(
+                "GET",
+                f"{self._api_url}/assets/status?{urlencode(asked)}",
+                headers=headers,
+                timeout_s=LIST_TIMEOUT_S,
+            )
+
+        answer = await authorized(credentials, send)
         if not answer.ok:
             raise refusal(answer, hide=credentials.hide)
         return read_list(answer, self._asset_host.base)
@@ -311,16 +342,18 @@ class ImaginePoller:
         return report
 
     async def _ask(self) -> Report:
+        async def send(headers: Mapping[str, str]) -> Answer:
+            return await self._http.request(
+                "GET",
+                self._status_url,
+                headers={**headers, "Accept": "application/json"},
+                timeout_s=POLL_TIMEOUT_S,
+            )
+
         try:
-            bearer = self._credentials.bearer()
+            answer = await authorized(self._credentials, send)
         except UpstreamUnauthorized:
             return Report()
-        answer = await self._http.request(
-            "GET",
-            self._status_url,
-            headers={"Authorization": f"Bearer {bearer}", "Accept": "application/json"},
-            timeout_s=POLL_TIMEOUT_S,
-        )
         if not answer.ok:
             raise refusal(answer, hide=self._credentials.hide)
         return read_report(answer)

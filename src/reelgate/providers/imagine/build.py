@@ -25,7 +25,7 @@ def build_imagine(
 ) -> Provider:
     """The real imagine.art, with the account that the settings name."""
     account = ImagineAccount(
-        TokenCredentials(settings.token.get_secret_value(), clock),
+        TokenCredentials(settings.token.get_secret_value(), clock, needs_parent=True),
         settings.org_id,
         settings.parent_id,
     )

@@ -54,6 +54,13 @@ class ImagineSettings(ProviderSettings):
         description="imagine.art's bearer token. Without it, and without any other provider's "
         "credentials, the gateway runs on its sandbox.",
     )
+    refresh_token: SecretStr = Field(
+        SecretStr(""),
+        validation_alias=named("REFRESH_TOKEN"),
+        description="The refresh token that belongs to IMAGINE_TOKEN: the gateway then renews "
+        "both, and keeps the newest pair encrypted in the database. A sign-in with `reelgate login "
+        "imagine` goes before both.",
+    )
     org_id: str = Field(
         "",
         validation_alias=named("ORG_ID"),
@@ -136,8 +143,9 @@ class ImagineSettings(ProviderSettings):
 
     @property
     def is_configured(self) -> bool:
-        """Whether there is a token."""
-        return bool(self.token.get_secret_value().strip())
+        """Whether there is a token, or somebody has signed in."""
+        pasted = (self.token, self.refresh_token)
+        return self.is_signed_in or any(each.get_secret_value().strip() for each in pasted)
 
     @property
     def address(self) -> str:
@@ -145,6 +153,11 @@ class ImagineSettings(ProviderSettings):
         return self.api_url
 
     def credential_left_s(self, now_s: float) -> float | None:
-        """How long the token lives still, negative when it is dead; None if it does not tell."""
+        """How long the token lives still, negative when it is dead; None if it does not tell.
+
+        Of one that is renewed nobody needs to know.
+        """
+        if self.is_signed_in or self.refresh_token.get_secret_value().strip():
+            return None
         ends_at_s = read_claims(clean_token(self.token.get_secret_value())).expires_at_s
         return None if ends_at_s is None else ends_at_s - now_s

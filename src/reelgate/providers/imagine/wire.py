@@ -96,7 +96,7 @@ def _text(value: object) -> str:
 
 def _place(account: ImagineAccount) -> Iterator[tuple[str, str]]:
     yield "org_id", account.organisation()
-    if parent_id := account.parent_id.strip():
+    if parent_id := account.parent():
         yield "parent_id", parent_id
 
 
@@ -179,8 +179,9 @@ def refusal(answer: Answer, *, hide: Callable[[str], str] = str) -> UpstreamErro
     """The error that an answer without success stands for; `hide` takes our secrets out."""
     if answer.status in PARENT_STATUSES and PARENT_REJECTED in answer.text.lower():
         message = (
-            "imagine.art says that this account may not use the folder in IMAGINE_PARENT_ID"
-            f" (HTTP {answer.status}): set one that it owns, or leave it empty."
+            "imagine.art says that this account may not use the folder it was given"
+            f" (HTTP {answer.status}): choose another with `reelgate login imagine"
+            " --choose-folder`, or set IMAGINE_PARENT_ID."
         )
         return UpstreamError(message, upstream=redacted(hide(answer.text)))
     says = error_sentence(answer)
