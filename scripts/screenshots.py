@@ -103,6 +103,7 @@ async def take(browser: Browser, url: str) -> None:
     await shot(page, "playground-dark")
     await page.goto(f"{url}/#/status")
     await page.get_by_text("Ready for work").wait_for()
+    await page.locator(".toasts").wait_for(state="hidden")
     await shot(page, "playground-status")
     await context.close()
     phone = await browser.new_context(viewport=PHONE, color_scheme="dark", device_scale_factor=2)  # type: ignore[arg-type]
@@ -117,7 +118,7 @@ async def pictures(page: Page) -> None:
     """Wait until the library's pictures are there."""
     await page.locator(".card img").nth(5).wait_for()
     await page.wait_for_function(
-        "[...document.querySelectorAll('.card img')].every(i => i.complete)"
+        "() => [...document.querySelectorAll('.card img')].every(i => i.complete)"
     )
 
 

@@ -18,7 +18,7 @@ import { brief, count, span } from "./text.js";
  */
 
 const EVERY_MS = 5000;
-const LINE_WIDTH = 340;
+const LINE_WIDTH = 420;
 const LINE_HEIGHT = 84;
 
 /** @param {HTMLElement} view @param {AbortSignal} signal */
@@ -119,7 +119,7 @@ function tiles(stats, open) {
     { class: "tiles" },
     tile("Under way", count(open)),
     tile("Asked for", count(made), "in 30 days"),
-    tile("Failed", made ? `${((100 * failed) / made).toFixed(1)} %` : "–", `${count(failed)} videos`),
+    tile("Failed", made ? `${((100 * failed) / made).toFixed(1)} %` : "–", `of ${count(made)} videos`),
     tile("Found after ready", `≤ ${span(stats.unseen.p50_s)}`, `nine of ten within ${span(stats.unseen.p90_s)}`),
     tile("Kept after found", span(stats.kept.p50_s), `nine of ten within ${span(stats.kept.p90_s)}`),
     tile("Polls a job", polls, "since this process began"),
