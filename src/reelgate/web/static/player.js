@@ -128,6 +128,8 @@ function keys(event, stage, go) {
 function stageOf(video) {
   if (video.status === "completed") {
     const film = player(video);
+    // Also where the browser forbids it to start by itself: a file that is gone must be noticed.
+    film.preload = "metadata";
     film.autoplay = !matchMedia("(prefers-reduced-motion: reduce)").matches;
     return [film];
   }
