@@ -169,6 +169,25 @@ async def ready(caller: Caller) -> None:
     assert job.ready_at == pytest.approx(job.accepted_at + 1.5)
 
 
+async def moved(caller: Caller) -> None:
+    job_id = await caller.submit("a [[moved]] [[ready after=0]]")
+
+    async def told() -> list[str]:
+        assets = (await caller.status(job_id))["assets"]
+        return list(assets[0]["url"]["generation"]) if assets else []
+
+    async def is_told() -> bool:
+        return bool(await told())
+
+    await until(is_told)
+    [address] = await told()
+    async with caller.session.head(f"{caller.url}/processed/{job_id}") as response:
+        assert response.status == 404
+    headers = {"Authorization": "Bearer any"}
+    async with caller.session.get(address, headers=headers) as response:
+        assert (response.status, response.content_type) == (200, "video/mp4")
+
+
 async def not_ready_403(caller: Caller) -> None:
     job_id = await caller.submit("a [[not-ready-403]] [[ready after=0.3]]")
     assert await caller.head(job_id) == 403
@@ -234,6 +253,7 @@ CHECKS: dict[str, Check] = {
     "never": never,
     "fail": fail,
     "ready": ready,
+    "moved": moved,
     "not-ready-403": not_ready_403,
 }
 

@@ -232,16 +232,20 @@ class HttpClient:
 
     @asynccontextmanager
     async def stream(
-        self, url: str, *, headers: Mapping[str, str] | None = None
+        self, url: str, *, headers: Mapping[str, str] | None = None, is_told: bool = False
     ) -> AsyncIterator[Stream]:
         """GET something large: it may take its time, but each read must bring something.
+
+        `is_told`: a stranger named the address, so that it must be a public one.
 
         Raises:
             UpstreamError: no answer came. Reading `chunks` raises `AnswerLost` when it breaks off.
         """
         with network_errors_are_ours(url):
             async with asyncio.timeout(OPEN_TIMEOUT_S):
-                response = await self._follow("GET", url, headers, self._streaming, MAX_REDIRECTS)
+                response = await self._follow(
+                    "GET", url, headers, self._streaming, MAX_REDIRECTS, is_told=is_told
+                )
         chunks = _chunks(response, url)
         try:
             yield Stream(response.status, response.headers, chunks)
@@ -256,12 +260,14 @@ class HttpClient:
         headers: Mapping[str, str] | None,
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own
         redirects: int,
+        *,
+        is_told: bool = False,
     ) -> aiohttp.ClientResponse:
         """Send a request, and go where its answer points: elsewhere only to public addresses.
 
         aiohttp would follow redirects itself, but into the network that the gateway stands in, too.
         """
-        session, target = self._reusing, url
+        session, target = self._guarded if is_told else self._reusing, url
         for hops_left in range(redirects, -1, -1):
             try:
                 response = await session.request(
@@ -353,8 +359,8 @@ def next_address(here: URL, location: str, first_url: str) -> str:
 def points_inside(url: str) -> UpstreamBadResponse:
     """The answer sends the reader to where strangers must not send it."""
     message = (
-        f"{host_of(url)} redirects into a private or reserved network, which this gateway does not"
-        " call."
+        f"{host_of(url)} lies in, or redirects into, a private or reserved network, which this"
+        " gateway does not call."
     )
     return UpstreamBadResponse(message)
 

@@ -96,6 +96,8 @@ class Effect(Enum):
     """The status endpoint has a word of its own for a job that is at work."""
     READY = auto()
     """The job is ready at a given time."""
+    MOVED = auto()
+    """The file is only where the status endpoint says, and asks for the bearer there."""
     NOT_READY_403 = auto()
     """The asset host says 403, not 404, until the job is ready."""
 
@@ -107,6 +109,7 @@ SHAPING = frozenset(
         Effect.ENDS,
         Effect.SAYS,
         Effect.READY,
+        Effect.MOVED,
         Effect.NOT_READY_403,
     }
 )
@@ -245,6 +248,7 @@ TABLE: tuple[Fault, ...] = (
     Fault(
         "ready", Effect.READY, "the job is ready `after` exactly so long", SUBMIT_ONLY, {"after": 0}
     ),
+    Fault("moved", Effect.MOVED, "the file is only where the status endpoint says", SUBMIT_ONLY),
     Fault(
         "not-ready-403",
         Effect.NOT_READY_403,

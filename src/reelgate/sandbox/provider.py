@@ -121,7 +121,7 @@ class Provider:
         if job is None:
             return Result(error_answer(404, "asset not found"), Outcome.UNKNOWN)
         state = self.state(job)
-        urls = [asset_url] if state is JobState.FINISHED else []
+        urls = [address_of(job, asset_url)] if state is JobState.FINISHED else []
         word = job.word(state)
         asset = {
             "status": word,
@@ -157,11 +157,15 @@ class Provider:
             "id": job.id,
             "status": status,
             "created_at": job.accepted_at,
-            "url": {"generation": [asset_url], "thumbnail": [], "processed": [asset_url]},
+            "url": {
+                "generation": [address_of(job, asset_url)],
+                "thumbnail": [],
+                "processed": [asset_url],
+            },
             "asset_metadata": metadata,
         }
 
-    async def asset(self, asset_id: str) -> Result:
+    async def asset(self, asset_id: str, *, is_moved: bool = False) -> Result:
         """Serve a finished clip or an uploaded image; anything else is not there (yet)."""
         job = self.jobs.get(asset_id)
         if job is None:
@@ -170,6 +174,8 @@ class Provider:
         if state is not JobState.FINISHED:
             status = 403 if job.has(Effect.NOT_READY_403) else 404
             return Result(error_answer(status, "not found"), _OUTCOMES[state], job.id)
+        if job.has(Effect.MOVED) is not is_moved:
+            return Result(error_answer(404, "not found"), Outcome.UNKNOWN, job.id)
         try:
             path = await self.renderer.file(job.clip)
         except RenderError:
@@ -250,3 +256,10 @@ _OUTCOMES: Mapping[JobState, Outcome] = {
     JobState.FINISHED: Outcome.READY,
     JobState.FAILED: Outcome.FAILED,
 }
+
+
+def address_of(job: Job, asset_url: str) -> str:
+    """Where the status endpoint says that a finished clip is."""
+    return (
+        asset_url.replace("/processed/", "/v1/generated/") if job.has(Effect.MOVED) else asset_url
+    )

@@ -67,6 +67,7 @@ class Routes:
             web.post("/v1/video/upload", handler(Operation.SUBMIT, self._submit)),
             web.get("/v1/assets/{id}/status", handler(Operation.STATUS, self._status)),
             web.get("/v1/assets/status", handler(Operation.LIST, self._list)),
+            web.get("/v1/generated/{id}", handler(Operation.OTHER, self._generated)),
             web.get("/processed/{id}", handler(Operation.ASSET, self._asset)),
             web.post("/auth/auth/other/refresh/web", handler(Operation.REFRESH, self._refresh)),
             web.get("/v1/credit", handler(Operation.CREDIT, self._credit)),
@@ -171,6 +172,13 @@ class Routes:
             rule = self.provider.faults.take(operation, recorded.id or "", _rules(job), skip=skip)
             if rule is not None:
                 return Plan(lambda: done, rule)
+        return Plan(lambda: done, None)
+
+    async def _generated(self, request: web.Request, recorded: RecordedRequest) -> Plan:
+        """A finished clip at its other address."""
+        self._need_bearer(request)
+        self._job(request, recorded)
+        done = await self.provider.asset(request.match_info["id"], is_moved=True)
         return Plan(lambda: done, None)
 
     async def _refresh(self, request: web.Request, _recorded: RecordedRequest) -> Plan:

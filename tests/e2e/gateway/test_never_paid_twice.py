@@ -118,6 +118,7 @@ TABLE = (
     Case("[[asset-cut-off times=1]]", *DONE, submits=1, paid=1),
     Case("[[head-405]]", *DONE, submits=1, paid=1),
     Case("[[gzip]]", *DONE, submits=1, paid=1),
+    Case("[[moved]]", *DONE, submits=1, paid=1),
     Case("[[octet-stream]]", *DONE, submits=1, paid=1),
     Case("[[download-404 for=2]]", *DONE, submits=1, paid=1),
     Case("[[download-redirect times=2]]", *DONE, submits=1, paid=1),

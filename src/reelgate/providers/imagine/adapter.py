@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import assert_never
 from urllib.parse import quote, urlencode
@@ -14,10 +15,13 @@ from reelgate.domain.picture import Picture
 from reelgate.domain.video import VideoRequest
 from reelgate.errors import (
     ModerationBlocked,
+    RangeNotSatisfiable,
     RateLimited,
+    UpstreamBadResponse,
     UpstreamError,
     UpstreamFault,
     UpstreamUnauthorized,
+    VideoExpired,
 )
 from reelgate.net.client import Answer, FilePart, HttpClient
 from reelgate.net.redact import fit_to_tell, redacted
@@ -33,7 +37,7 @@ from reelgate.providers.base import (
 )
 from reelgate.providers.errors import MODERATION_WORDS
 from reelgate.providers.expiry import CredentialEnd
-from reelgate.providers.imagine.asset_host import POLL_TIMEOUT_S, AssetHost
+from reelgate.providers.imagine.asset_host import FIRST_BYTES, POLL_TIMEOUT_S, AssetHost
 from reelgate.providers.imagine.credentials import (
     AccountEnd,
     Credentials,
@@ -51,9 +55,11 @@ from reelgate.providers.imagine.listing import (
 from reelgate.providers.imagine.models import imagine_models, typical_s
 from reelgate.providers.imagine.refusals import error_sentence
 from reelgate.providers.imagine.wire import (
+    FTYP_END,
     UPSTREAM,
     Report,
     carries_marker,
+    is_video_start,
     read_report,
     read_submission,
     read_upload,
@@ -105,7 +111,9 @@ class ImagineWeb:
     ) -> None:
         self._http = http
         self._api_url = hosts.api_url.rstrip("/")
-        self._asset_host = AssetHost(http, hosts.asset_url)
+        self._asset_host = AssetHost(
+            http, hosts.asset_url, (hosts.api_url, hosts.auth_url, hosts.team_url)
+        )
         self._public_host = AssetHost(http, public_asset_url or hosts.asset_url)
         self._account = account
         self._name = name
@@ -253,16 +261,26 @@ class ImagineWeb:
         """Always False: the web API is not known to stop a job."""
         return False
 
-    def open_asset(
+    @asynccontextmanager
+    async def open_asset(
         self, provider_id: str, *, range_header: str | None = None
-    ) -> AbstractAsyncContextManager[Asset]:
-        """Read the finished video.
+    ) -> AsyncIterator[Asset]:
+        """Read the finished video; where it is not at its usual address, at the one that is told.
 
         Raises:
             VideoExpired: it is gone.
             UpstreamError: it could not be opened, or broke off.
         """
-        return self._asset_host.open(provider_id, range_header)
+        async with AsyncExitStack() as stack:
+            usual = self._asset_host.open(provider_id, range_header)
+            try:
+                asset = await stack.enter_async_context(usual)
+            except (VideoExpired, UpstreamBadResponse):
+                told = await self.watch(provider_id).open_told(range_header)
+                if told is None:
+                    raise
+                asset = await stack.enter_async_context(told)
+            yield asset
 
     def video_url(self, provider_id: str) -> str:
         """The address at which anybody can play the finished video."""
@@ -317,7 +335,45 @@ class ImaginePoller:
             if report.generated or report.word not in OVER_WITHOUT:
                 raise
             served = False
+        if not served and report.generated:
+            served = await self._is_served_as_told(report.address)
         return Ready() if served else unserved(report, self._credentials)
+
+    async def open_told(
+        self, range_header: str | None
+    ) -> AbstractAsyncContextManager[Asset] | None:
+        """The video at the address that the status endpoint tells; None where it tells no other."""
+        try:
+            report = await self._ask()
+        except UpstreamError:
+            return None
+        return await self._told(report.address, range_header)
+
+    async def _told(
+        self, address: str, range_header: str | None
+    ) -> AbstractAsyncContextManager[Asset] | None:
+        if not self._asset_host.is_another(address, self._provider_id):
+            return None
+        try:
+            bearer = await self._credentials.bearer()
+        except UpstreamError:
+            bearer = ""
+        return self._asset_host.open_told(address, bearer, range_header)
+
+    async def _is_served_as_told(self, address: str) -> bool:
+        told = await self._told(address, FIRST_BYTES)
+        if told is None:
+            return False
+        try:
+            async with asyncio.timeout(POLL_TIMEOUT_S), told as asset:
+                start = b""
+                async for chunk in asset.chunks:
+                    start += chunk
+                    if len(start) >= FTYP_END:
+                        break
+                return is_video_start(start)
+        except (UpstreamError, VideoExpired, RangeNotSatisfiable, TimeoutError):
+            return False
 
     async def _report(self) -> Report:
         """What the status endpoint says; nothing where the asset host is to decide alone.

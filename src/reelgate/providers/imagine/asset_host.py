@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from urllib.parse import quote
+
+from yarl import URL
 
 from reelgate.errors import AnswerLost, RangeNotSatisfiable, UpstreamBadResponse, VideoExpired
 from reelgate.net.client import HTTP_OK, MAX_REDIRECTS, Answer, HttpClient, Stream
@@ -35,9 +37,11 @@ AS_IT_IS = {"Accept-Encoding": "identity"}
 class AssetHost:
     """Finished videos by their job's id."""
 
-    def __init__(self, http: HttpClient, url: str) -> None:
+    def __init__(self, http: HttpClient, url: str, known: Collection[str] = ()) -> None:
+        """`url`: what the addresses begin with; `known`: the vendor's hosts in the settings."""
         self._http = http
         self._url = url.rstrip("/")
+        self._origins = frozenset(origin_of(each) for each in (url, *known))
         self._knows_no_head = False
 
     @property
@@ -97,6 +101,33 @@ class AssetHost:
         async with self.open(provider_id, None) as asset:
             yield asset
 
+    def is_another(self, address: str, provider_id: str) -> bool:
+        """Whether an address that the upstream told is one that was not asked yet."""
+        return address.startswith(("http://", "https://")) and address != self.url(provider_id)
+
+    @asynccontextmanager
+    async def open_told(
+        self, address: str, bearer: str, range_header: str | None
+    ) -> AsyncIterator[Asset]:
+        """Read a finished video at an address that the upstream told.
+
+        The bearer goes along to the vendor's hosts only; any other must be a public one.
+
+        Raises:
+            VideoExpired: it is not there.
+            UpstreamError: it could not be opened, or may not be asked.
+        """
+        headers = dict(AS_IT_IS)
+        is_known = origin_of(address) in self._origins
+        if is_known and bearer:
+            headers["Authorization"] = f"Bearer {bearer}"
+        if range_header is not None:
+            headers["Range"] = range_header
+        async with self._http.stream(address, headers=headers, is_told=not is_known) as stream:
+            check_asset(stream)
+            content_range = stream.headers.get("Content-Range")
+            yield Asset(stream.chunks, stream.content_type, length_bytes(stream), content_range)
+
     async def _head(self, provider_id: str) -> Answer | None:
         """The answer to a `HEAD`; None where it broke, which tells nothing of a `GET`."""
         try:
@@ -127,6 +158,14 @@ class AssetHost:
         if is_temporary(answer):
             raise refusal(answer)
         return False
+
+
+def origin_of(address: str) -> str:
+    """Scheme, host and port; empty where there is none."""
+    try:
+        return str(URL(address).origin())
+    except ValueError:
+        return ""
 
 
 def check_asset(stream: Stream) -> None:

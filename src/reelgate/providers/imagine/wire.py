@@ -166,6 +166,7 @@ class Report:
         word: what its status says.
         name: the status in the upstream's own spelling.
         generated: whether a video's address is told.
+        address: that address.
         reason: why it ended, in the upstream's own words.
     """
 
@@ -173,6 +174,7 @@ class Report:
     name: str = ""
     generated: bool = False
     reason: str = ""
+    address: str = ""
 
 
 def refusal(answer: Answer, *, hide: Callable[[str], str] = str) -> UpstreamError:
@@ -256,11 +258,14 @@ def read_report(answer: Answer) -> Report:
     names = [_name(holder.get("status")) for holder in holders]
     words = [word_of(name) for name in names]
     loudest = next(word for word in LOUDEST_FIRST if word in words)
+    told = (_first_address(asset.get("url"), "generation") for asset in assets)
+    address = next((each for each in told if each is not None), "")
     return Report(
         loudest,
         names[words.index(loudest)],
-        any(_has_generation(asset) for asset in assets),
+        bool(address),
         next((reason for holder in holders for reason in _reasons(holder)), ""),
+        address,
     )
 
 
@@ -301,10 +306,6 @@ def _reasons(holder: dict[str, object]) -> Iterator[str]:
             value = told.get(key)
             if isinstance(value, str) and value.strip().lower() not in {"", status}:
                 yield value.strip()
-
-
-def _has_generation(asset: dict[str, object]) -> bool:
-    return _first_address(asset.get("url"), "generation") is not None
 
 
 def addresses_of(url: object) -> Iterator[str]:
