@@ -1,9 +1,12 @@
 """Whether the gateway is alive, and whether it may be sent work."""
 
+import math
+
 from fastapi import APIRouter, Request, Response
 
 from reelgate.http.auth import context_of
-from reelgate.http.schemas import Health, Ready, ReadyReason
+from reelgate.http.schemas import Health, HealthCredential, Ready, ReadyReason
+from reelgate.providers.base import Provider
 from reelgate.version import VERSION
 
 router = APIRouter(tags=["Gateway"])
@@ -21,6 +24,21 @@ async def health(request: Request) -> Health:
         providers=list(ctx.providers),
         sandbox=ctx.sandbox,
         jobs_open=await ctx.readiness.jobs_open(),
+        credentials=[
+            credential_of(provider, ctx.service.now()) for provider in ctx.service.providers
+        ],
+    )
+
+
+def credential_of(provider: Provider, now_s: float) -> HealthCredential:
+    """How an account's credential is."""
+    end = provider.expiry
+    if end is None:
+        return HealthCredential(provider=provider.name, expires_at=None, problem=None)
+    return HealthCredential(
+        provider=provider.name,
+        expires_at=None if math.isinf(end.left_s) else round(now_s + end.left_s),
+        problem=end.told() if end.is_over or end.is_near else None,
     )
 
 

@@ -77,6 +77,14 @@ class ErrorAnswer(BaseModel):
     errors: list[dict[str, Any]] | None = None
 
 
+class HealthCredential(BaseModel):
+    """An upstream account's credential."""
+
+    provider: str
+    expires_at: int | None = Field(description="Unix seconds; null where it is not known")
+    problem: str | None = Field(description="What is wrong and what to do; null: nothing")
+
+
 class Health(BaseModel):
     """How the gateway is."""
 
@@ -86,6 +94,9 @@ class Health(BaseModel):
     providers: list[str] = Field(description="Every upstream account that makes videos")
     sandbox: bool = Field(description="True: videos are made by the built-in sandbox, not for real")
     jobs_open: int | None = Field(description="Null while the database does not tell")
+    credentials: list[HealthCredential] = Field(
+        description="Those of the upstream accounts; one that is renewed by itself has no problem"
+    )
 
 
 class ReadyReason(BaseModel):

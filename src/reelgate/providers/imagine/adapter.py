@@ -158,6 +158,7 @@ class ImagineWeb:
             UpstreamError: it was not taken; sending it again does no harm.
         """
         credentials = self._account.credentials
+        await credentials.bearer()
         parts = upload_parts(picture, self._account)
         file = FilePart("file", picture.file_name, picture.media_type, picture.content)
 
@@ -184,9 +185,8 @@ class ImagineWeb:
             UpstreamError: `surely_refused` tells whether it may be sent again.
         """
         credentials = self._account.credentials
-        if self._account.lacks_parent:
-            # A dead credential is told before a missing folder, which is found with it.
-            await credentials.bearer()
+        # Before organisation and folder, which a dead credential does not tell.
+        await credentials.bearer()
         fields = self._own_fields.get(request.model, ())
         parts = submit_parts(request, self._account, marker or str(uuid4()), fields)
 
@@ -225,6 +225,7 @@ class ImagineWeb:
 
     async def _listed(self, offset: int) -> tuple[list[ListedJob], int]:
         credentials = self._account.credentials
+        await credentials.bearer()
         asked = [
             ("status", "finished"),
             ("service", "image"),
