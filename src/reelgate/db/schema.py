@@ -155,6 +155,14 @@ accounts = Table(
 PENDING = text("state = 'pending'")
 """Which deliveries are still to be made; worded once, as `OPEN` is."""
 
+upstream_rates = Table(
+    "upstream_rates",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("busy_until", Double, nullable=False),
+)
+"""Until when the requests that were made keep an upstream account busy."""
+
 webhook_deliveries = Table(
     "webhook_deliveries",
     metadata,

@@ -46,6 +46,7 @@ from reelgate.limits.account import (
     after,
     room_in,
 )
+from reelgate.limits.rate import RequestLimit
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -249,6 +250,39 @@ WAIT = text("""
     SELECT busy_until + 60.0 / :rpm - 60.0 - extract(epoch FROM clock_timestamp())::float8
     FROM api_keys WHERE id = :key_id
 """)
+
+
+TAKE_UPSTREAM = text("""
+    INSERT INTO upstream_rates AS rates (account, busy_until)
+    SELECT :account, moment.now + :gap_s
+    FROM (SELECT extract(epoch FROM clock_timestamp())::float8 AS now) AS moment
+    ON CONFLICT (account) DO UPDATE
+    SET busy_until = greatest(rates.busy_until, excluded.busy_until - :gap_s) + :gap_s
+    WHERE greatest(rates.busy_until, excluded.busy_until - :gap_s) + :gap_s
+        <= excluded.busy_until - :gap_s + :burst_s
+""")
+UPSTREAM_WAIT = text("""
+    SELECT busy_until + :gap_s - :burst_s - extract(epoch FROM clock_timestamp())::float8
+    FROM upstream_rates WHERE account = :account
+""")
+
+
+class PostgresUpstreamRates:
+    """Counts what all processes ask of an account, by the database's clock."""
+
+    def __init__(self, database: PostgresDatabase) -> None:
+        self._database = database
+
+    async def take(self, account: str, limit: RequestLimit) -> float:
+        """Count one request."""
+        values = {"account": account, "gap_s": limit.gap_s, "burst_s": limit.burst_s}
+
+        def count(connection: Connection) -> float:
+            if connection.execute(TAKE_UPSTREAM, values).rowcount:
+                return 0.0
+            return max(TICK_S, connection.scalar(UPSTREAM_WAIT, values) or 0.0)
+
+        return await self._database.apart(count)
 
 
 class PostgresRates:

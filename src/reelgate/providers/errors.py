@@ -65,6 +65,7 @@ def refusal(
     renew: str,
     hide: Callable[[str], str] = str,
     says: str | None = None,
+    kind: type[UpstreamError] | None = None,
 ) -> UpstreamError:
     """The error that an answer without success stands for.
 
@@ -74,8 +75,9 @@ def refusal(
         renew: what to do about a dead token, a sentence.
         hide: takes our own secrets out of a text, in case the upstream echoes them.
         says: the vendor's own sentence, told if it is fit to be.
+        kind: what it is where a vendor has codes of its own; None: what the status says.
     """
-    kind = kind_of(answer)
+    kind = kind or kind_of(answer)
     told = fit_to_tell(hide(says)) if says else None
     reason = f' It says: "{told}".' if told else ""
     sentence = SENTENCES[kind].format(upstream=upstream)

@@ -16,6 +16,9 @@ from reelgate.providers.base import Provider
 from reelgate.providers.imagine.build import build_imagine, build_sandboxed, open_sandbox
 from reelgate.providers.imagine.models import imagine_models
 from reelgate.providers.imagine.settings import ImagineSettings
+from reelgate.providers.imagine_key.build import build_key, build_key_stand_in
+from reelgate.providers.imagine_key.models import key_models
+from reelgate.providers.imagine_key.settings import ImagineKeySettings
 from reelgate.settings import ProviderSettings, Settings
 
 SANDBOX_SUFFIX = "-sandbox"
@@ -50,6 +53,9 @@ class Registered:
         build: an account under a name, with the settings of that class.
         build_stand_in: the same against a stand-in.
         open_sandbox: a stand-in inside this process, given a folder and its speed.
+        requests_per_minute: what it takes of one account, of all processes together; None: any.
+        has_default_stand_in: whether a stand-in plays for it where nobody has credentials and no
+            sandbox is named.
     """
 
     settings: type[ProviderSettings]
@@ -57,11 +63,22 @@ class Registered:
     build: Callable[[HttpClient, Any, Clock, str], Provider]
     build_stand_in: BuildStandIn
     open_sandbox: Callable[[Path, float], AbstractAsyncContextManager[str]]
+    requests_per_minute: int | None = None
+    has_default_stand_in: bool = True
 
 
 PROVIDERS: Mapping[str, Registered] = {
     "imagine": Registered(
         ImagineSettings, imagine_models, build_imagine, build_sandboxed, open_sandbox
+    ),
+    "imagine_key": Registered(
+        ImagineKeySettings,
+        key_models,
+        build_key,
+        build_key_stand_in,
+        open_sandbox,
+        requests_per_minute=50,
+        has_default_stand_in=False,
     ),
 }
 
@@ -76,10 +93,18 @@ def registered(settings: ProviderSettings) -> Registered:
     return next(known for known in PROVIDERS.values() if isinstance(settings, known.settings))
 
 
-def build_providers(http: HttpClient, settings: Settings, clock: Clock) -> dict[str, Provider]:
-    """Every account with credentials, by the name that stands in stored jobs."""
+def build_providers(
+    http: HttpClient,
+    settings: Settings,
+    clock: Clock,
+    counted: Callable[[HttpClient, Registered, str], HttpClient] = lambda http, _known, _name: http,
+) -> dict[str, Provider]:
+    """Every account with credentials, by the name that stands in stored jobs.
+
+    `counted` gives the client that keeps to an account's requests a minute.
+    """
     return {
-        name: registered(own).build(http, own, clock, name)
+        name: registered(own).build(counted(http, registered(own), name), own, clock, name)
         for name, own in settings.configured.items()
     }
 

@@ -76,7 +76,9 @@ async def open_gateway(settings: Settings, own_url: str = "") -> AsyncIterator[C
         if deployment.database.is_shared:
             check_upstream_is_shared(settings)
         warn_of_readers(settings)
-        accounts = await start_providers(settings, deployment.database, stack)
+        accounts = await start_providers(
+            settings, deployment.database, deployment.upstream_rates, stack
+        )
         providers = {name: account.provider for name, account in accounts.items()}
         storage = storage_of(settings)
         keeper = start_keeper(settings, storage, stack)

@@ -20,8 +20,8 @@ from reelgate.jobs.engine import Engine, RunJob
 from reelgate.jobs.pgqueuer import install_queue, queue_up
 from reelgate.jobs.takeover import PostgresEngine
 from reelgate.limits.account import Account, AccountLimits
-from reelgate.limits.postgres import PostgresAccount, PostgresRates
-from reelgate.limits.rate import RequestRates
+from reelgate.limits.postgres import PostgresAccount, PostgresRates, PostgresUpstreamRates
+from reelgate.limits.rate import RequestRates, UpstreamRates
 
 SUBMIT_LEASE_S = 90.0
 """How long a submit that another process began is left to it: the time in which it may still send
@@ -51,6 +51,7 @@ class PostgresDeployment:
         self._peers = PeerMonitor(database.server, self._listener)
         self.clock: Clock = ServerClock(SystemClock(), self._listener)
         self.rates: RequestRates = PostgresRates(database, self.clock)
+        self.upstream_rates: UpstreamRates = PostgresUpstreamRates(database)
 
     @property
     def database(self) -> Database:

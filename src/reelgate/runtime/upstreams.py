@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
 from reelgate.clock import Clock, SystemClock
 from reelgate.db.database import Database
 from reelgate.errors import UpstreamUnauthorized
+from reelgate.limits.rate import MINUTE_S, CountedClient, UpstreamRates, limit_of
 from reelgate.net.client import HttpClient
 from reelgate.net.open_files import for_requests
 from reelgate.providers.base import Provider
 from reelgate.providers.registry import (
     PROVIDERS,
     SANDBOX_SUFFIX,
+    Registered,
     build_providers,
     credential_variables,
     registered,
@@ -29,6 +32,8 @@ MAX_CONNECTIONS = 1000
 """To the upstreams, in each of the client's two pools."""
 SANDBOX_PATH = "/sandbox/processed"
 """Where the gateway passes the first stand-in's videos through; each other has a path below it."""
+POLLS_PART = 0.5
+"""The part of an account's requests a minute that polls may use; submits have the rest."""
 LEAST_UNIT_S = 0.02
 """A stand-in's time is followed up to fifty times ours."""
 
@@ -55,7 +60,7 @@ class UpstreamAccount:
 
 
 async def start_providers(
-    settings: Settings, database: Database, stack: AsyncExitStack
+    settings: Settings, database: Database, rates: UpstreamRates, stack: AsyncExitStack
 ) -> dict[str, UpstreamAccount]:
     """Every account with credentials, or a stand-in for each provider where there is none.
 
@@ -67,7 +72,7 @@ async def start_providers(
         HttpClient(max_connections=for_requests(MAX_CONNECTIONS), clock=clock)
     )
     if settings.configured:
-        built = build_providers(http, settings, clock)
+        built = build_providers(http, settings, clock, partial(counted, rates))
         await use_kept_credentials(settings, database, http, clock, built, stack)
         return {
             name: account(settings, settings.providers.get(name), provider)
@@ -83,9 +88,25 @@ async def start_providers(
     log.info("sandbox", note=f"no {missing}: videos are made by the sandbox, not for real")
     accounts: dict[str, UpstreamAccount] = {}
     for name in settings.providers or PROVIDERS:
+        if not has_stand_in(name, settings.providers.get(name)):
+            continue
         stand_in = await start_stand_in(settings, name, http, clock, stack, is_first=not accounts)
         accounts[stand_in.provider.name] = stand_in
     return accounts
+
+
+def counted(rates: UpstreamRates, http: HttpClient, known: Registered, name: str) -> HttpClient:
+    """The client for an account, which keeps to what the account takes a minute."""
+    if known.requests_per_minute is None:
+        return http
+    limit = limit_of(known.requests_per_minute)
+    return CountedClient(http, lambda: rates.take(name, limit))
+
+
+def has_stand_in(name: str, own: ProviderSettings | None) -> bool:
+    """Whether a stand-in plays for a provider where nobody has credentials."""
+    known = PROVIDERS[name] if own is None else registered(own)
+    return known.has_default_stand_in or bool(own and own.sandbox_url)
 
 
 def account(
@@ -98,6 +119,8 @@ def account(
 ) -> UpstreamAccount:
     """An account with its own limits, and everybody's where it has none."""
     polls_per_s = (own and own.looks_per_s) or settings.looks_per_s
+    if own is not None and (rpm := registered(own).requests_per_minute) is not None:
+        polls_per_s = min(polls_per_s, POLLS_PART * rpm / MINUTE_S)
     return UpstreamAccount(
         provider=provider,
         max_in_flight=(own and own.max_in_flight) or settings.max_in_flight,

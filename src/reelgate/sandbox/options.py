@@ -35,6 +35,9 @@ class SandboxOptions:
         max_cache_bytes: Rendered clips kept on disk; the least recently used go first.
         max_records: Requests remembered; the oldest go first.
         listing: Whether there is a list of finished jobs, and whether it has markers.
+        key_requests_per_minute: What the key-based API takes, in a minute of its own time.
+        key_old_status: Whether its jobs are only known to `/v2/video/status/{id}`.
+        key_url_lists: Whether its addresses come in lists.
     """
 
     host: str = "127.0.0.1"
@@ -51,6 +54,9 @@ class SandboxOptions:
     max_cache_bytes: int = 2048 * MIB
     max_records: int = 200_000
     listing: Listing = "markers"
+    key_requests_per_minute: int = 50
+    key_old_status: bool = False
+    key_url_lists: bool = False
 
     def __post_init__(self) -> None:
         """Refuse values that could only fail later.

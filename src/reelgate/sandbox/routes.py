@@ -132,7 +132,7 @@ class Routes:
 
     async def _submit(self, request: web.Request, recorded: RecordedRequest) -> Plan:
         try:
-            parts = texts(await _parts(request))
+            parts = texts(await read_form_parts(request))
         except BadFormError as exc:
             raise RefusedError(400, str(exc)) from exc
         recorded.prompt = next(iter(parts.get("prompt", ())), None)
@@ -202,7 +202,7 @@ class Routes:
     async def _upload(self, request: web.Request, _recorded: RecordedRequest) -> Plan:
         self._need_bearer(request)
         try:
-            parts = {part.name: part for part in await _parts(request)}
+            parts = {part.name: part for part in await read_form_parts(request)}
         except BadFormError as exc:
             raise RefusedError(400, str(exc)) from exc
         missing = [name for name in ("ref_service", "title", "org_id", "file") if name not in parts]
@@ -260,7 +260,7 @@ class Routes:
             raise RefusedError(403, "this token is not for the team API")
 
 
-async def _parts(request: web.Request) -> list[Part]:
+async def read_form_parts(request: web.Request) -> list[Part]:
     """Read a form.
 
     Raises:

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from reelgate.sandbox.faults import TABLE, FaultInjector, FaultRule, UnknownFaultError, make_rule
 from reelgate.sandbox.jobs import JobStore, WallClock
+from reelgate.sandbox.key_api import KeyRoutes
 from reelgate.sandbox.options import SandboxOptions
 from reelgate.sandbox.provider import Account, Provider
 from reelgate.sandbox.recorder import Recorder
@@ -190,8 +191,8 @@ class Sandbox:
     """A stand-in for imagine.art on its own port, in the caller's event loop.
 
     Used as `async with Sandbox(options) as sandbox:`; `sandbox.url` is then its base, and
-    `{url}/v1`, `{url}/processed`, `{url}/auth`, `{url}/team` and `{url}/mcp` stand for the
-    provider's hosts.
+    `{url}/v1`, `{url}/v2` (the key-based API), `{url}/processed`, `{url}/auth`, `{url}/team` and
+    `{url}/mcp` stand for the provider's hosts.
 
     Attributes:
         url: The base, such as `http://127.0.0.1:9000`; empty before the start.
@@ -304,6 +305,7 @@ def _build_provider(options: SandboxOptions, folder: Path) -> Provider:
 def _build_app(provider: Provider) -> web.Application:
     app = web.Application(client_max_size=provider.options.max_request_bytes)
     app.add_routes(Control(provider).table())
+    app.add_routes(KeyRoutes(provider).table())
     app.add_routes(Routes(provider).table())
     app.on_response_prepare.append(_mark)
     return app

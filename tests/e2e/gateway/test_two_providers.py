@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from reelgate.providers.imagine.settings import ImagineSettings
+from reelgate.providers.imagine_key.settings import ImagineKeySettings
 from reelgate.sandbox import Sandbox
 from reelgate.sandbox.faults import make_rule
 from reelgate.sandbox.recorder import Outcome
@@ -163,3 +164,22 @@ async def test_two_stand_ins_play_where_neither_has_credentials(tmp_path: Path) 
             assert (await gateway.call("GET", "/health")).body["sandbox"] is True
         made = [entry for entry in south.recorder if entry.outcome is Outcome.ACCEPTED]
         assert len(made) == 1
+
+
+async def test_a_key_s_models_stand_beside_the_web_api_s(tmp_path: Path) -> None:
+    async with Sandbox(TINY) as web, Sandbox(TINY) as keyed:
+        values = {"_env_file": None, "api_key": "a-key", "api_url": f"{keyed.url}/v2"}
+        accounts = {
+            "imagine": an_account(web.url, TOKEN),
+            "imagine_key": ImagineKeySettings.model_validate(values),
+        }
+        async with a_gateway(tmp_path, providers=accounts) as gateway:
+            prompt = a_prompt("[[ready after=0]]")
+            path = "/v1/kling-1.0-pro/generations"
+            reply = await gateway.call("POST", path, json={"prompt": prompt})
+            assert reply.status == 200, reply.text
+            [row] = gateway.rows(prompt)
+            assert row["provider"] == "imagine_key"
+            assert (submitted_to(web, prompt), submitted_to(keyed, prompt)) == (0, 1)
+            async with gateway.session.get(reply.body["video_url"]) as played:
+                assert (played.status, played.content_type) == (200, "video/mp4")

@@ -96,11 +96,6 @@ class ImagineSettings(ProviderSettings):
         validation_alias=named("MCP_URL"),
         description="OAuth metadata.",
     )
-    key_api_url: str = Field(
-        "https://api.vyro.ai/v2",
-        validation_alias=named("KEY_API_URL"),
-        description="The key-based API.",
-    )
 
     seedance_2_5_style_id: int | None = Field(
         None,
@@ -127,7 +122,7 @@ class ImagineSettings(ProviderSettings):
         read_models(value, rows_with(style_id))
         return value
 
-    @field_validator("api_url", "asset_url", "auth_url", "team_url", "mcp_url", "key_api_url")
+    @field_validator("api_url", "asset_url", "auth_url", "team_url", "mcp_url")
     @classmethod
     def _is_http_url(cls, value: str) -> str:
         return http_url(value)

@@ -1,0 +1,1 @@
+"""imagine.art's key-based API."""
