@@ -161,6 +161,22 @@ async def test_the_new_pair_is_kept_before_it_is_used(
         assert sandbox.provider.account.grants.rotations == 1
 
 
+@pytest.mark.parametrize(("left_s", "refreshes"), [(500.0, 0), (-1.0, 1)])
+async def test_a_refresh_that_died_with_its_process_is_repeated_only_when_nothing_is_left_to_lose(
+    members: Members, sandbox: Sandbox, left_s: float, refreshes: int
+) -> None:
+    old = a_pair(sandbox, left_s=left_s)
+    await members.begin(old)
+    kept = await members.kept.find(ACCOUNT)
+    assert kept is not None
+    assert await members.kept.claim(kept, "a process that was killed", 0.0)
+    credentials = await members.join(f"{sandbox.url}/auth")
+    bearer = await credentials.bearer()
+    await credentials.close()
+    assert sandbox.provider.account.grants.rotations == refreshes
+    assert (bearer == old.tokens.access) == (refreshes == 0)
+
+
 async def test_a_dead_refresh_token_is_told_with_the_command_and_not_tried_again(
     members: Members, sandbox: Sandbox
 ) -> None:

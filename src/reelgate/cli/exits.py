@@ -81,8 +81,8 @@ ADVICE: Mapping[str, str] = MappingProxyType(
 """What a person can do about an error."""
 
 
-VARIABLE = re.compile(r"\b[A-Z]+_[A-Z_]+\b")
-"""A message that names the setting to change needs no advice."""
+VARIABLE = re.compile(r"\b[A-Z]+_[A-Z_]+\b|`reelgate login")
+"""A message that names the setting to change, or the command to run, needs no advice."""
 
 
 def exit_code_of(code: str) -> ExitCode:

@@ -25,7 +25,8 @@ def doctor(
 ) -> None:
     """Check credential, account, hosts, clock, database, storage and webhooks.
 
-    Nothing is changed, and nothing costs credits. It works beside a running gateway.
+    Nothing costs credits, and nothing is changed but a token that is due, which is renewed. It
+    works beside a running gateway.
     """
     settings = load_settings()
     with in_one_line():

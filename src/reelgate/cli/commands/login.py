@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -120,7 +121,8 @@ async def get_token(http: HttpClient, setup: ImagineSetup, wanted: Wanted) -> Re
     async with listening() as redirects:
         attempt = await oauth.begin(http, server, redirects.uri, resource_of(setup))
         say(f"Open this address and sign in:\n{attempt.address}")
-        await asyncio.to_thread(webbrowser.open, attempt.address)
+        # Some browsers' commands end only with the browser.
+        threading.Thread(target=webbrowser.open, args=[attempt.address], daemon=True).start()
         try:
             code = await redirects.code(
                 lambda address: oauth.code_in(attempt, address),
