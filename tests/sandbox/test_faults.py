@@ -169,6 +169,12 @@ async def ready(caller: Caller) -> None:
     assert job.ready_at == pytest.approx(job.accepted_at + 1.5)
 
 
+async def card(caller: Caller) -> None:
+    await caller.ready(await caller.submit("a [[card]] [[ready after=0]]"))
+    (job,) = caller.sandbox.jobs
+    assert (job.clip.duration_s, job.clip.is_still) == (1, True)
+
+
 async def moved(caller: Caller) -> None:
     job_id = await caller.submit("a [[moved]] [[ready after=0]]")
 
@@ -253,6 +259,7 @@ CHECKS: dict[str, Check] = {
     "never": never,
     "fail": fail,
     "ready": ready,
+    "card": card,
     "moved": moved,
     "not-ready-403": not_ready_403,
 }

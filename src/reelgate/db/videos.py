@@ -90,7 +90,7 @@ NOTE_DECODINGS = (
 DELETE = delete(videos).where(videos.c.id == bindparam("the_id"))
 WITH_FILE = (
     select(videos)
-    .where(HAS_FILE, videos.c.state == State.COMPLETED.value)
+    .where(HAS_FILE, videos.c.state.in_([State.COMPLETED.value, State.FAILED.value]))
     .order_by(videos.c.completed_at)
 )
 DROP_FILE = (

@@ -195,6 +195,8 @@ class KeptFile:
     sha256: str
     content_type: str
     thumbnail_key: str | None = None
+    placeholder: str | None = None
+    """Why it is taken for a card that stands in for a video; None where it is not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

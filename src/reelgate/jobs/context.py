@@ -15,7 +15,7 @@ from reelgate.clock import Clock
 from reelgate.db.changes import Subscription
 from reelgate.db.rechecks import Rechecks, sent_at
 from reelgate.db.videos import LostRace, Videos
-from reelgate.domain.video import Failure, State, Video
+from reelgate.domain.video import Failure, KeptFile, State, Video
 from reelgate.jobs.distributions import Distributions
 from reelgate.jobs.receipts import Receipts
 from reelgate.limits.account import Account
@@ -165,7 +165,14 @@ def stage_of(video: Video) -> tuple[State, int, int]:
 log = structlog.get_logger()
 
 
-async def fail(video: Video, failure: Failure, tools: JobContext, *, upstream: str = "") -> Video:
+async def fail(
+    video: Video,
+    failure: Failure,
+    tools: JobContext,
+    *,
+    upstream: str = "",
+    file: KeptFile | None = None,
+) -> Video:
     """End a job without a video; `upstream` is what its provider said, redacted, for the log."""
     now = tools.clock.now()
     timeline = replace(video.timeline, completed_at=now)
@@ -175,6 +182,7 @@ async def fail(video: Video, failure: Failure, tools: JobContext, *, upstream: s
         video,
         State.FAILED,
         failure=failure,
+        file=file,
         timeline=timeline,
         # What was surely refused is nowhere to be found.
         marker=video.marker if failed.may_be_corrected else "",

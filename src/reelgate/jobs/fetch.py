@@ -11,9 +11,10 @@ import structlog
 
 from reelgate.db.videos import LostRace
 from reelgate.domain.retry import before_next_fetch_s, fetch_failure, may_fetch_again
-from reelgate.domain.video import KeptFile, State, Video
+from reelgate.domain.video import Failure, KeptFile, State, Video
 from reelgate.errors import (
     InternalError,
+    ModerationBlocked,
     ReelgateError,
     StorageFailed,
     TooLargeToKeep,
@@ -152,7 +153,14 @@ async def keep(
             asset,
             decoding=partial(decoding, video, tools) if taken_over else always,
             slow_after_s=slow_after_s,
+            asked_s=asked_s_of(video),
         )
+
+
+def asked_s_of(video: Video) -> float:
+    """How long a film was asked for; 0 where that is the model's choice."""
+    duration = video.request.duration
+    return float(duration) if isinstance(duration, int) else 0.0
 
 
 async def check_is_served(video: Video, provider: Provider) -> None:
@@ -191,6 +199,8 @@ async def decoding(video: Video, tools: JobContext) -> AsyncIterator[bool]:
 
 async def complete(video: Video, file: KeptFile | None, tools: JobContext) -> Video:
     """The caller can have it."""
+    if file is not None and file.placeholder is not None:
+        return await refuse_placeholder(video, file, tools)
     now = tools.clock.now()
     kept_for_s = tools.limits.retention_s
     completed = await tools.videos.move(
@@ -204,3 +214,16 @@ async def complete(video: Video, file: KeptFile | None, tools: JobContext) -> Vi
     )
     log.info("video_completed", video=video.id, attempts=video.attempts)
     return completed
+
+
+async def refuse_placeholder(video: Video, file: KeptFile, tools: JobContext) -> Video:
+    """The upstream served a card in place of the video: its moderation does so.
+
+    The file is kept as evidence, and as a video if we are wrong.
+    """
+    message = (
+        f"What {video.provider} served is no video but a placeholder, as its moderation serves:"
+        f" {file.placeholder}. The file is kept in the storage as {file.key}."
+    )
+    failure = Failure(ModerationBlocked.code, message)
+    return await fail(video, failure, tools, file=file)

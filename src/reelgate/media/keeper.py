@@ -82,6 +82,7 @@ class Keeper:
         *,
         decoding: Decoding = always,
         slow_after_s: float = SLOW_AFTER_S,
+        asked_s: float = 0.0,
     ) -> KeptFile:
         """Fetch, check and store a finished video and its first frame.
 
@@ -92,6 +93,7 @@ class Keeper:
             asset: its file.
             decoding: entered around the decoding; its value says whether to decode.
             slow_after_s: how long it may come too slowly.
+            asked_s: how long a film was asked for; 0 where that is the model's choice.
 
         Raises:
             UpstreamBadResponse: what the upstream serves is no playable MP4.
@@ -104,8 +106,12 @@ class Keeper:
         async with self._scratch.file() as video, self._scratch.file() as picture:
             intake = await receive(asset, video, self._limits, slow_after_s)
             async with self._probes, decoding() as decodes:
-                received, drawn = await run_in_thread(
-                    _finish, intake, picture if decodes else None, threads=self._decoders
+                received, drawn, placeholder = await run_in_thread(
+                    _finish,
+                    intake,
+                    picture if decodes else None,
+                    asked_s,
+                    threads=self._decoders,
                 )
             uploads = [Upload(video_key, video, received.content_type)]
             if drawn:
@@ -117,6 +123,7 @@ class Keeper:
             sha256=received.sha256,
             content_type=received.content_type,
             thumbnail_key=picture_key if picture_key in stored else None,
+            placeholder=placeholder,
         )
 
     async def forget(self, kept: KeptFile) -> None:
@@ -149,22 +156,34 @@ def thumbnail_key(video_id: str) -> str:
     return f"{video_id}.webp"
 
 
-def _finish(intake: Intake, picture: Path | None) -> tuple[Received, bool]:
+PLACEHOLDER_SHARE = 0.5
+"""A card is no longer than this share of the video that was asked for."""
+
+
+def _finish(
+    intake: Intake, picture: Path | None, asked_s: float
+) -> tuple[Received, bool, str | None]:
     """Write the end of the video, check it, and draw its first frame if `picture` has a path.
 
-    Returns what was received, and whether the frame was drawn.
+    Returns what was received, whether the frame was drawn, and why it is taken for a placeholder:
+    only where it is both far too short and a still picture.
     """
     received = intake.finish()
     if picture is None:
-        return received, False
-    thumbnail = probe(intake.path).thumbnail
+        return received, False, None
+    found = probe(intake.path, asked_s * PLACEHOLDER_SHARE)
+    placeholder = None
+    if found.is_still:
+        length = f"{found.duration_s or 0.0:.1f} s long where {asked_s:g} s were asked for"
+        placeholder = f"it is {length}, and all its pictures are the same"
+    thumbnail = found.thumbnail
     if thumbnail is None:
-        return received, False
+        return received, False, placeholder
     try:
         append(picture, thumbnail, min_free_bytes=0)
     except StorageFailed:
         # A paid video must not fail for its thumbnail.
         with suppress(OSError):
             picture.unlink(missing_ok=True)
-        return received, False
-    return received, True
+        return received, False, placeholder
+    return received, True, placeholder

@@ -127,7 +127,7 @@ MAX_PICTURE_PX = 8192 * 4352
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What a video file holds.
+    """What a video file holds; of a short film also whether all its pictures are the same.
 
     `duration_s` is None where the file does not say; `codec` is FFmpeg's name (`h264`);
     `thumbnail` is the first frame as WebP, its longer side at most 640 pixels; None where the video
@@ -139,9 +139,10 @@ class Probe:
     height: int | None = None
     codec: str | None = None
     thumbnail: bytes | None = field(repr=False, default=None)
+    is_still: bool = False
 
 
-def probe(path: Path) -> Probe:
+def probe(path: Path, still_below_s: float = 0.0) -> Probe:
     """Inspect an MP4 file and decode its first frame; takes milliseconds, so run it in a thread.
 
     FFmpeg takes 17 MB and nearly 0.1 s to load. A gateway that has not finished a video yet does
@@ -163,7 +164,7 @@ def probe(path: Path) -> Probe:
         # PyAV takes long to load, and a gateway whose files stay upstream does without it.
         from reelgate.media import frames  # noqa: PLC0415
 
-        return frames.decode(path, MAX_PICTURE_PX)
+        return frames.decode(path, MAX_PICTURE_PX, still_below_s)
     except ReelgateError:
         raise
     except Exception:

@@ -64,6 +64,7 @@ class Clip:
     width_px: int
     height_px: int
     duration_s: int
+    is_still: bool = False
 
     @property
     def short_side_px(self) -> int:
@@ -77,7 +78,9 @@ class Clip:
 
     def as_json(self) -> dict[str, Any]:
         """Return plain data that `Clip(**data)` takes back."""
-        return asdict(self)
+        told = asdict(self)
+        # Files and journals of earlier versions know of no cards.
+        return told if self.is_still else {k: v for k, v in told.items() if k != "is_still"}
 
 
 def make_clip(prompt: str, *, ratio: str, duration: str, resolution: str) -> Clip:

@@ -96,6 +96,8 @@ class Effect(Enum):
     """The status endpoint has a word of its own for a job that is at work."""
     READY = auto()
     """The job is ready at a given time."""
+    CARD = auto()
+    """In place of the video a card is served: a still picture, one second long."""
     MOVED = auto()
     """The file is only where the status endpoint says, and asks for the bearer there."""
     NOT_READY_403 = auto()
@@ -109,6 +111,7 @@ SHAPING = frozenset(
         Effect.ENDS,
         Effect.SAYS,
         Effect.READY,
+        Effect.CARD,
         Effect.MOVED,
         Effect.NOT_READY_403,
     }
@@ -248,6 +251,7 @@ TABLE: tuple[Fault, ...] = (
     Fault(
         "ready", Effect.READY, "the job is ready `after` exactly so long", SUBMIT_ONLY, {"after": 0}
     ),
+    Fault("card", Effect.CARD, "a card in place of the video: one second, still", SUBMIT_ONLY),
     Fault("moved", Effect.MOVED, "the file is only where the status endpoint says", SUBMIT_ONLY),
     Fault(
         "not-ready-403",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 from uuid import NAMESPACE_URL, uuid4, uuid5
@@ -227,11 +227,15 @@ class Provider:
         now = self.clock.now()
         nth = self.jobs.count(submission.clip.prompt)
         schedule = plan(submission.clip, rules, self.options, now=now, nth=nth)
+        is_card = any(rule.fault.effect is Effect.CARD for rule in rules)
+        clip = submission.clip
+        if is_card:
+            clip = replace(clip, duration_s=1, is_still=True)
         return Job(
             id=str(uuid4()),
             batch_id=str(uuid4()),
             placeholder_uuid=submission.placeholder_uuid,
-            clip=shrink(submission.clip, self.options.max_short_side_px),
+            clip=shrink(clip, self.options.max_short_side_px),
             variation=submission.variation,
             org_id=submission.org_id,
             parent_id=submission.parent_id,

@@ -72,12 +72,14 @@ def _frames(clip: Clip, fps: int) -> Iterator[av.VideoFrame]:
     """Yield the clip's frames, each with its time stamp."""
     field = make_field(clip.prompt, clip.width_px, clip.height_px)
     step, number_of_frames = Fraction(1, fps), clip.duration_s * fps
+    first: av.VideoFrame | None = None
     _, source, sink = _graph(clip, (field.width_px, field.height_px), step)
     for number in range(number_of_frames):
         source.push(_picture(field.draw(number / number_of_frames), number, step))
-        frame = sink.pull()
+        frame = first if first is not None and clip.is_still else sink.pull()
         if not isinstance(frame, av.VideoFrame):
             raise TypeError("the filters gave no picture")
+        first = frame
         frame.pts, frame.time_base = number, step
         yield frame
 

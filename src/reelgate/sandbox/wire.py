@@ -178,6 +178,7 @@ async def send_faulty(request: web.Request, rule: FaultRule, work: Work) -> web.
             | Effect.ENDS
             | Effect.SAYS
             | Effect.READY
+            | Effect.CARD
             | Effect.MOVED
             | Effect.NOT_READY_403
         ):

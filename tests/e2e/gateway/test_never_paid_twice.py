@@ -119,6 +119,8 @@ TABLE = (
     Case("[[head-405]]", *DONE, submits=1, paid=1),
     Case("[[gzip]]", *DONE, submits=1, paid=1),
     Case("[[moved]]", *DONE, submits=1, paid=1),
+    # A card in place of the video
+    Case("[[card]]", 403, "moderation_blocked", submits=1, paid=1),
     Case("[[octet-stream]]", *DONE, submits=1, paid=1),
     Case("[[download-404 for=2]]", *DONE, submits=1, paid=1),
     Case("[[download-redirect times=2]]", *DONE, submits=1, paid=1),
@@ -216,3 +218,15 @@ def test_the_table_has_every_fault_of_the_sandbox() -> None:
 
     named = " ".join(case.fault for case in TABLE)
     assert [fault.name for fault in FAULTS if fault.name not in named] == []
+
+
+async def test_a_card_in_place_of_a_video_is_named_and_kept_as_evidence(
+    tmp_path: Path, sandbox_url: str
+) -> None:
+    async with a_gateway(tmp_path, sandbox_url) as gateway:
+        reply = await gateway.generate(a_prompt("[[card]] [[ready after=0]]"))
+        assert (reply.status, reply.code) == (403, "moderation_blocked")
+        assert "1.0 s long where 5 s were asked for" in reply.body["detail"]
+        assert (tmp_path / "videos" / f"{reply.video}.mp4").stat().st_size > 0
+        video = await gateway.call("GET", f"/v1/videos/{reply.video}")
+        assert video.body["reelgate"]["charge"] == "charged"
