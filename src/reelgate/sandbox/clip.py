@@ -122,7 +122,7 @@ def shrink(clip: Clip, max_short_side_px: int | None) -> Clip:
 @lru_cache(maxsize=16_384)
 def _key(clip: Clip) -> str:
     """Cached: it is asked for at every poll."""
-    visible = json.dumps([PICTURE_VERSION, asdict(clip)], sort_keys=True)
+    visible = json.dumps([PICTURE_VERSION, clip.as_json()], sort_keys=True)
     return hashlib.sha256(visible.encode()).hexdigest()[:32]
 
 
