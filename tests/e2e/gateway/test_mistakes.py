@@ -20,8 +20,8 @@ async def test_an_answer_that_our_adapter_stumbles_over_leaves_an_unknown_submit
 ) -> None:
     submit = ImagineWeb.submit
 
-    async def stumbling(self: ImagineWeb, request: VideoRequest) -> Submission:
-        await submit(self, request)
+    async def stumbling(self: ImagineWeb, request: VideoRequest, *, marker: str = "") -> Submission:
+        await submit(self, request, marker=marker)
         raise Mistake
 
     monkeypatch.setattr(ImagineWeb, "submit", stumbling)
