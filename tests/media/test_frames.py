@@ -123,7 +123,7 @@ def test_a_video_that_needs_more_memory_than_there_is_is_kept_as_it_is(
     def fails(*_: object) -> Probe:
         raise av.MemoryError(errno.ENOMEM, "Cannot allocate memory")
 
-    monkeypatch.setattr(frames, "_look", fails)
+    monkeypatch.setattr(frames, "_decode", fails)
     assert probe(_saved(tmp_path, movie())) == Probe()
 
 
@@ -133,7 +133,7 @@ def test_a_mistake_of_ours_says_nothing_against_a_video(
     def fails(*_: object) -> Probe:
         raise UnicodeDecodeError("utf-8", b"\xe9", 0, 1, "invalid")
 
-    monkeypatch.setattr(frames, "look", fails)
+    monkeypatch.setattr(frames, "decode", fails)
     assert probe(_saved(tmp_path, movie())) == Probe()
 
 
@@ -153,7 +153,7 @@ WITHOUT_HANDLES = """
 import os, resource, sys
 from pathlib import Path
 from reelgate.errors import StorageFailed
-from reelgate.media.frames import look
+from reelgate.media.frames import decode
 
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
 held = []
@@ -163,7 +163,7 @@ try:
 except OSError:
     pass
 try:
-    look(Path(sys.argv[1]), 10**9)
+    decode(Path(sys.argv[1]), 10**9)
 except StorageFailed:
     sys.exit(0)
 sys.exit(1)

@@ -82,7 +82,7 @@ async def test_a_file_is_gone_when_its_use_fails(tmp_path: Path) -> None:
 async def test_a_file_is_written_piece_by_piece_for_this_user_alone(tmp_path: Path) -> None:
     scratch = Scratch(tmp_path)
     async with scratch.file() as path, scratch.file() as other:
-        for piece in (b"fi", b"lm"):
+        for piece in (b"vid", b"eo"):
             append(path, piece, min_free_bytes=0)
         append(other, b"picture", min_free_bytes=0)
         assert (path.read_bytes(), other.read_bytes()) == (b"video", b"picture")

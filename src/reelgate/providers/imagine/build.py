@@ -11,7 +11,7 @@ from reelgate.net.client import HttpClient
 from reelgate.providers.base import Provider
 from reelgate.providers.imagine.adapter import ImagineHosts, ImagineWeb
 from reelgate.providers.imagine.credentials import ImagineAccount, TokenCredentials
-from reelgate.providers.imagine.models import ROWS, imagine_models
+from reelgate.providers.imagine.models import imagine_models
 from reelgate.providers.imagine.settings import ImagineSettings
 
 SANDBOX_NAME = "imagine-sandbox"
@@ -64,7 +64,7 @@ def build_sandboxed(
         sandbox_hosts(sandbox_url),
         ImagineAccount(TokenCredentials(SANDBOX_BEARER, clock), SANDBOX_ORG),
         name=name,
-        models=imagine_models(name, ROWS if settings is None else settings.rows),
+        models=imagine_models(name, None if settings is None else settings.rows),
         public_asset_url=public_asset_url,
         time_scale=1.0 / speed,
     )

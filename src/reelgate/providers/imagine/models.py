@@ -136,9 +136,9 @@ def seedance_2_5(style_id: int) -> Row:
     )
 
 
-def imagine_models(provider: str, rows: Iterable[Row] = ROWS) -> tuple[Model, ...]:
+def imagine_models(provider: str, rows: Iterable[Row] | None = None) -> tuple[Model, ...]:
     """Every model, the one with published defaults first, as those of this provider."""
-    return tuple(model_of(row, provider) for row in rows)
+    return tuple(model_of(row, provider) for row in (ROWS if rows is None else rows))
 
 
 def model_of(row: Row, provider: str) -> Model:

@@ -8,8 +8,9 @@ from typing import ClassVar
 from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import SettingsConfigDict
 
+from reelgate.providers.imagine import models
 from reelgate.providers.imagine.credentials import clean_token, read_claims
-from reelgate.providers.imagine.models import ROWS, SEED_MODEL, Row, seedance_2_5
+from reelgate.providers.imagine.models import SEED_MODEL, Row, seedance_2_5
 from reelgate.settings import PROVIDERS_PREFIX, ProviderSettings, http_url
 
 PREFIX = f"{PROVIDERS_PREFIX}IMAGINE__"
@@ -22,7 +23,8 @@ def named(field: str) -> AliasChoices:
 
 def rows_with(seedance_style_id: int | None) -> tuple[Row, ...]:
     """Our own table, with `seedance-2.5` where its style is known."""
-    return ROWS if seedance_style_id is None else (*ROWS, seedance_2_5(seedance_style_id))
+    rows = models.ROWS
+    return rows if seedance_style_id is None else (*rows, seedance_2_5(seedance_style_id))
 
 
 def read_models(file: str, rows: tuple[Row, ...]) -> tuple[Row, ...]:
