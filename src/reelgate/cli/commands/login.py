@@ -27,7 +27,7 @@ from reelgate.net.client import HttpClient
 from reelgate.providers.imagine import oauth
 from reelgate.providers.imagine.account import AccountLookUps, Named
 from reelgate.providers.imagine.credentials import Credentials, TokenCredentials
-from reelgate.providers.imagine.tokens import Renewed
+from reelgate.providers.imagine.token_requests import Renewed
 from reelgate.runtime.signin import ACCOUNT, ImagineSetup, kept_credentials, opened_credentials
 from reelgate.settings import Settings
 

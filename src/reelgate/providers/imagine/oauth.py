@@ -25,7 +25,7 @@ from reelgate.errors import UpstreamBadResponse, UpstreamError, UpstreamUnauthor
 from reelgate.net.client import Answer, HttpClient
 from reelgate.net.hosts import is_loopback
 from reelgate.net.redact import fit_to_tell
-from reelgate.providers.imagine.tokens import Renewed, pair_of, post_token_request
+from reelgate.providers.imagine.token_requests import Renewed, pair_of, post_token_request
 
 METADATA_PATH = "/.well-known/oauth-authorization-server"
 TIMEOUT_S = 20.0
