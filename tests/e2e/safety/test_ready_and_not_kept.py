@@ -243,7 +243,7 @@ async def test_a_video_that_stays_upstream_arrives_whole(
 def deadly_gateway_main(ready: Connection, log: Path, values: dict[str, Any]) -> None:
     """A gateway's process that is killed by any film that it decodes."""
 
-    def killed_for_memory(_path: Path) -> None:
+    def killed_for_memory(*_: object) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     keeping.probe = killed_for_memory  # type: ignore[assignment, attr-defined]
