@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -19,9 +21,9 @@ from reelgate.db.admission import Admission, AdmissionOptions
 from reelgate.db.changes import Changes
 from reelgate.db.database import Database, open_database
 from reelgate.db.durations import Durations
+from reelgate.db.indexes import metadata
 from reelgate.db.migrate import SCRIPTS, migrate
 from reelgate.db.rows import to_row
-from reelgate.db.schema import metadata
 from reelgate.db.sqlite import SqliteDatabase, only_process_in
 from reelgate.db.videos import COUNT_OPEN, UNFINISHED, LostRace, Videos
 from reelgate.domain.video import State
@@ -197,3 +199,12 @@ async def test_a_reader_sees_the_last_commit_while_a_writer_is_at_work(tmp_path:
         assert await database.read(lambda connection: connection.scalar(COUNT_OPEN)) == 0
         writer.execute("ROLLBACK")
     await database.close()
+
+
+def test_a_gateway_with_a_file_does_not_load_what_is_postgres_own() -> None:
+    code = (
+        "import sys, reelgate.runtime.server; "
+        "sys.exit(any(name.startswith(('asyncpg', 'pgqueuer', 'sqlalchemy.dialects.postgresql')) "
+        "for name in sys.modules))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,4 +1,7 @@
-"""The tables and their indexes."""
+"""The tables; `indexes.py` has their indexes.
+
+A change here needs a migration beside it; a test compares the two.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,6 @@ from sqlalchemy import (
     Boolean,
     Column,
     Double,
-    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -199,41 +201,6 @@ webhook_endpoints = Table(
     Column("reason", Text, nullable=False),
 )
 """The endpoints that are switched off; one that works has no row."""
-
-
-__all__ = ["metadata"]
-
-Index("videos_by_owner", videos.c.owner, videos.c.id)
-Index("videos_open", videos.c.id, sqlite_where=OPEN, postgresql_where=OPEN)
-Index("videos_waiting", videos.c.waiting_on, sqlite_where=WAITING, postgresql_where=WAITING)
-Index("videos_under_way", videos.c.provider, videos.c.state, postgresql_where=UNDER_WAY).ddl_if(
-    dialect="postgresql"
-)
-Index("videos_by_request", videos.c.owner, videos.c.fingerprint, videos.c.id)
-Index("videos_rechecked", videos.c.recheck_at, sqlite_where=RECHECKED, postgresql_where=RECHECKED)
-Index("videos_with_file", videos.c.completed_at, sqlite_where=HAS_FILE, postgresql_where=HAS_FILE)
-Index("durations_by_kind", durations.c.kind, durations.c.ticket)
-Index("idempotency_keys_by_age", idempotency_keys.c.created_at)
-Index("idempotency_keys_by_video", idempotency_keys.c.video_id)
-Index(
-    "webhook_deliveries_due",
-    webhook_deliveries.c.due_at,
-    sqlite_where=PENDING,
-    postgresql_where=PENDING,
-)
-Index(
-    "webhook_deliveries_by_url",
-    webhook_deliveries.c.url,
-    sqlite_where=PENDING,
-    postgresql_where=PENDING,
-)
-Index(
-    "webhook_deliveries_by_video",
-    webhook_deliveries.c.video_id,
-    webhook_deliveries.c.url,
-    webhook_deliveries.c.seq,
-)
-Index("webhook_deliveries_by_age", webhook_deliveries.c.state, webhook_deliveries.c.queued_at)
 
 
 class DatabaseNow(FunctionElement[float]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from reelgate.db.schema import metadata
+from reelgate.db.indexes import metadata
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
 context.run_migrations()
