@@ -80,6 +80,7 @@ async def fill(url: str) -> None:
 
 async def take(browser: Browser, url: str) -> None:
     """The three pages, in both themes and on a phone."""
+    # Playwright types the size as a TypedDict, and ours is a plain dict.
     context = await browser.new_context(viewport=WIDE, color_scheme="light")  # type: ignore[arg-type]
     page = await context.new_page()
     await page.goto(url)

@@ -152,7 +152,7 @@ accounts = Table(
     Column("waiting", Text, nullable=False, server_default=NOBODY),
     Column("looks_rest_until", Double, nullable=False, server_default="0"),
 )
-"""The upstream accounts that many processes use; `store/account.py` says what it means."""
+"""The upstream accounts that many processes use; `limits/account.py` says what it means."""
 
 PENDING = text("state = 'pending'")
 """Which deliveries are still to be made; worded once, as `OPEN` is."""
