@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reelgate.domain.fields import COMMON, PROMPT, REFERENCE, VALUES, Field, is_same, not_taken
+from reelgate.domain.price import Price, price_of
 from reelgate.domain.video import FINGERPRINTED, NAMED, Duration, VideoRequest
 from reelgate.errors import InvalidRequest, ModelNotFound, Problem, brief
 
@@ -17,25 +18,6 @@ RESERVED = frozenset(
     }
 )
 """What no field of a provider's own may be called: it means something else in a request."""
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """What the shortest video of a model costs with its other settings left as they are.
-
-    Attributes:
-        amount: in the upstream's own unit.
-        unit: what is counted.
-        certainty: where the number is from: `official`, `seen` (told by others) or `configured`.
-    """
-
-    amount: int
-    unit: str
-    certainty: str
-
-    def described(self) -> dict[str, Any]:
-        """The price as the capabilities tell it."""
-        return {"from": self.amount, "unit": self.unit, "certainty": self.certainty}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +44,7 @@ class Model:
     def __post_init__(self) -> None:
         rows = {PROMPT.name: PROMPT} | {row.name: row for row in self.fields}
         check_names(self.id, self.fields)
+        check_price(self.id, self.price, rows)
         own = {name: row for name, row in rows.items() if name not in NAMED | {REFERENCE.name}}
         object.__setattr__(self, "rows", rows)
         defaults = {name: row.default for name, row in rows.items()}
@@ -135,10 +118,18 @@ class Model:
             | {row.name: row.default if row.is_settable else None for row in own},
             **{row.name: row.is_settable for row in own},
             "input_reference": self.takes_reference,
-            "price": self.price.described() if self.price else None,
+            "price": self._price_described(),
             "max_prompt_chars": self.rows[PROMPT.name].maximum,
             "fields": [row.described() for row in self.rows.values() if row.is_settable],
         }
+
+    def _price_described(self) -> dict[str, Any] | None:
+        """The price, and first what the shortest video costs with its other settings left out."""
+        if self.price is None:
+            return None
+        shortest = min((each for each in self.durations if isinstance(each, int)), default=None)
+        least = price_of(self, self.request(prompt="-", duration=shortest))
+        return {"from": None if least is None else least.value, **self.price.described()}
 
     def check(self, name: str, value: object, param: str | None = None) -> Problem | None:
         """What is wrong with a field's value, if anything; `param` is how it was spelled."""
@@ -204,6 +195,18 @@ def check_names(model: str, rows: Iterable[Field]) -> None:
             message = f"{model} declares {row.name}, which means something else in a request"
             raise ValueError(message)
         seen.add(row.name)
+
+
+def check_price(model: str, price: Price | None, rows: Mapping[str, Field]) -> None:
+    """Refuse a price by a field that the model does not have: it would never be the price.
+
+    Raises:
+        ValueError: naming the field.
+    """
+    for rate in price.rates if price else ():
+        if unknown := rate.when.keys() - rows.keys():
+            message = f"{model} has a price by {min(unknown)}, which it does not take"
+            raise ValueError(message)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from reelgate.domain.catalog import Model, Price
+from reelgate.domain.catalog import Model
 from reelgate.domain.fields import (
     ASPECT_RATIO,
     DURATION,
@@ -16,6 +16,7 @@ from reelgate.domain.fields import (
     FieldType,
     Spelling,
 )
+from reelgate.domain.price import Price, Unit, per_video
 from reelgate.domain.video import Duration, VideoRequest
 
 OWNER = "imagine.art"
@@ -156,7 +157,7 @@ def model_of(row: Row, provider: str) -> Model:
         provider=provider,
         owned_by=OWNER,
         created=CREATED,
-        price=None if row.price is None else Price(row.price, "credits", row.price_certainty),
+        price=price_of_row(row, usual_side),
         fields=(
             replace(
                 ASPECT_RATIO,
@@ -172,6 +173,16 @@ def model_of(row: Row, provider: str) -> Model:
             *row.own,
         ),
     )
+
+
+def price_of_row(row: Row, usual_side: str | None) -> Price | None:
+    """The price of the shortest video at the usual resolution; nobody tells the others'."""
+    if row.price is None:
+        return None
+    shortest = min((each for each in row.durations if isinstance(each, int)), default=None)
+    when = {"duration": shortest, "resolution": usual_side}
+    only = {name: value for name, value in when.items() if value is not None}
+    return Price(Unit.CREDITS, row.price_certainty, (per_video(row.price, **only),))
 
 
 def usual_aspect_ratio(allowed: tuple[str, ...]) -> str | None:
