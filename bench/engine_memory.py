@@ -1,6 +1,6 @@
 """The in-memory engine alone: `python bench/engine_memory.py`.
 
-How many jobs a second go through it when carrying one is nothing, and what a job that waits costs.
+How many jobs a second go through it when running one is nothing, and what a job that waits costs.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ async def throughput(count: int) -> float:
     left = count
     done = asyncio.Event()
 
-    async def carry(_video_id: str, _made: Video | None = None, /) -> None:
+    async def run(_video_id: str, _made: Video | None = None, /) -> None:
         nonlocal left
         left -= 1
         if left == 0:
             done.set()
 
-    dispatch = LocalEngine(carry)
+    dispatch = LocalEngine(run)
     began = time.perf_counter()
     await dispatch.start(str(number) for number in range(count))
     await done.wait()
@@ -50,14 +50,14 @@ async def waiting(count: int) -> float:
     all_wait = asyncio.Event()
     release = asyncio.Event()
 
-    async def carry(_video_id: str, _made: Video | None = None, /) -> None:
+    async def run(_video_id: str, _made: Video | None = None, /) -> None:
         nonlocal under_way
         under_way += 1
         if under_way == count:
             all_wait.set()
         await release.wait()
 
-    dispatch = LocalEngine(carry)
+    dispatch = LocalEngine(run)
     before_kb = resident_kb()
     await dispatch.start(str(number) for number in range(count))
     await all_wait.wait()

@@ -9,8 +9,8 @@ from reelgate.jobs.engine import LocalEngine, ReleaseJob
 from tests.db.factories import a_video
 
 
-class Carrier:
-    """Carries until told otherwise, and counts."""
+class Runner:
+    """Runs until told otherwise, and counts."""
 
     def __init__(self) -> None:
         self.begun: list[str] = []
@@ -19,7 +19,7 @@ class Carrier:
         self.changed = asyncio.Event()
         self.release = asyncio.Event()
 
-    async def carry(self, video_id: str, made: Video | None = None, /) -> None:
+    async def run(self, video_id: str, made: Video | None = None, /) -> None:
         self.begun.append(video_id)
         self.made.append(made)
         self.changed.set()
@@ -34,74 +34,74 @@ class Carrier:
 
 
 async def test_what_an_earlier_process_left_is_carried_first() -> None:
-    carrier = Carrier()
-    engine = LocalEngine(carrier.carry)
+    runner = Runner()
+    engine = LocalEngine(runner.run)
     await engine.start(["a", "b"])
     await engine.enqueue(video := a_video())
-    await carrier.until_begun(3)
-    assert carrier.begun == ["a", "b", video.id]
-    carrier.release.set()
+    await runner.until_begun(3)
+    assert runner.begun == ["a", "b", video.id]
+    runner.release.set()
     await engine.stop()
 
 
 async def test_a_video_under_way_is_not_carried_twice() -> None:
-    carrier = Carrier()
-    engine = LocalEngine(carrier.carry)
+    runner = Runner()
+    engine = LocalEngine(runner.run)
     await engine.start([(video := a_video()).id])
     await engine.enqueue(video)
     await engine.enqueue(other := a_video())
-    await carrier.until_begun(2)
-    assert carrier.begun == [video.id, other.id]
-    carrier.release.set()
+    await runner.until_begun(2)
+    assert runner.begun == [video.id, other.id]
+    runner.release.set()
     await engine.stop()
 
 
 async def test_a_video_just_made_is_handed_on_once_and_read_anew_after_that() -> None:
-    carrier = Carrier()
-    carrier.hands_back = [0.01]
-    engine = LocalEngine(carrier.carry)
+    runner = Runner()
+    runner.hands_back = [0.01]
+    engine = LocalEngine(runner.run)
     await engine.enqueue(video := a_video())
-    await carrier.until_begun(2)
-    assert carrier.made == [video, None]
-    carrier.release.set()
+    await runner.until_begun(2)
+    assert runner.made == [video, None]
+    runner.release.set()
     await engine.stop()
 
 
 async def test_a_video_handed_back_is_carried_on_later() -> None:
-    carrier = Carrier()
-    carrier.hands_back = [0.01]
-    engine = LocalEngine(carrier.carry)
+    runner = Runner()
+    runner.hands_back = [0.01]
+    engine = LocalEngine(runner.run)
     await engine.start(["a"])
-    await carrier.until_begun(2)
-    assert carrier.begun == ["a", "a"]
-    carrier.release.set()
+    await runner.until_begun(2)
+    assert runner.begun == ["a", "a"]
+    runner.release.set()
     await engine.stop()
 
 
 async def test_a_paused_engine_takes_no_work_and_lets_what_runs_end() -> None:
-    carrier = Carrier()
-    engine = LocalEngine(carrier.carry)
+    runner = Runner()
+    engine = LocalEngine(runner.run)
     await engine.start(["a"])
-    await carrier.until_begun(1)
+    await runner.until_begun(1)
     engine.pause()
     await engine.enqueue(a_video())
-    carrier.release.set()
+    runner.release.set()
     await engine.stop()
-    assert carrier.begun == ["a"]
+    assert runner.begun == ["a"]
 
 
-async def test_a_carrier_that_breaks_leaves_the_others_alone() -> None:
+async def test_a_runner_that_breaks_leaves_the_others_alone() -> None:
     begun: list[str] = []
     both = asyncio.Event()
 
-    async def carry(video_id: str, _made: Video | None = None, /) -> None:
+    async def run(video_id: str, _made: Video | None = None, /) -> None:
         begun.append(video_id)
         if len(begun) == 2:
             both.set()
         if video_id == "a":
             raise ValueError(video_id)
 
-    engine = LocalEngine(carry)
+    engine = LocalEngine(run)
     await engine.start(["a", "b"])
     await both.wait()
     await engine.stop()

@@ -29,7 +29,7 @@ class Entry:
 COMMANDS = {
     "generate": Entry("reelgate.cli.commands.generate", "Make a video and save it."),
     "serve": Entry("reelgate.cli.commands.serve", "Run the gateway."),
-    "worker": Entry("reelgate.cli.commands.worker", "Carry jobs without serving HTTP."),
+    "worker": Entry("reelgate.cli.commands.worker", "Run jobs without serving HTTP."),
     "migrate": Entry("reelgate.cli.commands.migrate", "Bring the database up to date."),
     "login": Entry("reelgate.cli.commands.login", "Sign in at a provider, once."),
     "logout": Entry("reelgate.cli.commands.logout", "Forget a provider's credential."),

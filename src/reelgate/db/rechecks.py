@@ -133,7 +133,7 @@ class Rechecks:
         Args:
             video: the one whose submit was lost.
             candidate: the upstream's job.
-            is_marked: it carries the submit's own marker. One that is only alike is given to
+            is_marked: it has the submit's own marker. One that is only alike is given to
                 nobody as long as another submit of the same prompt lacks its job.
             changes: what else is known of the video now.
 

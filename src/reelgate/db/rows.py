@@ -42,7 +42,7 @@ PROGRESS_COLUMNS = (
     "recheck_at",
     "corrects",
 )
-"""The columns that only the worker who carries the job changes."""
+"""The columns that only the worker that runs the job changes."""
 
 FORECAST_FIELDS, FAILURE_FIELDS, FILE_FIELDS, CORRECTION_FIELDS = (
     frozenset(field.name for field in fields(record))

@@ -265,7 +265,7 @@ class Videos:
         return result
 
     async def note_decodings(self, video: Video, decodings: int) -> None:
-        """Note how many processes decode a video's film that have taken it over.
+        """Note how many processes decode the file of a video that have taken it over.
 
         Raises:
             LostRace: it is no longer this process's to fetch.

@@ -1,4 +1,4 @@
-"""Whether and when to try again: decisions only, carried out by the worker."""
+"""Whether and when to try again: decisions only; the runner acts on them."""
 
 from __future__ import annotations
 

@@ -224,7 +224,7 @@ class Video:
     metadata: Mapping[str, str] = field(default_factory=dict)
     webhook_url: str | None = None
     decodings: int = 0
-    """How many processes decode the film just now that have taken it over from another."""
+    """How many processes decode the file just now that have taken the job over from another."""
     marker: str | None = None
     """What the submit was sent with whose outcome is not known to be a refusal; empty once it was
     surely refused; None before the first, and in rows of versions that sent none."""

@@ -122,7 +122,7 @@ def file(digest: str, name: str) -> Response:
 
 
 def policy(*, redirects: bool) -> str:
-    """The page's Content-Security-Policy; films may come from a bucket where they are there."""
+    """The page's Content-Security-Policy; videos may come from a bucket where they are there."""
     media = {"media-src": "'self' https: http:", "img-src": "'self' blob: https: http:"}
     rules = {**POLICY, **(media if redirects else {})}
     return "; ".join(f"{name} {value}" for name, value in rules.items())

@@ -1,1 +1,1 @@
-"""Carries a video from its row to its file."""
+"""Runs a job: a video from its row to its file."""

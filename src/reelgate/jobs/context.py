@@ -44,13 +44,13 @@ class Upstream:
 
     Attributes:
         account: its limits as all processes count them together.
-        turnstile: this process's line for it.
-        looks: when this process may look.
+        submit_limiter: whose turn it is to submit, in this process.
+        poll_limiter: when this process may poll.
     """
 
     account: Account
-    turnstile: SubmitLimiter
-    looks: PollLimiter
+    submit_limiter: SubmitLimiter
+    poll_limiter: PollLimiter
     unit_s: float = 1.0
     """What counts as a second there: less where a sandbox is quicker."""
 
@@ -69,7 +69,7 @@ class JobContext:
 
     videos: Videos
     rechecks: Rechecks
-    laws: Distributions
+    distributions: Distributions
     providers: Mapping[str, Provider]
     keeper: Keeper | None
     clock: Clock
@@ -168,17 +168,17 @@ log = structlog.get_logger()
 async def fail(
     video: Video,
     failure: Failure,
-    tools: JobContext,
+    context: JobContext,
     *,
     upstream: str = "",
     file: KeptFile | None = None,
 ) -> Video:
     """End a job without a video; `upstream` is what its provider said, redacted, for the log."""
-    now = tools.clock.now()
+    now = context.clock.now()
     timeline = replace(video.timeline, completed_at=now)
     failed = replace(video, state=State.FAILED, failure=failure, timeline=timeline)
-    gap_s = recheck_gap_s(failed, tools)
-    failed = await tools.videos.move(
+    gap_s = recheck_gap_s(failed, context)
+    failed = await context.videos.move(
         video,
         State.FAILED,
         failure=failure,

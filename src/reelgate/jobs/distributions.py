@@ -32,13 +32,14 @@ from reelgate.polling.waiting import (
 from reelgate.providers.base import Provider
 
 FRESH_S = 10.0
-"""How long a law is used before it is learned anew."""
+"""How long a distribution is used before it is learned anew."""
 ALL_KINDS = "*"
 """Under this the jobs of all kinds of an account are kept, in multiples of the published times."""
 APART = 2.0
 """Jobs submitted this many mean durations before another have taught what it is paced by.
 
-Those closer together are one experience: a wave that has begun to be ready is not a trusted law.
+Those closer together are one experience: a wave that has begun to be ready is not
+trusted yet.
 """
 
 
@@ -56,7 +57,7 @@ class History(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LearnedDistribution:
-    """A law, and where it comes from.
+    """A distribution, and where it comes from.
 
     Attributes:
         kind: of which jobs.
@@ -83,31 +84,31 @@ def history_key(account: str, kind: str, unit_s: float) -> str:
 
 
 class Distributions:
-    """One law for each kind of job, and one crowd of those that wait for each account."""
+    """One distribution for each kind of job, and for each account the jobs that wait."""
 
     def __init__(
         self,
         history: History,
         clock: Clock,
-        looks: Mapping[str, PollLimiter],
+        poll_limiters: Mapping[str, PollLimiter],
         *,
         units_s: Mapping[str, float] | None = None,
     ) -> None:
-        """`looks`: of each account; `units_s`: what counts as a second there, if not a second."""
+        """`units_s`: what counts as a second at each account, if not a second."""
         self._history = history
         self._clock = clock
-        self._looks = looks
+        self._poll_limiters = poll_limiters
         self._units_s = units_s or {}
         self._known: dict[str, Cache[str, LearnedDistribution]] = {
             account: Cache(FRESH_S * self._unit_s(account), clock, serves_stale=True)
-            for account in looks
+            for account in poll_limiters
         }
         # In the order of their submits, so that any few of them can stand for all.
         self._waiting: dict[str, dict[WaitingJob, None]] = {}
         self._crowds: dict[str, SharedBudget] = {}
 
     async def of(self, video: Video, provider: Provider) -> Distribution:
-        """The law this video's rendering follows; what the provider publishes fills the gaps."""
+        """What this video's rendering follows; what the provider publishes fills the gaps."""
         return (await self._learned(video, provider)).distribution
 
     async def join(self, video: Video, provider: Provider) -> WaitingJob:
@@ -125,9 +126,9 @@ class Distributions:
     async def pace(
         self, video: Video, provider: Provider, waiting: WaitingJob
     ) -> tuple[Distribution, Pace]:
-        """Its law, and how eagerly to look now that so many jobs wait on the account."""
+        """Its distribution, and how densely to poll now that so many jobs wait on the account."""
         known = await self._learned(video, provider)
-        budget_per_s = await self._looks[waiting.account].budget_per_s()
+        budget_per_s = await self._poll_limiters[waiting.account].budget_per_s()
         return known.distribution, self._crowds[waiting.account].slowed(waiting.pace, budget_per_s)
 
     async def teach(self, waiting: WaitingJob, polled_at_s: float) -> None:
@@ -176,7 +177,8 @@ class Distributions:
         return LearnedDistribution(
             kind=kind,
             distribution=Distribution.learn(
-                observations_of(ended, waiting, count=self._looks[video.provider].alike), prior
+                observations_of(ended, waiting, count=self._poll_limiters[video.provider].alike),
+                prior,
             ),
             taught_at=tuple(sorted(record.submitted_at for record in ended)),
             published_s=prior.middle_s if published_s is not None else None,

@@ -1,4 +1,4 @@
-"""Who carries which video; the engine inside one process."""
+"""Who runs which job; the engine inside one process."""
 
 from __future__ import annotations
 
@@ -12,46 +12,46 @@ from reelgate.domain.video import Video
 
 
 class ReleaseJob(Exception):
-    """This process stops before the video is finished: another must carry it on.
+    """This process stops before the video is finished: another must go on with it.
 
     `delay_s` is how long to leave it.
     """
 
     def __init__(self, delay_s: float = 0.0) -> None:
-        super().__init__(f"carry on in {delay_s} s")
+        super().__init__(f"to be run again in {delay_s} s")
         self.delay_s = delay_s
 
 
 class TakenOver(Exception):
-    """Another process carries the video now, and its place in the queue with it."""
+    """Another process runs the video now, and its place in the queue with it."""
 
 
 class RunJob(Protocol):
-    """Carries a video, and returns once there is nothing left to do for it."""
+    """Runs a video, and returns once there is nothing left to do for it."""
 
     async def __call__(self, video_id: str, made: Video | None = None, /) -> None:
         """`made`: the video itself where it has just been made, and need not be read.
 
         Raises:
-            ReleaseJob: it is to be carried on later.
-            TakenOver: another process carries it.
+            ReleaseJob: it is to be run again later.
+            TakenOver: another process runs it.
         """
         ...
 
 
 class Engine(Protocol):
-    """Stands between those who ask for videos and the worker that carries them."""
+    """Stands between those who ask for videos and the worker that runs them."""
 
     async def start(self, unfinished: Iterable[str]) -> None:
         """Start taking work, first of all what an earlier process left behind."""
         ...
 
     async def enqueue(self, video: Video) -> None:
-        """Let a worker carry this video, which has just been made and is durable now."""
+        """Let a worker run this video, which has just been made and is durable now."""
         ...
 
     async def resume(self, video: Video) -> None:
-        """Let a worker carry this video on, which had ended."""
+        """Let a worker run this video again, which had ended."""
         ...
 
     def pause(self) -> None:
@@ -59,7 +59,7 @@ class Engine(Protocol):
         ...
 
     async def stop(self) -> None:
-        """Take no more work and return once the worker has let go of what it carries."""
+        """Take no more work and return once the worker has let go of what it runs."""
         ...
 
 
@@ -76,8 +76,8 @@ class LocalEngine:
     all that was under way at every take, and never forgot its log (docs/performance.md).
     """
 
-    def __init__(self, carry: RunJob) -> None:
-        self._carry = carry
+    def __init__(self, run: RunJob) -> None:
+        self._run_job = run
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._takes_work = True
 
@@ -87,11 +87,11 @@ class LocalEngine:
             self._begin(video_id)
 
     async def enqueue(self, video: Video) -> None:
-        """Let the worker carry this video, which has just been made."""
+        """Let the worker run this video, which has just been made."""
         self._begin(video.id, video)
 
     async def resume(self, video: Video) -> None:
-        """Let the worker carry this video on, which had ended."""
+        """Let the worker run this video again, which had ended."""
         if video.id in self._tasks:
             await asyncio.wait([self._tasks[video.id]])
         self._begin(video.id)
@@ -101,7 +101,7 @@ class LocalEngine:
         self._takes_work = False
 
     async def stop(self) -> None:
-        """Take no more work and return once the worker has let go of what it carries."""
+        """Take no more work and return once the worker has let go of what it runs."""
         self.pause()
         if self._tasks:
             await asyncio.wait(self._tasks.values())
@@ -113,12 +113,12 @@ class LocalEngine:
     async def _run(self, video_id: str, made: Video | None) -> None:
         again_in_s = None
         try:
-            await self._carry(video_id, made)
+            await self._run_job(video_id, made)
         except ReleaseJob as stop:
             again_in_s = stop.delay_s
         except Exception:
-            # Nobody else would carry it; one that has ended is not carried again.
-            log.exception("carry_failed", video=video_id)
+            # Nobody else would run it; one that has ended is not run again.
+            log.exception("job_broke", video=video_id)
             again_in_s = AFTER_MISTAKE_S
         finally:
             del self._tasks[video_id]

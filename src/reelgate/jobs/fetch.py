@@ -32,7 +32,7 @@ FIRST_BYTES_RANGE = "bytes=0-11"
 
 
 async def fetch(
-    video: Video, tools: JobContext, pause: Pause, *, taken_over: bool = False
+    video: Video, context: JobContext, pause: Pause, *, taken_over: bool = False
 ) -> Video:
     """Keep the file, again and again where that helps, and complete the video.
 
@@ -42,55 +42,55 @@ async def fetch(
         LostRace: the video was cancelled or taken over; no file of a cancelled one stays.
     """
     try:
-        return await fetch_patiently(video, tools, pause, taken_over=taken_over)
+        return await fetch_patiently(video, context, pause, taken_over=taken_over)
     except LostRace:
-        await tidy(video, tools)
+        await tidy(video, context)
         raise
 
 
-async def tidy(video: Video, tools: JobContext) -> None:
+async def tidy(video: Video, context: JobContext) -> None:
     """Remove what was kept of a video that ended without one, or that was forgotten."""
-    latest = await tools.videos.find(video.id)
-    if tools.keeper is not None and (latest is None or latest.state is State.FAILED):
+    latest = await context.videos.find(video.id)
+    if context.keeper is not None and (latest is None or latest.state is State.FAILED):
         try:
-            await tools.keeper.discard(video.id)
+            await context.keeper.discard(video.id)
         except StorageFailed as error:
             log.warning("file_not_removed", video=video.id, error=error.message)
 
 
 async def fetch_patiently(
-    video: Video, tools: JobContext, pause: Pause, *, taken_over: bool
+    video: Video, context: JobContext, pause: Pause, *, taken_over: bool
 ) -> Video:
     """Try until it is kept, or for as long as a whole job may take.
 
     The time counts from here, so that neither a restart nor a clock that was set ends a video that
     has been paid for before it was really tried.
     """
-    began_s = tools.clock.monotonic()
-    patience_s = tools.limits.job_timeout_s
+    began_s = context.clock.monotonic()
+    patience_s = context.limits.job_timeout_s
     failures = unplayable = 0
     waited_s = 0.0
     while True:
         slow_after_s = allowed_to_be_slow_s(failures, left_s=patience_s - waited_s)
-        trying = keep_or_tell(video, tools, slow_after_s=slow_after_s, taken_over=taken_over)
+        trying = keep_or_tell(video, context, slow_after_s=slow_after_s, taken_over=taken_over)
         outcome = await pause.until(video, trying)
         if not isinstance(outcome, ReelgateError):
-            return await complete(video, outcome, tools)
+            return await complete(video, outcome, context)
         failures += 1
         unplayable += isinstance(outcome, UnplayableVideo)
-        waited_s = tools.clock.monotonic() - began_s
+        waited_s = context.clock.monotonic() - began_s
         if not may_fetch_again(
             outcome,
             unplayable=unplayable,
-            limit=tools.limits.unplayable_files,
+            limit=context.limits.unplayable_files,
             waited_s=waited_s,
             patience_s=patience_s,
         ):
-            return await fail(video, fetch_failure(outcome, waited_s), tools)
+            return await fail(video, fetch_failure(outcome, waited_s), context)
         again_in_s = before_next_fetch_s(
             outcome,
             failures,
-            tools.rng.random(),
+            context.rng.random(),
             waited_s=waited_s,
             left_s=patience_s - waited_s,
         )
@@ -114,7 +114,7 @@ def allowed_to_be_slow_s(failures: int, *, left_s: float) -> float:
 
 
 async def keep_or_tell(
-    video: Video, tools: JobContext, *, slow_after_s: float, taken_over: bool
+    video: Video, context: JobContext, *, slow_after_s: float, taken_over: bool
 ) -> KeptFile | ReelgateError | None:
     """Keep the file, or tell as an error of ours why not.
 
@@ -125,7 +125,7 @@ async def keep_or_tell(
         LostRace: it is no longer this process's to fetch.
     """
     try:
-        return await keep(video, tools, slow_after_s=slow_after_s, taken_over=taken_over)
+        return await keep(video, context, slow_after_s=slow_after_s, taken_over=taken_over)
     except LostRace:
         raise
     except TooLargeToKeep as error:
@@ -140,25 +140,25 @@ async def keep_or_tell(
 
 
 async def keep(
-    video: Video, tools: JobContext, *, slow_after_s: float, taken_over: bool
+    video: Video, context: JobContext, *, slow_after_s: float, taken_over: bool
 ) -> KeptFile | None:
     """Read the file from the upstream into our storage; None where files stay upstream."""
-    provider = tools.providers[video.provider]
-    if tools.keeper is None:
+    provider = context.providers[video.provider]
+    if context.keeper is None:
         await check_is_served(video, provider)
         return None
     async with provider.open_asset(video.provider_id or "") as asset:
-        return await tools.keeper.keep(
+        return await context.keeper.keep(
             video.id,
             asset,
-            decoding=partial(decoding, video, tools) if taken_over else always,
+            decoding=partial(decoding, video, context) if taken_over else always,
             slow_after_s=slow_after_s,
             asked_s=asked_s_of(video),
         )
 
 
 def asked_s_of(video: Video) -> float:
-    """How long a film was asked for; 0 where that is the model's choice."""
+    """How long a video was asked for; 0 where that is the model's choice."""
     duration = video.request.duration
     return float(duration) if isinstance(duration, int) else 0.0
 
@@ -178,32 +178,32 @@ async def check_is_served(video: Video, provider: Provider) -> None:
 
 
 @asynccontextmanager
-async def decoding(video: Video, tools: JobContext) -> AsyncIterator[bool]:
-    """Whether to decode the film of a video that was taken over; on record while it is done.
+async def decoding(video: Video, context: JobContext) -> AsyncIterator[bool]:
+    """Whether to decode the file of a video that was taken over; on record while it is done.
 
-    A film can take so much memory that the process is killed. Whoever takes such a video over
+    A file can take so much memory that the process is killed. Whoever takes such a video over
     notes down that it decodes it. Who finds that note knows of two that did not survive, and keeps
-    the film undecoded. The usual way, in one process from first to last, costs no write.
+    the file undecoded. The usual way, in one process from first to last, costs no write.
     """
     if video.decodings:
         log.error("kept_undecoded", video=video.id, note="two processes ended while they had it")
         yield False
         return
-    await tools.videos.note_decodings(video, 1)
+    await context.videos.note_decodings(video, 1)
     try:
         yield True
     finally:
         with suppress(StorageFailed, LostRace):
-            await tools.videos.note_decodings(video, 0)
+            await context.videos.note_decodings(video, 0)
 
 
-async def complete(video: Video, file: KeptFile | None, tools: JobContext) -> Video:
+async def complete(video: Video, file: KeptFile | None, context: JobContext) -> Video:
     """The caller can have it."""
     if file is not None and file.placeholder is not None:
-        return await refuse_placeholder(video, file, tools)
-    now = tools.clock.now()
-    kept_for_s = tools.limits.retention_s
-    completed = await tools.videos.move(
+        return await refuse_placeholder(video, file, context)
+    now = context.clock.now()
+    kept_for_s = context.limits.retention_s
+    completed = await context.videos.move(
         video,
         State.COMPLETED,
         # Nobody asks how far it is any more, and every reader would parse it.
@@ -216,7 +216,7 @@ async def complete(video: Video, file: KeptFile | None, tools: JobContext) -> Vi
     return completed
 
 
-async def refuse_placeholder(video: Video, file: KeptFile, tools: JobContext) -> Video:
+async def refuse_placeholder(video: Video, file: KeptFile, context: JobContext) -> Video:
     """The upstream served a card in place of the video: its moderation does so.
 
     The file is kept as evidence, and as a video if we are wrong.
@@ -226,4 +226,4 @@ async def refuse_placeholder(video: Video, file: KeptFile, tools: JobContext) ->
         f" {file.placeholder}. The file is kept in the storage as {file.key}."
     )
     failure = Failure(ModerationBlocked.code, message)
-    return await fail(video, failure, tools, file=file)
+    return await fail(video, failure, context, file=file)

@@ -30,7 +30,7 @@ SLOWEST_S = 60.0
 """A look at one job that takes longer is given up until its next time."""
 
 Resume = Callable[[Video], Awaitable[None]]
-"""Lets a worker carry a video on that had ended."""
+"""Lets a worker run a video again that had ended."""
 
 
 class FollowUp:
@@ -115,7 +115,7 @@ class FollowUp:
 
     async def _poll(self, video: Video) -> Video | None:
         """One poll of a job that ran out of our time."""
-        limiter = self._context.upstreams[video.provider].looks
+        limiter = self._context.upstreams[video.provider].poll_limiter
         await asyncio.sleep(max(limiter.turn_s(), await limiter.rest_s()))
         provider = self._context.providers[video.provider]
         try:

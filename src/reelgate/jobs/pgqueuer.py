@@ -251,11 +251,11 @@ class Intervals:
 
 
 class QueueEngine:
-    """The queue between those who ask for videos and the worker that carries them."""
+    """The queue between those who ask for videos and the worker that runs them."""
 
     def __init__(
         self,
-        carry: RunJob,
+        run: RunJob,
         queue: Queries,
         intervals: Intervals,
         process: UUID,
@@ -267,7 +267,7 @@ class QueueEngine:
         `process` is the id under which jobs are taken out of the queue here; `leave` is called
         with a job that has ended here but not in the queue, `at_pause` when no more is taken.
         """
-        self._carry = carry
+        self._run_job = run
         self._queue = queue
         self._intervals = intervals
         self._process = QueueManagerId(process)
@@ -311,7 +311,7 @@ class QueueEngine:
             manager.shutdown.set()
 
     async def stop(self) -> None:
-        """Take no more work and return once the worker has let go of what it carries."""
+        """Take no more work and return once the worker has let go of what it runs."""
         self.pause()
         if self._running is not None:
             await asyncio.wait([self._running])
@@ -348,7 +348,7 @@ class QueueEngine:
 
     async def _handle(self, job: Job) -> None:
         try:
-            await self._carry((job.payload or b"").decode())
+            await self._run_job((job.payload or b"").decode())
         except ReleaseJob as stop:
             raise RetryRequested(timedelta(seconds=stop.delay_s)) from stop
         except TakenOver:

@@ -21,51 +21,51 @@ log = structlog.get_logger()
 ENDED_GRACE_S = 45.0
 """How long a job that its upstream calls over may lack its file: first the word may change, then
 the file appear."""
-ENDED_LOOKS = 3
+ENDED_POLLS = 3
 ENDED_GAP_S = 10.0
-"""Longest time between the looks at such a job."""
+"""Longest time between the polls of such a job."""
 LATE_GAP_S = 1.0
-"""Least time between looks at a job whose time is over while none of them was answered."""
+"""Least time between polls of a job whose time is over while none of them was answered."""
 FOUND_GRACE_S = 600.0
 """What a job found at a start has left at least: the wall clock, which alone knows its age then,
 may be wrong by hours."""
 
 
 class PollLoop:
-    """One video's looks; times are seconds since its submit was accepted."""
+    """The polls of one video; times are seconds since its submit was accepted."""
 
-    def __init__(self, video: Video, tools: JobContext) -> None:
+    def __init__(self, video: Video, context: JobContext) -> None:
         self._video = video
-        self._tools = tools
-        self._provider = tools.providers[video.provider]
-        self._looks = tools.upstreams[video.provider].looks
+        self._context = context
+        self._provider = context.providers[video.provider]
+        self._limiter = context.upstreams[video.provider].poll_limiter
         self._watch = self._provider.watch(video.provider_id or "")
-        age_s = age_by_wall_clock_s(video, tools)
-        timeout_s = tools.limits.job_timeout_s
-        self._submitted_s = tools.clock.monotonic() - max(0.0, age_s)
+        age_s = age_by_wall_clock_s(video, context)
+        timeout_s = context.limits.job_timeout_s
+        self._submitted_s = context.clock.monotonic() - max(0.0, age_s)
         self._age_is_likely = 0 <= age_s < timeout_s
         self._deadline_s = max(timeout_s, age_s + min(timeout_s, FOUND_GRACE_S))
         self._was_not_ready = False
         self._ended_at_s: float | None = None
-        self._ended_looks = 0
+        self._ended_polls = 0
         # Zero for a job taken over as well: if its first look is overdue, it is due now.
         self._polled_at_s = 0.0
         self._not_before_s = 0.0
         self._failures = 0
         # One step on average. Jobs that were submitted together must not look together.
-        self._phase = 1.5 - tools.rng.random()
+        self._phase = 1.5 - context.rng.random()
 
     async def keep(self, pause: Pause) -> Video:
         """Look at the right moments until the video is ready, has failed or is out of time."""
-        laws = self._tools.laws
-        waiting = await laws.join(self._video, self._provider)
+        distributions = self._context.distributions
+        waiting = await distributions.join(self._video, self._provider)
         try:
-            with self._looks.waiting():
+            with self._limiter.waiting():
                 look = await self._watch_over(waiting, pause)
         finally:
-            laws.leave(waiting)
-        self._tools.polls.jobs += 1
-        self._tools.polls.polls += waiting.polls
+            distributions.leave(waiting)
+        self._context.polls.jobs += 1
+        self._context.polls.polls += waiting.polls
         return await (self._give_up() if look is None else self._act(look, waiting))
 
     async def _watch_over(self, waiting: WaitingJob, pause: Pause) -> Ready | Failed | None:
@@ -80,7 +80,7 @@ class PollLoop:
 
     @property
     def _elapsed_s(self) -> float:
-        return self._tools.clock.monotonic() - self._submitted_s
+        return self._context.clock.monotonic() - self._submitted_s
 
     @property
     def _is_late(self) -> bool:
@@ -89,15 +89,17 @@ class PollLoop:
     async def _next_poll_s(self, waiting: WaitingJob) -> float:
         if self._is_late and self._polled_at_s:
             return max(self._polled_at_s + LATE_GAP_S, self._not_before_s)
-        next_s = await self._next_by_law_s(waiting)
+        next_s = await self._next_by_distribution_s(waiting)
         if self._ended_at_s is None:
             return next_s
         return max(min(next_s, self._polled_at_s + ENDED_GAP_S), self._not_before_s)
 
-    async def _next_by_law_s(self, waiting: WaitingJob) -> float:
-        law, pace = await self._tools.laws.pace(self._video, self._provider, waiting)
+    async def _next_by_distribution_s(self, waiting: WaitingJob) -> float:
+        distribution, pace = await self._context.distributions.pace(
+            self._video, self._provider, waiting
+        )
         return next_poll_s(
-            law,
+            distribution,
             self._polled_at_s,
             pace,
             deadline_s=self._deadline_s,
@@ -109,9 +111,9 @@ class PollLoop:
     async def _take_turn(self, pause: Pause) -> None:
         """A look that is due waits for its turn, and for another if the account rests then."""
         while True:
-            if (turn_s := self._looks.turn_s()) > 0:
+            if (turn_s := self._limiter.turn_s()) > 0:
                 await pause.sleep(self._video, turn_s)
-            if not await self._looks.rest_s():
+            if not await self._limiter.rest_s():
                 return
 
     async def _look(self, waiting: WaitingJob) -> Ready | Failed | None:
@@ -122,16 +124,16 @@ class PollLoop:
             look = await self._watch.look()
         except RateLimited as error:
             began_s = self._submitted_s + self._polled_at_s
-            await self._looks.refused(error, began_s, self._tools.rng.random())
+            await self._limiter.refused(error, began_s, self._context.rng.random())
             return None
         except UpstreamError as error:
             self._leave_alone(error)
             return None
         self._failures = 0
-        self._looks.answered()
+        self._limiter.answered()
         match look:
             case Running():
-                self._ended_at_s, self._ended_looks = None, 0
+                self._ended_at_s, self._ended_polls = None, 0
             case Ended():
                 if self._has_really_ended():
                     return look.failed
@@ -147,48 +149,48 @@ class PollLoop:
         """Whether the upstream has called the job over for long enough."""
         if self._ended_at_s is None:
             self._ended_at_s = self._polled_at_s
-        self._ended_looks += 1
+        self._ended_polls += 1
         ended_for_s = self._polled_at_s - self._ended_at_s
-        return self._ended_looks >= ENDED_LOOKS and ended_for_s >= ENDED_GRACE_S
+        return self._ended_polls >= ENDED_POLLS and ended_for_s >= ENDED_GRACE_S
 
     def _leave_alone(self, error: UpstreamError) -> None:
         """A look that failed says nothing about the job, only when to look again."""
         self._failures += 1
-        pause = pause_s(error, self._failures, self._tools.rng.random())
+        pause = pause_s(error, self._failures, self._context.rng.random())
         self._not_before_s = self._elapsed_s + pause
         log.info("look_failed", video=self._video.id, error=error.message, pause_s=round(pause, 1))
 
     async def _act(self, look: Ready | Failed, waiting: WaitingJob) -> Video:
         match look:
             case Ready():
-                timeline = replace(self._video.timeline, ready_at=self._tools.clock.now())
-                move = self._tools.videos.move(self._video, State.FETCHING, timeline=timeline)
+                timeline = replace(self._video.timeline, ready_at=self._context.clock.now())
+                move = self._context.videos.move(self._video, State.FETCHING, timeline=timeline)
                 if not self._age_is_likely:
                     return await move
                 # Side by side, so that one commit has both.
                 video, _ = await asyncio.gather(
-                    move, self._tools.laws.teach(waiting, self._polled_at_s)
+                    move, self._context.distributions.teach(waiting, self._polled_at_s)
                 )
                 return video
             case Failed():
                 failure = Failure(look.code, look.message)
-                return await fail(self._video, failure, self._tools, upstream=look.upstream)
+                return await fail(self._video, failure, self._context, upstream=look.upstream)
             case _:
                 assert_never(look)
 
     async def _give_up(self) -> Video:
-        limit_s = self._tools.limits.job_timeout_s
+        limit_s = self._context.limits.job_timeout_s
         message = (
             f"{self._video.provider} did not finish the video within {limit_s:.0f} s. It may still"
             " finish it, and charge for it."
         )
-        return await fail(self._video, Failure(UpstreamTimeout.code, message), self._tools)
+        return await fail(self._video, Failure(UpstreamTimeout.code, message), self._context)
 
 
-def age_by_wall_clock_s(video: Video, tools: JobContext) -> float:
+def age_by_wall_clock_s(video: Video, context: JobContext) -> float:
     """How long ago the submit was accepted: only the wall clock bridges a restart.
 
     Negative, or more than can be, where that clock was set meanwhile.
     """
-    now = tools.clock.now()
+    now = context.clock.now()
     return now - (video.timeline.submitted_at or now)

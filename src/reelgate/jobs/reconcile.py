@@ -110,7 +110,7 @@ async def look_up(video: Video, context: JobContext) -> Video | NotFound:
 
 
 def unclaimed(candidates: Sequence[Candidate], taken: set[str]) -> list[Candidate]:
-    """Those that no other video has; where some carry the marker they alone count."""
+    """Those that no other video has; where some have the marker they alone count."""
     free = [each for each in candidates if each.submission.provider_id not in taken]
     marked = [each for each in free if each.match is Match.MARKER]
     return marked or free

@@ -44,27 +44,27 @@ MISTAKE_PAUSES_S = (1.0, 5.0, 30.0, 120.0, 600.0)
 class JobRunner:
     """Every job of this process; a waiting job is one coroutine that sleeps."""
 
-    def __init__(self, tools: JobContext, changes: Changes) -> None:
-        self._tools = tools
+    def __init__(self, context: JobContext, changes: Changes) -> None:
+        self._context = context
         self._changes = changes
         self._tasks: set[asyncio.Task[Any]] = set()
         self._stopping = False
         self._mistakes: Counter[str] = Counter()
 
-    async def carry(self, video_id: str, made: Video | None = None) -> None:
-        """Carry one video to its end, or until somebody else has taken it over.
+    async def run(self, video_id: str, made: Video | None = None) -> None:
+        """Run one video to its end, or until somebody else has taken it over.
 
         Args:
             video_id: which one.
-            made: the video itself where it has just been made and nobody else can carry it.
+            made: the video itself where it has just been made and nobody else can run it.
 
         Raises:
-            HandBack: it is not finished, and must be carried on later or by another process.
-            TakenOver: another process carries it on already.
+            HandBack: it is not finished, and must be run again later or by another process.
+            TakenOver: another process runs it already.
         """
         if self._stopping:
             raise ReleaseJob
-        task = asyncio.create_task(self._carry(video_id, made))
+        task = asyncio.create_task(self._run(video_id, made))
         self._tasks.add(task)
         try:
             await task
@@ -81,7 +81,7 @@ class JobRunner:
         except ReleaseJob:
             raise
         except Exception as error:
-            log.exception("carry_failed", video=video_id)
+            log.exception("job_broke", video=video_id)
             raise self._after_mistake(video_id) from error
         else:
             self._mistakes.pop(video_id, None)
@@ -97,70 +97,74 @@ class JobRunner:
     async def stop(self) -> None:
         """Let go of every job; a submit under way is first seen to its end."""
         self._stopping = True
-        self._tools.stopping.set()
+        self._context.stopping.set()
         for task in self._tasks:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
 
-    async def _carry(self, video_id: str, made: Video | None) -> None:
+    async def _run(self, video_id: str, made: Video | None) -> None:
         with self._changes.subscribe(video_id) as subscription:
             pause = Pause(subscription)
-            video = made or await self._tools.videos.claim(video_id)
+            video = made or await self._context.videos.claim(video_id)
             if video is None:
                 return
             log.debug("claimed", video=video.id, state=video.state.value, epoch=video.epoch)
-            if video.provider not in self._tools.providers:
+            if video.provider not in self._context.providers:
                 raise ReleaseJob(NOT_OURS_PAUSE_S)
-            place = SubmitPermit(self._tools.upstreams[video.provider].turnstile, video.owner)
+            permit = SubmitPermit(
+                self._context.upstreams[video.provider].submit_limiter, video.owner
+            )
             try:
                 # What is found being fetched was begun by a process that did not end it.
                 taken_over = video.state is State.FETCHING
                 while not video.is_over:
-                    video = await self._safe_step(video, pause, place, taken_over=taken_over)
+                    video = await self._safe_step(video, pause, permit, taken_over=taken_over)
             finally:
-                place.give_back()
+                permit.give_back()
 
     async def _safe_step(
-        self, video: Video, pause: Pause, place: SubmitPermit, *, taken_over: bool
+        self, video: Video, pause: Pause, permit: SubmitPermit, *, taken_over: bool
     ) -> Video:
         """A mistake in the program ends a job that was never sent, and is told as what it is.
 
         One that may have been paid for goes on later instead.
         """
         try:
-            return await self._step(video, pause, place, taken_over=taken_over)
+            return await self._step(video, pause, permit, taken_over=taken_over)
         except (LostRace, StorageFailed, ReleaseJob):
             raise
         except Exception:
             if not await self._was_never_sent(video):
                 raise
             log.exception("step_failed", video=video.id, state=video.state.value)
-            return await fail(video, Failure(InternalError.code, str(InternalError())), self._tools)
+            return await fail(
+                video, Failure(InternalError.code, str(InternalError())), self._context
+            )
 
     async def _was_never_sent(self, video: Video) -> bool:
         """Whether the step that failed left the video where it found it, in the queue."""
         if video.state is not State.QUEUED:
             return False
-        latest = await self._tools.videos.find(video.id)
+        latest = await self._context.videos.find(video.id)
         return latest is not None and stage_of(latest) == stage_of(video)
 
     async def _step(
-        self, video: Video, pause: Pause, place: SubmitPermit, *, taken_over: bool
+        self, video: Video, pause: Pause, permit: SubmitPermit, *, taken_over: bool
     ) -> Video:
         match video.state:
             case State.QUEUED if not self._can_ask_for(video.provider_request, video.provider):
                 return await self._leave(video)
             case State.QUEUED:
-                return await self._submit(video, pause, place)
+                return await self._submit(video, pause, permit)
             case State.SUBMITTING:
                 return await self._reconcile(video, pause)
             case State.RENDERING:
-                place.occupy()
-                return await PollLoop(video, self._tools).keep(pause)
+                permit.occupy()
+                return await PollLoop(video, self._context).keep(pause)
             case State.FETCHING:
-                place.give_back()
-                return await fetch(video, self._tools, pause, taken_over=taken_over)
+                permit.give_back()
+                return await fetch(video, self._context, pause, taken_over=taken_over)
             case State.COMPLETED | State.FAILED:
                 return video
             case _:
@@ -171,7 +175,7 @@ class JobRunner:
 
         What is left out of a submit would be missing in a video that is paid for.
         """
-        return any(model.takes(request) for model in self._tools.providers[provider].models)
+        return any(model.takes(request) for model in self._context.providers[provider].models)
 
     async def _leave(self, video: Video) -> Video:
         """Leave a job to a version that knows all of its request, as long as one may come.
@@ -179,29 +183,29 @@ class JobRunner:
         Raises:
             HandBack: one may.
         """
-        age_s = self._tools.clock.now() - video.timeline.created_at
-        if age_s < self._tools.limits.job_timeout_s:
+        age_s = self._context.clock.now() - video.timeline.created_at
+        if age_s < self._context.limits.job_timeout_s:
             raise ReleaseJob(NOT_OURS_PAUSE_S)
         asked = ", ".join([f"the model {video.request.model}", *video.request.options])
         message = f"no gateway that runs here knows {asked}: nothing was sent"
-        return await fail(video, Failure(ModelNotFound.code, message), self._tools)
+        return await fail(video, Failure(ModelNotFound.code, message), self._context)
 
-    async def _submit(self, video: Video, pause: Pause, place: SubmitPermit) -> Video:
+    async def _submit(self, video: Video, pause: Pause, permit: SubmitPermit) -> Video:
         """Wait for a turn, send, and leave the upstream alone where it asks for that."""
-        if not place.try_take():
-            await pause.until(video, place.take())
+        if not permit.try_take():
+            await pause.until(video, permit.take())
         sent, rest_s = video, 0.0
         try:
-            sent, rest_s = await run_to_end(submit(video, place, self._tools))
+            sent, rest_s = await run_to_end(submit(video, permit, self._context))
         finally:
-            place.settled(accepted=sent.state is State.RENDERING)
+            permit.settled(accepted=sent.state is State.RENDERING)
         if sent.state is State.QUEUED:
-            place.give_back()
+            permit.give_back()
             await pause.sleep(sent, rest_s)
         return sent
 
     async def _check_over(self, video_id: str, race: LostRace) -> None:
-        """A race is lost to whoever ended the video or to whoever carries it on.
+        """A race is lost to whoever ended the video or to whoever runs it now.
 
         Raises:
             TakenOver: it goes on.
@@ -209,7 +213,7 @@ class JobRunner:
         """
         log.debug("lost_race", video=video_id)
         try:
-            video = await self._tools.videos.find(video_id)
+            video = await self._context.videos.find(video_id)
         except StorageFailed as error:
             raise ReleaseJob(DATABASE_PAUSE_S) from error
         if video is not None and not video.is_over:
@@ -223,17 +227,17 @@ class JobRunner:
         accepted. The wait is measured here, from when the video was found, so that no two clocks
         are compared. See docs/adr/0008-a-submit-found-under-way.md.
         """
-        failure = self._tools.lost.pop(video.id, None)
+        failure = self._context.lost.pop(video.id, None)
         if failure is None:
             failure = Failure(SubmissionUnknown.code, str(SubmissionUnknown()))
             try:
-                await pause.sleep(video, self._tools.limits.submit_lease_s)
+                await pause.sleep(video, self._context.limits.submit_lease_s)
             except LostRace:
-                claimed = await self._tools.videos.claim(video.id)
+                claimed = await self._context.videos.claim(video.id)
                 if claimed is None:
                     raise
                 return claimed
-        return await search(video, failure, self._tools, pause)
+        return await search(video, failure, self._context, pause)
 
 
 async def run_to_end(work: Coroutine[Any, Any, T]) -> T:

@@ -46,8 +46,8 @@ BARE_EVERY = 5
 """Every so many tries to write an accepted job down leave out all that it could do without."""
 
 
-async def submit(video: Video, place: SubmitPermit, tools: JobContext) -> tuple[Video, float]:
-    """Send a queued video to its provider once, or take it back into the line for its account.
+async def submit(video: Video, permit: SubmitPermit, context: JobContext) -> tuple[Video, float]:
+    """Send a queued video to its provider once, or take it back into the queue of its account.
 
     Must not be interrupted between the intent and the answer: shield it.
 
@@ -55,61 +55,61 @@ async def submit(video: Video, place: SubmitPermit, tools: JobContext) -> tuple[
         The video, and for how many seconds to leave it alone before the next step.
     """
     # What can go wrong goes wrong before anything is sent.
-    forecast = Forecast.of(await tools.laws.of(video, tools.providers[video.provider]))
-    account = tools.upstreams[video.provider].account
-    began_s = tools.clock.monotonic()
+    forecast = Forecast.of(await context.distributions.of(video, context.providers[video.provider]))
+    account = context.upstreams[video.provider].account
+    began_s = context.clock.monotonic()
     try:
-        video = await record_intent(video, account, tools)
+        video = await record_intent(video, account, context)
     except NoPermit as refusal:
-        place.turned_away(refusal, jitter=0.5 + tools.rng.random())
+        permit.turned_away(refusal, jitter=0.5 + context.rng.random())
         return video, 0.0
-    place.admitted(account.room)
+    permit.admitted(account.room)
     accepted = False
     try:
-        if tools.clock.monotonic() - began_s > INTENT_FRESH_S:
+        if context.clock.monotonic() - began_s > INTENT_FRESH_S:
             # Others may be about to give this submit up.
             log.warning("intent_too_old", video=video.id)
-            return await written_down(partial(back_in_line, video, tools), video, tools), 0.0
+            return await written_down(partial(back_in_queue, video, context), video, context), 0.0
         try:
-            submission = await send(video, tools)
+            submission = await send(video, context)
         except UpstreamError as error:
-            return await refused(video, error, tools)
+            return await refused(video, error, context)
         except Exception:
             log.exception("submit_broke", video=video.id)
             failure = Failure(SubmissionUnknown.code, str(SubmissionUnknown()))
-            return await lost(video, failure, tools), 0.0
+            return await lost(video, failure, context), 0.0
         accepted = True
         log.info("submit_accepted", video=video.id, provider_id=submission.provider_id)
-        return await started(video, submission, forecast, tools), 0.0
+        return await started(video, submission, forecast, context), 0.0
     finally:
         await account.settled(accepted=accepted)
 
 
-async def send(video: Video, tools: JobContext) -> Submission:
+async def send(video: Video, context: JobContext) -> Submission:
     """The one request that costs money; on record while it waits for its answer.
 
     Raises:
         UpstreamError: `surely_refused` tells whether it may be sent again.
     """
-    tools.sending.add(video.id)
+    context.sending.add(video.id)
     try:
-        provider = tools.providers[video.provider]
+        provider = context.providers[video.provider]
         if can_reconcile(provider):
             return await provider.submit(video.provider_request, marker=video.marker or "")
         return await provider.submit(video.provider_request)
     finally:
-        tools.sending.discard(video.id)
+        context.sending.discard(video.id)
 
 
-async def record_intent(video: Video, account: Account, tools: JobContext) -> Video:
+async def record_intent(video: Video, account: Account, context: JobContext) -> Video:
     """Make it durable that a submit may happen from now on.
 
     Raises:
         NotNow: the account has no room for it.
     """
-    now = tools.clock.now()
+    now = context.clock.now()
     timeline = replace(video.timeline, submitting_at=now)
-    return await tools.videos.move(
+    return await context.videos.move(
         video,
         State.SUBMITTING,
         account.admit,
@@ -122,7 +122,7 @@ async def record_intent(video: Video, account: Account, tools: JobContext) -> Vi
 
 
 async def written_down(
-    outcome: Callable[[], Awaitable[Video]], video: Video, tools: JobContext
+    outcome: Callable[[], Awaitable[Video]], video: Video, context: JobContext
 ) -> Video:
     """What the upstream answered, in the database, however often that must be asked.
 
@@ -140,37 +140,37 @@ async def written_down(
             log.warning("submit_not_recorded", video=video.id, error=str(error), exc_info=exc_info)
         # A database that is away is waited for: only this process knows the answer.
         is_over = failed.waited_s >= REMEMBER_S and not isinstance(error, DatabaseAway)
-        if is_over or tools.stopping.is_set():
+        if is_over or context.stopping.is_set():
             log.error("submit_never_recorded", video=video.id, error=str(error))
             return None
         return REMEMBER_PAUSE_S
 
-    return await retry(outcome, decide, clock=tools.clock.monotonic)
+    return await retry(outcome, decide, clock=context.clock.monotonic)
 
 
 async def started(
-    video: Video, submission: Submission, forecast: Forecast, tools: JobContext
+    video: Video, submission: Submission, forecast: Forecast, context: JobContext
 ) -> Video:
     """Write down that the upstream is at work; without what cannot be written, if need be."""
-    bare = partial(rendering, video, Submission(submission.provider_id), None, tools)
+    bare = partial(rendering, video, Submission(submission.provider_id), None, context)
     tries = itertools.count(1)
 
     async def outcome() -> Video:
         if next(tries) % BARE_EVERY == 0:
             return await bare()
         try:
-            return await rendering(video, submission, forecast, tools)
+            return await rendering(video, submission, forecast, context)
         except (LostRace, StorageFailed):
             raise
         except Exception:
             log.exception("submission_not_storable", video=video.id)
             return await bare()
 
-    return await with_receipt(written_down(outcome, video, tools), video, submission, tools)
+    return await with_receipt(written_down(outcome, video, context), video, submission, context)
 
 
 async def with_receipt(
-    writing: Coroutine[Any, Any, Video], video: Video, submission: Submission, tools: JobContext
+    writing: Coroutine[Any, Any, Video], video: Video, submission: Submission, context: JobContext
 ) -> Video:
     """See an accepted submit written down; one that takes long is kept beside the database.
 
@@ -178,7 +178,7 @@ async def with_receipt(
         LostRace: somebody else has ended the job.
         Exception: it could not be written down; the receipt stays for the next process.
     """
-    receipts, submitted_at = tools.receipts, tools.clock.now()
+    receipts, submitted_at = context.receipts, context.clock.now()
     task = asyncio.ensure_future(writing)
     await asyncio.wait([task], timeout=RECEIPT_AFTER_S)
     if receipts is None or (task.done() and task.exception() is None):
@@ -194,11 +194,11 @@ async def with_receipt(
 
 
 async def rendering(
-    video: Video, submission: Submission, forecast: Forecast | None, tools: JobContext
+    video: Video, submission: Submission, forecast: Forecast | None, context: JobContext
 ) -> Video:
     """The upstream is at work."""
     try:
-        return await tools.videos.move(
+        return await context.videos.move(
             video,
             State.RENDERING,
             provider_id=submission.provider_id,
@@ -206,29 +206,29 @@ async def rendering(
             cost=submission.cost,
             forecast=forecast,
             recheck_at=None,
-            timeline=replace(video.timeline, submitted_at=tools.clock.now()),
+            timeline=replace(video.timeline, submitted_at=context.clock.now()),
         )
     except LostRace:
-        return await accepted_too_late(video, submission, tools)
+        return await accepted_too_late(video, submission, context)
 
 
-async def lost(video: Video, failure: Failure, tools: JobContext) -> Video:
+async def lost(video: Video, failure: Failure, context: JobContext) -> Video:
     """Nobody can tell whether the upstream has taken it: it is looked for where that is possible.
 
     Until then it stays as it is, and whoever finds it so later looks for it, too.
     """
-    if can_reconcile(tools.providers[video.provider]):
-        tools.lost[video.id] = failure
+    if can_reconcile(context.providers[video.provider]):
+        context.lost[video.id] = failure
         return video
-    return await written_down(partial(fail, video, failure, tools), video, tools)
+    return await written_down(partial(fail, video, failure, context), video, context)
 
 
-async def back_in_line(video: Video, tools: JobContext) -> Video:
+async def back_in_queue(video: Video, context: JobContext) -> Video:
     """The upstream has surely not taken it."""
-    return await tools.videos.move(video, State.QUEUED, marker="", recheck_at=None)
+    return await context.videos.move(video, State.QUEUED, marker="", recheck_at=None)
 
 
-async def accepted_too_late(video: Video, submission: Submission, tools: JobContext) -> Video:
+async def accepted_too_late(video: Video, submission: Submission, context: JobContext) -> Video:
     """The job ended while its submit was under way.
 
     One that was given up as lost is found herewith. Of one that was cancelled the upstream's work
@@ -238,24 +238,24 @@ async def accepted_too_late(video: Video, submission: Submission, tools: JobCont
         LostRace: it is not this process's any more; it may be known already, by a commit whose
             answer was lost, or by its receipt.
     """
-    latest = await tools.videos.find(video.id)
+    latest = await context.videos.find(video.id)
     if latest is not None and latest.provider_id == submission.provider_id:
         raise LostRace(video.id)
     log.warning("accepted_too_late", video=video.id, provider_id=submission.provider_id)
     if latest is not None and latest.is_lost and latest.attempts == video.attempts:
-        return await corrected(latest, submission, tools)
+        return await corrected(latest, submission, context)
     if latest is not None:
-        await tools.rechecks.note_accepted(
+        await context.rechecks.note_accepted(
             latest, submission.provider_id, submission.batch_id, submission.cost
         )
-    await stop_upstream(video, submission, tools)
+    await stop_upstream(video, submission, context)
     raise LostRace(video.id)
 
 
-async def corrected(video: Video, submission: Submission, tools: JobContext) -> Video:
+async def corrected(video: Video, submission: Submission, context: JobContext) -> Video:
     """Go on with a job that was given up before the answer to its submit came."""
-    timeline = replace(video.timeline, submitted_at=tools.clock.now(), completed_at=None)
-    return await tools.videos.move(
+    timeline = replace(video.timeline, submitted_at=context.clock.now(), completed_at=None)
+    return await context.videos.move(
         video,
         State.RENDERING,
         provider_id=submission.provider_id,
@@ -268,21 +268,21 @@ async def corrected(video: Video, submission: Submission, tools: JobContext) -> 
     )
 
 
-async def stop_upstream(video: Video, submission: Submission, tools: JobContext) -> None:
+async def stop_upstream(video: Video, submission: Submission, context: JobContext) -> None:
     """Stop the upstream's work where that can be done."""
     try:
-        await tools.providers[video.provider].cancel(submission.provider_id)
+        await context.providers[video.provider].cancel(submission.provider_id)
     except UpstreamError as error:
         log.warning("cancel_failed", video=video.id, error=error.message)
 
 
-async def refused(video: Video, error: UpstreamError, tools: JobContext) -> tuple[Video, float]:
+async def refused(video: Video, error: UpstreamError, context: JobContext) -> tuple[Video, float]:
     """Back to the queue for a while, or the end."""
     decision = after_failed_submit(
         error,
         attempts=video.attempts,
-        limit=tools.limits.submit_attempts,
-        draw=tools.rng.random(),
+        limit=context.limits.submit_attempts,
+        draw=context.rng.random(),
     )
     log.warning(
         "submit_failed",
@@ -294,24 +294,24 @@ async def refused(video: Video, error: UpstreamError, tools: JobContext) -> tupl
     if isinstance(error, ProxyAnswered):
         # Each further job would end unknown as well: let them try one by one.
         asked_s = min(error.retry_after_s or 0.0, LONGEST_RETRY_AFTER_S)
-        await rest(video, max(asked_s, PROXY_REST_S), tools)
+        await rest(video, max(asked_s, PROXY_REST_S), context)
     match decision:
         case SendAgain():
             if isinstance(error, RateLimited):
-                await rest(video, decision.delay_s, tools)
-            outcome = partial(back_in_line, video, tools)
-            return await written_down(outcome, video, tools), decision.delay_s
+                await rest(video, decision.delay_s, context)
+            outcome = partial(back_in_queue, video, context)
+            return await written_down(outcome, video, context), decision.delay_s
         case Failure() if not error.surely_refused:
-            return await lost(video, decision, tools), 0.0
+            return await lost(video, decision, context), 0.0
         case Failure():
-            outcome = partial(fail, video, decision, tools)
-            return await written_down(outcome, video, tools), 0.0
+            outcome = partial(fail, video, decision, context)
+            return await written_down(outcome, video, context), 0.0
         case _:
             assert_never(decision)
 
 
-async def rest(video: Video, seconds: float, tools: JobContext) -> None:
+async def rest(video: Video, seconds: float, context: JobContext) -> None:
     """Let nobody submit on the video's account for so long."""
-    upstream = tools.upstreams[video.provider]
-    upstream.turnstile.rest(seconds)
+    upstream = context.upstreams[video.provider]
+    upstream.submit_limiter.rest(seconds)
     await upstream.account.rest(seconds)

@@ -103,13 +103,13 @@ class PostgresEngine:
     def __init__(
         self, server: Server, listener: ListenConnection, providers: Iterable[str]
     ) -> None:
-        """`providers` are those whose videos this process can carry."""
+        """`providers` are those whose videos this process can run."""
         self._server = server
         self._listener = listener
         self._providers = list(providers)
 
     @asynccontextmanager
-    async def open(self, carry: RunJob) -> AsyncIterator[QueueEngine]:
+    async def open(self, run: RunJob) -> AsyncIterator[QueueEngine]:
         """An engine that works until the context ends; it must have been stopped by then."""
         # Nothing in the queue needs to survive a crash of the server: lost claims and heartbeats
         # time out, lost endings are ended again, lost entries are found by their videos.
@@ -118,7 +118,7 @@ class PostgresEngine:
             queue = SharedQueue(driver)
             self._listener.listen(queue.channel, driver.notified)
             engine = QueueEngine(
-                carry,
+                run,
                 queue,
                 INTERVALS,
                 queue_id_of(self._server.process),

@@ -30,7 +30,7 @@ _WEBP = {"quality": "80", "compression_level": "0"}
 def decode(path: Path, max_px: int, still_below_s: float = 0.0) -> Probe:
     """What the file holds, with its first frame as a thumbnail.
 
-    Of a film no longer than `still_below_s` it is also told whether its pictures are all the same.
+    Of a video no longer than `still_below_s` it is also told whether its pictures are all the same.
 
     Raises:
         UnplayableVideo: it holds no picture that can be decoded.

@@ -93,7 +93,7 @@ class Keeper:
             asset: its file.
             decoding: entered around the decoding; its value says whether to decode.
             slow_after_s: how long it may come too slowly.
-            asked_s: how long a film was asked for; 0 where that is the model's choice.
+            asked_s: how long a video was asked for; 0 where that is the model's choice.
 
         Raises:
             UpstreamBadResponse: what the upstream serves is no playable MP4.

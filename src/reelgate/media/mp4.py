@@ -127,7 +127,7 @@ MAX_PICTURE_PX = 8192 * 4352
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What a video file holds; of a short film also whether all its pictures are the same.
+    """What a video file holds; of a short one also whether all its pictures are the same.
 
     `duration_s` is None where the file does not say; `codec` is FFmpeg's name (`h264`);
     `thumbnail` is the first frame as WebP, its longer side at most 640 pixels; None where the video

@@ -62,7 +62,7 @@ LINKS_FILE = "links.key"
 
 @asynccontextmanager
 async def open_gateway(settings: Settings, own_url: str = "") -> AsyncIterator[Context]:
-    """A running gateway: it carries every unfinished job, whether or not anybody listens.
+    """A running gateway: it runs every unfinished job, whether or not anybody listens.
 
     `own_url` is where it is served; webhooks link to it where no public address is set.
 
@@ -217,14 +217,14 @@ class Work:
 
 async def start_work(base: Foundation, gatekeeper: Gatekeeper, stack: AsyncExitStack) -> Work:
     """Set the worker going, first of all on what an earlier process left behind."""
-    tools = tools_of(base)
-    worker = JobRunner(tools, base.deployment.changes)
-    dispatch = await base.deployment.open_engine(worker.carry, base.providers, stack)
+    context = job_context(base)
+    worker = JobRunner(context, base.deployment.changes)
+    dispatch = await base.deployment.open_engine(worker.run, base.providers, stack)
     load = Load(base.videos, base.deployment.clock, base.settings.max_waiting)
-    follow_up = FollowUp(tools, dispatch.resume)
+    follow_up = FollowUp(context, dispatch.resume)
     service = service_of(base, dispatch, gatekeeper, load, follow_up)
-    if tools.receipts is not None:
-        await redeem(tools.receipts, base.videos)
+    if context.receipts is not None:
+        await redeem(context.receipts, base.videos)
     await base.deployment.begin(dispatch, base.videos, base.providers)
     stack.push_async_callback(dispatch.stop)
     stack.push_async_callback(worker.stop)
@@ -237,8 +237,8 @@ async def start_work(base: Foundation, gatekeeper: Gatekeeper, stack: AsyncExitS
             dispatch.pause()
             await worker.stop()
 
-    submitting = partial(len, tools.sending)
-    return Work(service, load, tools.upstreams, transfer, submitting, tools.polls)
+    submitting = partial(len, context.sending)
+    return Work(service, load, context.upstreams, transfer, submitting, context.polls)
 
 
 def start_readiness(
@@ -247,7 +247,7 @@ def start_readiness(
     """What knows whether the gateway may be sent work, and tells the log what changes."""
 
     def full_accounts() -> dict[str, str]:
-        closed = {name: up.turnstile.closed_because() for name, up in work.upstreams.items()}
+        closed = {name: up.submit_limiter.closed_because() for name, up in work.upstreams.items()}
         return {name: f"The account {name}: {why}." for name, why in closed.items() if why}
 
     readiness = Readiness(
@@ -269,14 +269,14 @@ async def nothing_to_check() -> None:
     """Files stay upstream."""
 
 
-def tools_of(base: Foundation) -> JobContext:
-    """What every job is carried with."""
+def job_context(base: Foundation) -> JobContext:
+    """What every job is run with."""
     settings, deployment = base.settings, base.deployment
     upstreams = {name: upstream_of(base, name) for name in base.providers}
-    laws = Distributions(
+    distributions = Distributions(
         Durations(deployment.database),
         deployment.clock,
-        {name: upstream.looks for name, upstream in upstreams.items()},
+        {name: upstream.poll_limiter for name, upstream in upstreams.items()},
         units_s={name: account.time_unit_s for name, account in base.accounts.items()},
     )
     limits = Limits(
@@ -288,7 +288,7 @@ def tools_of(base: Foundation) -> JobContext:
     return JobContext(
         videos=base.videos,
         rechecks=Rechecks(deployment.database, base.videos),
-        laws=laws,
+        distributions=distributions,
         providers=base.providers,
         keeper=base.keeper,
         clock=deployment.clock,
@@ -305,8 +305,8 @@ def upstream_of(base: Foundation, name: str) -> Upstream:
     account = base.deployment.account(name, limits)
     return Upstream(
         account=account,
-        turnstile=SubmitLimiter(limits.in_flight, limits.submits),
-        looks=PollLimiter(account, base.deployment.clock, own.polls_per_s),
+        submit_limiter=SubmitLimiter(limits.in_flight, limits.submits),
+        poll_limiter=PollLimiter(account, base.deployment.clock, own.polls_per_s),
         unit_s=own.time_unit_s,
     )
 

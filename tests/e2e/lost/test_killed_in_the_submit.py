@@ -28,7 +28,7 @@ from reelgate.sandbox import Sandbox
 from tests.db.factories import a_video
 from tests.e2e.gateway.process import a_gateway_process, client_of
 from tests.e2e.gateway.world import TINY, a_prompt, read_rows, soon, until
-from tests.e2e.processes.tools import tools_on
+from tests.e2e.processes.job_context import context_on
 from tests.providers.world import an_imagine
 
 HELD = "[[late after=60]]"
@@ -73,7 +73,7 @@ async def test_a_submit_of_a_process_that_died_is_found(
         database = open_database(database_url)
         await migrate(database)
         changes, provider = Changes(), an_imagine(http, sandbox.url)
-        context = tools_on(database, provider, changes, lease_s=0.1)
+        context = context_on(database, provider, changes, lease_s=0.1)
         now = context.clock.now()
         made, _ = await Admission(database).admit(
             a_video(a_prompt(), timeline=Timeline(now)), AdmissionOptions(now=now)
@@ -86,13 +86,13 @@ async def test_a_submit_of_a_process_that_died_is_found(
             timeline=replace(made.timeline, submitting_at=now),
         )
         accepted = await provider.submit(video.request, marker=marker or "")
-        carrying = asyncio.create_task(JobRunner(context, changes).carry(video.id))
+        running = asyncio.create_task(JobRunner(context, changes).run(video.id))
 
         async def is_found() -> bool:
             found = await context.videos.find(video.id)
             return found is not None and found.provider_id == accepted.provider_id
 
         await until(is_found)
-        carrying.cancel()
-        await asyncio.gather(carrying, return_exceptions=True)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
         await database.close()

@@ -23,7 +23,7 @@ from reelgate.limits.submits import SubmitPermit
 from reelgate.polling.observations import Observation
 from reelgate.polling.waiting import Record
 from tests.db.factories import NOW, a_video
-from tests.e2e.processes.tools import tools_on
+from tests.e2e.processes.job_context import context_on
 
 GONE = Failure("rate_limited", "somebody else ended it")
 SHORT_LEASE_S = 0.2
@@ -61,8 +61,8 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 def a_worker(database: Database, lease_s: float) -> tuple[JobRunner, Videos]:
     changes = Changes()
-    tools = tools_on(database, NeverAsked(), changes, lease_s=lease_s)
-    return JobRunner(tools, changes), tools.videos
+    context = context_on(database, NeverAsked(), changes, lease_s=lease_s)
+    return JobRunner(context, changes), context.videos
 
 
 async def being_submitted(database: Database, videos: Videos) -> Video:
@@ -78,7 +78,7 @@ async def test_a_submit_nobody_ends_within_its_lease_has_an_unknown_outcome(
 ) -> None:
     worker, videos = a_worker(database, SHORT_LEASE_S)
     video = await being_submitted(database, videos)
-    await worker.carry(video.id)
+    await worker.run(video.id)
     ended = await videos.find(video.id)
     assert ended is not None
     assert ended.failure is not None
@@ -90,7 +90,7 @@ async def test_a_submit_belongs_to_its_own_process_until_its_lease_has_run_out(
 ) -> None:
     worker, videos = a_worker(database, LONG_LEASE_S)
     video = await being_submitted(database, videos)
-    watching = asyncio.create_task(worker.carry(video.id))
+    watching = asyncio.create_task(worker.run(video.id))
     ended = await videos.move(video, State.FAILED, failure=GONE)
     await watching
     assert await videos.find(video.id) == ended
@@ -100,11 +100,11 @@ async def test_a_submit_belongs_to_its_own_process_until_its_lease_has_run_out(
 async def test_a_later_attempt_is_not_failed_for_an_earlier_one(database: Database) -> None:
     """The watcher heard nothing of it, as if its line to the database had been down."""
     changes = Changes()
-    tools = tools_on(database, NeverAsked(), changes, lease_s=MIDDLE_LEASE_S)
+    context = context_on(database, NeverAsked(), changes, lease_s=MIDDLE_LEASE_S)
     videos = Videos(database, Changes())
     video = await being_submitted(database, videos)
     with changes.subscribe(video.id) as subscription:
-        watching = asyncio.create_task(JobRunner(tools, changes).carry(video.id))
+        watching = asyncio.create_task(JobRunner(context, changes).run(video.id))
         found = await subscription.next()
     assert found == video
     queued = await videos.move(video, State.QUEUED)
@@ -115,10 +115,10 @@ async def test_a_later_attempt_is_not_failed_for_an_earlier_one(database: Databa
 
 
 async def test_a_process_paused_before_the_sending_does_not_send(database: Database) -> None:
-    tools = tools_on(database, NeverAsked(), Changes(), clock=Paused())
+    context = context_on(database, NeverAsked(), Changes(), clock=Paused())
     await Durations(database).add({"any": Record(Observation(1.0, 2.0), NOW, 0.0)})
     video, _ = await Admission(database).admit(a_video(), AdmissionOptions(now=NOW))
-    place = SubmitPermit(tools.upstreams["imagine"].turnstile, video.owner)
-    assert place.try_take()
-    sent, rest_s = await submit(video, place, tools)
+    permit = SubmitPermit(context.upstreams["imagine"].submit_limiter, video.owner)
+    assert permit.try_take()
+    sent, rest_s = await submit(video, permit, context)
     assert (sent.state, sent.attempts, rest_s) == (State.QUEUED, 1, 0.0)

@@ -20,7 +20,7 @@ from reelgate.limits.submits import SubmitPermit
 from reelgate.providers.base import Submission
 from tests.db.factories import NOW, a_video
 from tests.e2e.gateway.world import soon
-from tests.e2e.processes.tools import tools_on
+from tests.e2e.processes.job_context import context_on
 from tests.tiny_disk import fill, tiny_disk
 
 MIB = 1024 * 1024
@@ -62,15 +62,15 @@ async def test_what_the_upstream_answered_is_written_down_once_there_is_room(
     with tiny_disk(tmp_path / "disk", MIB) as disk, ExitStack() as full:
         database = open_database(f"sqlite:///{disk}/reelgate.sqlite")
         await migrate(database)
-        tools = tools_on(database, FillsTheDisk(answer, disk, full), Changes())
+        context = context_on(database, FillsTheDisk(answer, disk, full), Changes())
         video, _ = await Admission(database).admit(a_video(), AdmissionOptions(now=NOW))
-        place = SubmitPermit(tools.upstreams["imagine"].turnstile, video.owner)
-        assert place.try_take()
+        permit = SubmitPermit(context.upstreams["imagine"].submit_limiter, video.owner)
+        assert permit.try_take()
         with structlog.testing.capture_logs() as log:
-            sending = asyncio.create_task(submits.submit(video, place, tools))
+            sending = asyncio.create_task(submits.submit(video, permit, context))
             await soon(lambda: any(line["event"] == "submit_not_recorded" for line in log))
             full.close()
             sent, _ = await sending
         assert (sent.state, sent.attempts) == (state, 1)
-        assert await tools.videos.find(video.id) == sent
+        assert await context.videos.find(video.id) == sent
         await database.close()

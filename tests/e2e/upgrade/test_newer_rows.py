@@ -27,7 +27,7 @@ from reelgate.jobs.runner import JobRunner
 from reelgate.limits.account import AccountLimits
 from reelgate.limits.postgres import PostgresAccount
 from tests.db.factories import NOW, REQUEST, a_full_video, a_video
-from tests.e2e.processes.tools import tools_on
+from tests.e2e.processes.job_context import context_on
 
 NEW_KEYS = {"of_tomorrow": 1, "nested": {"of": ["tomorrow"]}}
 WITH_OPTION = replace(REQUEST, options={**REQUEST.options, "of_tomorrow": False})
@@ -121,25 +121,25 @@ async def test_a_job_that_this_version_cannot_ask_for_is_left_to_one_that_can(
 ) -> None:
     """It would pay for a video that is not what was asked for."""
     changes = Changes()
-    tools = tools_on(database, OlderProvider(), changes)
+    context = context_on(database, OlderProvider(), changes)
     video = a_video(request=wanted, timeline=Timeline(created_at=time.time()))
     await Admission(database).admit(video, AdmissionOptions(now=NOW))
     with pytest.raises(ReleaseJob) as left:
-        await JobRunner(tools, changes).carry(video.id)
+        await JobRunner(context, changes).run(video.id)
     assert left.value.delay_s > 0
-    found = await tools.videos.find(video.id)
+    found = await context.videos.find(video.id)
     assert found is not None
     assert found.state is State.QUEUED
 
 
 async def test_a_job_that_no_version_has_asked_for_in_time_ends_unsent(database: Database) -> None:
     changes = Changes()
-    tools = tools_on(database, OlderProvider(), changes)
-    asked_at = tools.clock.now() - tools.limits.job_timeout_s
+    context = context_on(database, OlderProvider(), changes)
+    asked_at = context.clock.now() - context.limits.job_timeout_s
     video = a_video(request=WITH_OPTION, timeline=Timeline(created_at=asked_at))
     await Admission(database).admit(video, AdmissionOptions(now=NOW))
-    await JobRunner(tools, changes).carry(video.id)
-    ended = await tools.videos.find(video.id)
+    await JobRunner(context, changes).run(video.id)
+    ended = await context.videos.find(video.id)
     assert ended is not None
     assert ended.failure is not None
     assert (ended.state, ended.failure.code) == (State.FAILED, "model_not_found")

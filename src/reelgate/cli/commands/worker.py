@@ -14,7 +14,7 @@ app = command_app()
 
 @app.command(no_args_is_help=False)
 def worker() -> None:
-    """Carry the jobs of a shared Postgres database until Ctrl-C or SIGTERM.
+    """Run the jobs of a shared Postgres database until Ctrl-C or SIGTERM.
 
     It serves no HTTP; everything else is set as for `reelgate serve`, REELGATE_DATABASE_URL first.
     Several of them, and several gateways, share the work.

@@ -1,4 +1,4 @@
-"""How many processes decode a film that they have taken over."""
+"""How many processes decode a file that they have taken over."""
 
 from __future__ import annotations
 

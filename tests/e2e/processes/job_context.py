@@ -1,4 +1,4 @@
-"""What a worker carries videos with, without a gateway around it."""
+"""What a worker runs videos with, without a gateway around it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from reelgate.limits.submits import SubmitLimiter
 from reelgate.providers.base import Provider
 
 
-def tools_on(
+def context_on(
     database: Database,
     provider: object,
     changes: Changes,
@@ -29,15 +29,15 @@ def tools_on(
     """Tools for one upstream; `provider` needs only the methods that the test comes to."""
     clock = clock or SystemClock()
     account = LocalAccount(database)
-    looks = PollLimiter(account, clock, 1.0)
+    poll_limiter = PollLimiter(account, clock, 1.0)
     videos = Videos(database, changes)
     return JobContext(
         videos=videos,
         rechecks=Rechecks(database, videos),
-        laws=Distributions(Durations(database), clock, {"imagine": looks}),
+        distributions=Distributions(Durations(database), clock, {"imagine": poll_limiter}),
         providers={"imagine": cast("Provider", provider)},
         keeper=None,
         clock=clock,
         limits=Limits(submit_lease_s=lease_s),
-        upstreams={"imagine": Upstream(account, SubmitLimiter(), looks)},
+        upstreams={"imagine": Upstream(account, SubmitLimiter(), poll_limiter)},
     )
