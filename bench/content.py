@@ -1,9 +1,9 @@
-"""How fast a kept film is downloaded, beside a bare file server on the same machine.
+"""How fast a kept video is downloaded, beside a bare file server on the same machine.
 
     python bench/content.py [--readers 8] [--size-mb 200] [--rounds 3] [--json]
 
 The gateway, the bare server (aiohttp's own static files, which the kernel sends: sendfile) and
-the readers are processes of their own. Each round downloads the film by all readers at once from
+the readers are processes of their own. Each round downloads the video by all readers at once from
 the one and then from the other; the best round of each counts. Memory is the gateway's own peak
 (VmHWM), counted anew before the downloads begin.
 """

@@ -124,7 +124,7 @@ async def finished_video(url: str) -> str:
 
 
 def grow(folder: Path, video_id: str, size_bytes: int) -> None:
-    """Make a kept file as large as a long film, on the disk and in the gateway's database."""
+    """Make a kept file as large as a long video, on the disk and in the gateway's database."""
     os.truncate(folder / "videos" / f"{video_id}.mp4", size_bytes)
     with closing(sqlite3.connect(folder / "reelgate.sqlite")) as connection, connection:
         query = "SELECT file FROM videos WHERE id = ?"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.gateway.processes import start_sandbox
-from tests.e2e.gateway.world import TINY
+from tests.gateway import TINY
 
 
 @pytest.fixture(scope="session")

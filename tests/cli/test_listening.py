@@ -8,7 +8,7 @@ from reelgate.cli.listening import Access, banner, may_listen
 from reelgate.domain.api_keys import KeyStanding
 from reelgate.providers.imagine.settings import ImagineSettings
 from reelgate.settings import Settings
-from tests.e2e.gateway.world import a_token
+from tests.gateway import a_token
 
 NOW_S = 1_800_000_000.0
 URL = "http://127.0.0.1:8000"

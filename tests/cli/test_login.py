@@ -18,7 +18,7 @@ from reelgate.cli.app import main
 from reelgate.cli.exits import ExitCode
 from reelgate.sandbox import Sandbox, SandboxOptions
 from tests.chromium import CHROMIUM, a_tab
-from tests.e2e.gateway.world import a_token
+from tests.gateway import a_token
 
 from .program import PROGRAM, Home, Result, finish
 from .signin import address_in, control, press, upstream_env

@@ -15,7 +15,7 @@ from reelgate.cli.exits import CliError, ExitCode
 from reelgate.errors import StorageFailed
 from reelgate.runtime.gateway import open_gateway
 from reelgate.settings import Settings
-from tests.e2e.gateway.world import settings_values
+from tests.gateway import settings_values
 from tests.postgres import PostgresServer, execute
 from tests.tiny_disk import fill, tiny_disk
 

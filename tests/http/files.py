@@ -11,7 +11,7 @@ from typing import Any
 
 
 def grow(data_dir: Path, video_id: str, size_bytes: int) -> Path:
-    """Make a kept file as large as a long film, and let the gateway know; returns its path."""
+    """Make a kept file as large as a long video, and let the gateway know; returns its path."""
     path = data_dir / "videos" / f"{video_id}.mp4"
     os.truncate(path, size_bytes)
     with closing(sqlite3.connect(data_dir / "reelgate.sqlite")) as connection, connection:

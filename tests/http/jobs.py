@@ -12,7 +12,7 @@ import aiohttp
 
 from reelgate.runtime.server import running
 from reelgate.settings import Settings
-from tests.e2e.gateway.world import Gateway, Reply, a_prompt, callers, settings_values, until
+from tests.gateway import Gateway, Reply, a_prompt, callers, settings_values, until
 
 VIDEOS = "/v1/videos"
 SHORT = {"seconds": "5", "size": "1280x720"}

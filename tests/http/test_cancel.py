@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from reelgate.jobs.fetch import keep_or_tell
-from tests.e2e.gateway.world import a_prompt, soon, until
+from tests.gateway import a_prompt, soon, until
 
 from .jobs import NEVER, READY_AT_ONCE, VIDEOS, JobsGateway, is_refused
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from yarl import URL
 
-from tests.e2e.gateway.world import a_prompt, soon
+from tests.gateway import a_prompt, soon
 
 from .files import grow, open_files
 from .jobs import NEVER, VIDEOS, JobsGateway, a_jobs_gateway, is_refused

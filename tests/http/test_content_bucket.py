@@ -15,7 +15,7 @@ import structlog
 from moto.server import ThreadedMotoServer
 
 from reelgate.media import bucket as buckets
-from tests.e2e.gateway.world import Gateway, a_prompt, soon
+from tests.gateway import Gateway, a_prompt, soon
 
 from .jobs import READY_AT_ONCE, VIDEOS, JobsGateway, a_jobs_gateway
 

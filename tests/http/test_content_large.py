@@ -1,4 +1,4 @@
-"""A long film's download takes no more memory than a short one's."""
+"""A long video's download takes no more memory than a short one's."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import aiohttp
 
 from tests.e2e.gateway.processes import start_gateway
-from tests.e2e.gateway.world import Gateway, callers, settings_values
+from tests.gateway import Gateway, callers, settings_values
 
 from .files import grow
 from .jobs import VIDEOS, JobsGateway

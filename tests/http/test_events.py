@@ -15,7 +15,7 @@ import pytest
 from aiohttp_sse_client2.client import EventSource
 
 from reelgate.http import events
-from tests.e2e.gateway.world import a_prompt, callers, soon
+from tests.gateway import a_prompt, callers, soon
 
 from .jobs import NEVER, READY_AT_ONCE, VIDEOS, JobsGateway, a_jobs_gateway, is_refused
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import aiohttp
 
-from tests.e2e.gateway.world import Reply, a_prompt
+from tests.gateway import Reply, a_prompt
 from tests.images.pictures import MODEL, a_data_url, a_picture, replying, serving
 
 from .jobs import NEVER, SHORT, VIDEOS, JobsGateway, a_jobs_gateway, is_refused

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.e2e.gateway.world import Reply, a_prompt
+from tests.gateway import Reply, a_prompt
 
 from .jobs import NEVER, VIDEOS, JobsGateway, is_refused
 

@@ -14,7 +14,7 @@ import pytest
 from openai import AsyncOpenAI, OpenAI
 from PIL import Image
 
-from tests.e2e.gateway.world import a_prompt
+from tests.gateway import a_prompt
 
 from .jobs import NEVER, READY_AT_ONCE, JobsGateway, a_jobs_gateway
 from .relay import losing_answers

@@ -10,7 +10,7 @@ from typing import Any
 import schemathesis
 
 from tests.e2e.gateway.processes import start_gateway
-from tests.e2e.gateway.world import settings_values
+from tests.gateway import settings_values
 
 from .jobs import PROBLEM, JobsGateway
 

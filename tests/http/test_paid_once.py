@@ -8,7 +8,7 @@ from pathlib import Path
 import openai
 import pytest
 
-from tests.e2e.gateway.world import GENERATIONS, SHORT, Reply, a_prompt, soon, until
+from tests.gateway import GENERATIONS, SHORT, Reply, a_prompt, soon, until
 
 from .jobs import NEVER, READY_AT_ONCE, VIDEOS, JobsGateway, a_jobs_gateway, is_refused
 from .relay import losing_answers

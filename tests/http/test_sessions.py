@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.gateway.world import SHORT, Gateway, a_gateway, a_prompt
+from tests.gateway import SHORT, Gateway, a_gateway, a_prompt
 
 KEY = "rg_" + "".join(chr(97 + each % 26) for each in range(40))
 RENEWED = "rg_" + "".join(chr(122 - each % 26) for each in range(40))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reelgate.domain.signed import signed
-from tests.e2e.gateway.world import SHORT, Gateway, a_gateway, a_prompt
+from tests.gateway import SHORT, Gateway, a_gateway, a_prompt
 
 from .jobs import JobsGateway
 from .test_sessions import KEY, RENEWED

@@ -9,7 +9,7 @@ import pytest
 from reelgate.domain.catalog import Model
 from reelgate.domain.sizes import frame_size, from_size, parse_ratio, short_side, sizes
 from reelgate.providers.imagine.models import imagine_models
-from tests.e2e.gateway.world import a_prompt
+from tests.gateway import a_prompt
 
 from .jobs import NEVER, VIDEOS, JobsGateway, a_jobs_gateway, is_refused
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.gateway.world import SHORT, Gateway, a_gateway, a_prompt
+from tests.gateway import SHORT, Gateway, a_gateway, a_prompt
 
 from .test_sessions import KEY
 

@@ -10,7 +10,7 @@ import aiohttp
 import av
 import pytest
 
-from tests.e2e.gateway.world import a_prompt
+from tests.gateway import a_prompt
 
 from .jobs import NEVER, READY_AT_ONCE, SHORT, VIDEOS, JobsGateway, a_jobs_gateway, is_refused
 

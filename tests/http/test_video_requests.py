@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.e2e.gateway.world import Reply, a_prompt
+from tests.gateway import Reply, a_prompt
 
 from .jobs import NEVER, SHORT, VIDEOS, JobsGateway, is_refused
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reelgate.sandbox import Sandbox
-from tests.e2e.gateway.world import TINY, Gateway, a_gateway
+from tests.gateway import TINY, Gateway, a_gateway
 
 
 @pytest.fixture

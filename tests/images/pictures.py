@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import FormData, web
 from PIL import Image
 
-from tests.e2e.gateway.world import Gateway, Reply
+from tests.gateway import Gateway, Reply
 
 MODEL = "kling-o3"
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from reelgate.images.references import FairPermits
 from reelgate.sandbox import Sandbox
-from tests.e2e.gateway.world import Gateway, Reply, a_gateway, a_prompt, soon
+from tests.gateway import Gateway, Reply, a_gateway, a_prompt, soon
 from tests.service.test_api_keys import a_key
 
 from .pictures import MODEL, a_picture, replying, serving

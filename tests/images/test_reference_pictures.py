@@ -11,7 +11,7 @@ import pytest
 from aiohttp import FormData, web
 from openai import AsyncOpenAI
 
-from tests.e2e.gateway.world import Gateway, Reply, a_prompt, soon
+from tests.gateway import Gateway, Reply, a_prompt, soon
 
 from .pictures import MODEL, a_data_url, a_picture, ask, replying, send_form, serving, uploads
 

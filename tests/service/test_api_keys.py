@@ -16,7 +16,7 @@ from reelgate.db.database import open_database
 from reelgate.db.migrate import migrate
 from reelgate.domain.api_keys import Allowance, ApiKey, digest_of, new_key_id, new_secret
 from reelgate.sandbox import Sandbox
-from tests.e2e.gateway.world import SHORT, TINY, Gateway, a_gateway, a_prompt, until
+from tests.gateway import SHORT, TINY, Gateway, a_gateway, a_prompt, until
 
 WRONG: tuple[dict[str, str], ...] = (
     {},

@@ -14,7 +14,7 @@ from reelgate.db.database import Database
 from reelgate.domain.api_keys import BOOTSTRAP_ID, KeyStanding, digest_of, new_secret
 from reelgate.sandbox import Sandbox
 from tests.cli.program import Home, stop
-from tests.e2e.gateway.world import TINY, Gateway, a_gateway, a_prompt
+from tests.gateway import TINY, Gateway, a_gateway, a_prompt
 
 from .test_api_keys import create, keys
 

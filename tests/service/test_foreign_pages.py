@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from tests.chromium import CHROMIUM, Tab, a_tab
-from tests.e2e.gateway.world import GENERATIONS, SHORT, Gateway, Json, a_gateway, a_prompt, until
+from tests.gateway import GENERATIONS, SHORT, Gateway, Json, a_gateway, a_prompt, until
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
 

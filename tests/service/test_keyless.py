@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.e2e.gateway.world import GENERATIONS, SHORT, Gateway, a_gateway, a_prompt
+from tests.gateway import GENERATIONS, SHORT, Gateway, a_gateway, a_prompt
 
 from .test_api_keys import a_key
 

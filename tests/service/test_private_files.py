@@ -13,7 +13,7 @@ import structlog
 from reelgate.db.backup import backup
 from reelgate.db.private_files import not_ours, private_folder
 from reelgate.errors import StorageFailed
-from tests.e2e.gateway.world import a_gateway
+from tests.gateway import a_gateway
 
 from .test_api_keys import a_key
 

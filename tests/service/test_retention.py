@@ -16,7 +16,7 @@ from reelgate.media.keeper import Keeper
 from reelgate.media.storage import open_storage
 from reelgate.sandbox import Sandbox
 from reelgate.service.housekeeping import Housekeeping
-from tests.e2e.gateway.world import TINY, Gateway, a_gateway, a_prompt
+from tests.gateway import TINY, Gateway, a_gateway, a_prompt
 
 DAY_S = 86400.0
 

@@ -20,7 +20,7 @@ from reelgate.domain.api_keys import (
     new_secret,
 )
 from tests.cli.program import Home
-from tests.e2e.gateway.world import Gateway, a_gateway, a_prompt, until
+from tests.gateway import Gateway, a_gateway, a_prompt, until
 
 from .test_api_keys import a_key, create, keys
 

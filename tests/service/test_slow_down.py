@@ -8,7 +8,7 @@ from pathlib import Path
 
 from reelgate.sandbox import Sandbox
 from reelgate.sandbox.faults import make_rule
-from tests.e2e.gateway.world import TINY, a_gateway, a_prompt, soon, until
+from tests.gateway import TINY, a_gateway, a_prompt, soon, until
 
 IN_FLIGHT_S = 0.3
 """Looks that were on their way when the answer to one asked for a rest."""

@@ -13,7 +13,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from tests.chromium import CHROMIUM
-from tests.e2e.gateway.world import Gateway, a_gateway
+from tests.gateway import Gateway, a_gateway
 
 TIMEOUT_MS = 30_000
 expect.set_options(timeout=TIMEOUT_MS)

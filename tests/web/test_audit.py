@@ -13,7 +13,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from reelgate.domain.video import first_id_of
-from tests.e2e.gateway.world import Gateway, a_gateway, a_prompt
+from tests.gateway import Gateway, a_gateway, a_prompt
 
 from .test_playground import KEY, sign_in
 

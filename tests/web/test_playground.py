@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from playwright.async_api import Browser, Page, expect
 
-from tests.e2e.gateway.world import Gateway, a_gateway, a_prompt, soon
+from tests.gateway import Gateway, a_gateway, a_prompt, soon
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -142,7 +142,7 @@ async def test_bad_input_is_told_where_it_is(page: Page, gateway: Gateway, tmp_p
     await expect(page.locator(".run", has_text=pictured).get_by_text("Ready")).to_be_visible()
 
 
-async def test_a_film_whose_file_is_gone_says_so(page: Page, gateway: Gateway) -> None:
+async def test_a_video_whose_file_is_gone_says_so(page: Page, gateway: Gateway) -> None:
     made = await gateway.generate(a_prompt())
     for film in gateway.data_dir.rglob("*.mp4"):
         film.unlink()

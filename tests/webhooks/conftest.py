@@ -11,7 +11,7 @@ import pytest
 from reelgate.db.database import Database, open_database
 from reelgate.db.migrate import migrate
 
-from .world import Post, Receiver, a_post, a_receiver
+from .receivers import Post, Receiver, a_post, a_receiver
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from reelgate.db.migrate import migrate
 from reelgate.db.webhooks import add
 from tests.cli.program import Home
 
-from .world import a_message, a_post, a_receiver, says
+from .receivers import a_message, a_post, a_receiver, says
 
 
 async def test_an_operator_sees_what_failed_and_sends_it_again(tmp_path: Path) -> None:

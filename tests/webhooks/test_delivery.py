@@ -21,7 +21,7 @@ from reelgate.webhooks.policy import Schedule
 from reelgate.webhooks.sender import Reply, Sender, Signer
 
 from .conftest import opened
-from .world import Post, Receiver, a_message, a_post, a_receiver, never, says, verified
+from .receivers import Post, Receiver, a_message, a_post, a_receiver, never, says, verified
 
 EMPTY = Room(in_all=100, per_origin=100, under_way={})
 

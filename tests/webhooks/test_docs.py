@@ -15,7 +15,7 @@ import pytest
 from reelgate.settings import decode_secret
 from reelgate.webhooks.sender import Signer
 
-from .world import OTHER_SECRET, SECRET
+from .receivers import OTHER_SECRET, SECRET
 
 PAGE = (Path(__file__).parents[2] / "docs" / "webhooks.md").read_text()
 BODY = b'{"type":"video.completed","timestamp":"2026-11-22T15:32:21Z","data":{"id":"video_1"}}'

@@ -12,9 +12,9 @@ import pytest
 from openai import OpenAI
 
 from reelgate.sandbox import Sandbox
-from tests.e2e.gateway.world import SHORT, TINY, Gateway, Reply, a_gateway, a_prompt, until
+from tests.gateway import SHORT, TINY, Gateway, Reply, a_gateway, a_prompt, until
 
-from .world import SECRET, Receiver, a_receiver, says, verified
+from .receivers import SECRET, Receiver, a_receiver, says, verified
 
 
 @pytest.fixture

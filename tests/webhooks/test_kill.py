@@ -10,9 +10,9 @@ from pathlib import Path
 import aiohttp
 
 from tests.e2e.gateway.processes import start_gateway, start_sandbox
-from tests.e2e.gateway.world import SHORT, TINY, a_prompt, callers, read_rows, settings_values
+from tests.gateway import SHORT, TINY, a_prompt, callers, read_rows, settings_values
 
-from .world import SECRET, Received, a_receiver, until, verified
+from .receivers import SECRET, Received, a_receiver, until, verified
 
 JOBS = 20
 LIVES_S = (0.2, 0.4, 0.6)

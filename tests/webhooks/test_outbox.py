@@ -16,7 +16,7 @@ from reelgate.errors import StorageFailed
 from reelgate.webhooks.events import EventOutbox, Events
 
 from .conftest import opened
-from .world import Receiver, a_post
+from .receivers import Receiver, a_post
 
 URL = "https://example.com/hook"
 ENDS = {"video.completed", "video.failed"}

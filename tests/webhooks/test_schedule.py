@@ -19,7 +19,7 @@ from reelgate.webhooks.policy import (
 )
 from reelgate.webhooks.sender import Reply
 
-from .world import a_message
+from .receivers import a_message
 
 DRAWS = st.floats(0, 1)
 USUAL = Schedule()

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from reelgate.settings import Settings
 
-from .world import OTHER_SECRET, SECRET
+from .receivers import OTHER_SECRET, SECRET
 
 
 def settings(**values: object) -> Settings:

@@ -16,7 +16,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from reelgate.settings import decode_secret, decode_secrets
 from reelgate.webhooks.sender import Signer
 
-from .world import OTHER_SECRET, SECRET
+from .receivers import OTHER_SECRET, SECRET
 
 CLIENT = OpenAI(api_key="none")
 KEYS = st.binary(min_size=24, max_size=64)

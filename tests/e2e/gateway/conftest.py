@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .world import Gateway, a_gateway
+from tests.gateway import Gateway, a_gateway
 
 
 @pytest.fixture

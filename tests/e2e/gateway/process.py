@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from tests.gateway import Gateway, callers, settings_values
+
 from .processes import Program, start_gateway
-from .world import Gateway, callers, settings_values
 
 
 class GatewayProcess:

@@ -7,9 +7,8 @@ import io
 import aiohttp
 import pytest
 
+from tests.gateway import GENERATIONS, Gateway, Reply, a_prompt
 from tests.http.jobs import NEVER, VIDEOS, JobsGateway, is_refused
-
-from .world import GENERATIONS, Gateway, Reply, a_prompt
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .world import GENERATIONS, SHORT, Gateway, a_gateway, a_prompt, soon
+from tests.gateway import GENERATIONS, SHORT, Gateway, a_gateway, a_prompt, soon
 
 pytestmark = pytest.mark.both_databases
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from .world import GENERATIONS, Gateway, Reply, a_prompt
+from tests.gateway import GENERATIONS, Gateway, Reply, a_prompt
 
 RATIOS = ["16:9", "9:16", "4:3", "1:1"]
 SECONDS = [5, 6, 12]

@@ -13,8 +13,7 @@ import av
 import pytest
 
 from reelgate.providers.imagine.build import SANDBOX_ORG
-
-from .world import GENERATIONS, Gateway, a_gateway, a_prompt, submitted_parts
+from tests.gateway import GENERATIONS, Gateway, a_gateway, a_prompt, submitted_parts
 
 pytestmark = pytest.mark.both_databases
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .world import GENERATIONS, SHORT, Gateway, a_gateway, a_prompt, until
+from tests.gateway import GENERATIONS, SHORT, Gateway, a_gateway, a_prompt, until
 
 SLOW = "[[ready after=1]]"
 

@@ -7,9 +7,8 @@ import json
 import zlib
 from collections.abc import AsyncIterator, Callable
 
+from tests.gateway import GENERATIONS, Gateway, Reply, a_prompt
 from tests.http.jobs import NEVER, VIDEOS, is_refused
-
-from .world import GENERATIONS, Gateway, Reply, a_prompt
 
 JSON = {"Content-Type": "application/json"}
 FORM = {"Content-Type": "multipart/form-data; boundary=b"}

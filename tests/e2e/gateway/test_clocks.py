@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from reelgate.clock import SystemClock
-
-from .world import a_gateway, a_prompt, soon
+from tests.gateway import a_gateway, a_prompt, soon
 
 HOUR_S = 3600.0
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from tests.gateway import Gateway, a_prompt, callers, read_rows, settings_values
+
 from .processes import allow_many_connections, start_gateway
-from .world import Gateway, a_prompt, callers, read_rows, settings_values
 
 CROWD = 1000
 

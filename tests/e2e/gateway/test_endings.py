@@ -6,8 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from reelgate.jobs import poll as watch
-
-from .world import Gateway, a_prompt
+from tests.gateway import Gateway, a_prompt
 
 
 @pytest.fixture(autouse=True)

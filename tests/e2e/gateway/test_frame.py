@@ -10,8 +10,7 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 
 from reelgate.version import VERSION
-
-from .world import GENERATIONS, Gateway, a_gateway, a_prompt
+from tests.gateway import GENERATIONS, Gateway, a_gateway, a_prompt
 
 ADDRESS = re.compile(r"""(?:src|href)\s*=\s*["']([^"']+)["']|url:\s*['"]([^'"]+)['"]""")
 SEED = "imagine-text-to-video"

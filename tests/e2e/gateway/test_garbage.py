@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from .world import Gateway, a_prompt
+from tests.gateway import Gateway, a_prompt
 
 FAULTS = (
     "",

@@ -19,9 +19,9 @@ import aiohttp
 import pytest
 
 from reelgate.sandbox import Sandbox
+from tests.gateway import GENERATIONS, SHORT, TINY, a_prompt, callers, read_rows, soon, until
 
 from .process import GatewayProcess, a_gateway_process, client_of
-from .world import GENERATIONS, SHORT, TINY, a_prompt, callers, read_rows, soon, until
 
 SEED = 20261122
 JOBS = 36

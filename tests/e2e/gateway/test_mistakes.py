@@ -7,8 +7,7 @@ import pytest
 from reelgate.domain.video import VideoRequest
 from reelgate.providers.base import PollResult, Submission
 from reelgate.providers.imagine.adapter import ImaginePoller, ImagineWeb
-
-from .world import Gateway, a_prompt
+from tests.gateway import Gateway, a_prompt
 
 
 class Mistake(Exception):

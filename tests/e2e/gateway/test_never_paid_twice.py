@@ -15,8 +15,7 @@ import pytest
 
 from reelgate.sandbox.faults import ODD_VALUES
 from reelgate.sandbox.faults import TABLE as FAULTS
-
-from .world import Gateway, Reply, a_gateway, a_prompt
+from tests.gateway import Gateway, Reply, a_gateway, a_prompt
 
 ATTEMPTS = 2
 IMPATIENT_S = 2.5

@@ -17,9 +17,8 @@ from reelgate.cli.commands.generate import with_request_options
 from reelgate.cli.exits import Refused
 from reelgate.domain.fields import Field, FieldType
 from reelgate.providers.imagine import models
+from tests.gateway import Reply, a_prompt, submitted_parts
 from tests.http.jobs import JobsGateway, a_jobs_gateway, is_refused
-
-from .world import Reply, a_prompt, submitted_parts
 
 MODEL = "veo-3.1"
 VIDEOS = "/v1/videos"

@@ -16,8 +16,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from tests.gateway import GENERATIONS, settings_values
+
 from .processes import Program, start_gateway
-from .world import GENERATIONS, settings_values
 
 pytestmark = pytest.mark.both_databases
 

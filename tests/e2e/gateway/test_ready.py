@@ -13,9 +13,17 @@ import structlog
 from reelgate.runtime.gateway import open_gateway
 from reelgate.service import readiness
 from reelgate.settings import Settings
+from tests.gateway import (
+    Gateway,
+    a_gateway,
+    a_prompt,
+    a_token,
+    an_account,
+    settings_values,
+    soon,
+    until,
+)
 from tests.tiny_disk import fill, tiny_disk
-
-from .world import Gateway, a_gateway, a_prompt, a_token, an_account, settings_values, soon, until
 
 ASYNC = {"Prefer": "respond-async"}
 MIB = 2**20

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .world import a_gateway, a_prompt, a_token, an_account
+from tests.gateway import a_gateway, a_prompt, a_token, an_account
 
 EXPIRED = a_token(userId="user-7", exp=1_600_000_000)
 ALIVE = a_token(userId="user-7", exp=4_000_000_000)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.gateway import a_prompt, soon, until
+
 from .process import a_gateway_process, client_of
-from .world import a_prompt, soon, until
 
 pytestmark = pytest.mark.both_databases
 

@@ -11,8 +11,7 @@ import pytest
 
 from reelgate.sandbox import Sandbox
 from reelgate.sandbox.faults import Operation
-
-from .world import TINY, Gateway, a_gateway, a_prompt, a_token, an_account
+from tests.gateway import TINY, Gateway, a_gateway, a_prompt, a_token, an_account
 
 REFRESH = "a-refresh-token-of-nobody"
 COMMAND = "reelgate login imagine"

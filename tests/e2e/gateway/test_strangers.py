@@ -16,10 +16,19 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.gateway import (
+    GENERATIONS,
+    SHORT,
+    Gateway,
+    a_prompt,
+    callers,
+    settings_values,
+    soon,
+    until,
+)
 from tests.service.test_api_keys import a_key
 
 from .processes import Program, allow_many_connections, start_gateway
-from .world import GENERATIONS, SHORT, Gateway, a_prompt, callers, settings_values, soon, until
 
 FEW_FILES = 256
 FLOOD = 600

@@ -14,8 +14,17 @@ from reelgate.providers.imagine_key.settings import ImagineKeySettings
 from reelgate.sandbox import Sandbox
 from reelgate.sandbox.faults import make_rule
 from reelgate.sandbox.recorder import Outcome
-
-from .world import SHORT, TINY, Gateway, a_gateway, a_prompt, a_token, an_account, soon, until
+from tests.gateway import (
+    SHORT,
+    TINY,
+    Gateway,
+    a_gateway,
+    a_prompt,
+    a_token,
+    an_account,
+    soon,
+    until,
+)
 
 MODEL = "imagine-text-to-video"
 TOKEN = a_token(userId="u")

@@ -27,8 +27,8 @@ from reelgate.net.client import HttpClient
 from reelgate.sandbox import Sandbox
 from tests.db.factories import a_video
 from tests.e2e.gateway.process import a_gateway_process, client_of
-from tests.e2e.gateway.world import TINY, a_prompt, read_rows, soon, until
 from tests.e2e.processes.job_context import context_on
+from tests.gateway import TINY, a_prompt, read_rows, soon, until
 from tests.providers.world import an_imagine
 
 HELD = "[[late after=60]]"

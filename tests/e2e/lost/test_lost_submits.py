@@ -12,7 +12,7 @@ import pytest
 
 from reelgate.sandbox import Listing, Sandbox
 from reelgate.sandbox.faults import make_rule
-from tests.e2e.gateway.world import TINY, Gateway, a_gateway, a_prompt, soon, until
+from tests.gateway import TINY, Gateway, a_gateway, a_prompt, soon, until
 
 pytestmark = pytest.mark.both_databases
 

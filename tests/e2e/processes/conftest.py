@@ -10,7 +10,7 @@ import pytest
 
 from reelgate.sandbox import Sandbox
 from tests.databases import databases
-from tests.e2e.gateway.world import TINY, callers
+from tests.gateway import TINY, callers
 from tests.postgres import PostgresServer
 
 from .fleet import Fleet

@@ -15,7 +15,7 @@ from reelgate.runtime.server import work
 from reelgate.settings import Settings
 from tests.databases import databases
 from tests.e2e.gateway.processes import Program, print_to, start_gateway
-from tests.e2e.gateway.world import Gateway, settings_values, until
+from tests.gateway import Gateway, settings_values, until
 
 
 class Fleet:

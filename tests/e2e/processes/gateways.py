@@ -12,7 +12,7 @@ import asyncpg
 
 from reelgate.sandbox import Sandbox
 from tests.databases import databases
-from tests.e2e.gateway.world import Gateway, a_gateway, until
+from tests.gateway import Gateway, a_gateway, until
 
 
 class Gateways:

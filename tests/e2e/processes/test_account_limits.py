@@ -11,7 +11,7 @@ from reelgate.db.database import open_database
 from reelgate.domain.api_keys import Allowance, ApiKey, digest_of, new_key_id, new_secret
 from reelgate.limits.polls import FRESH_S
 from reelgate.sandbox.faults import make_rule
-from tests.e2e.gateway.world import SPEED, Gateway, a_prompt, soon, until
+from tests.gateway import SPEED, Gateway, a_prompt, soon, until
 
 from .fleet import order
 from .gateways import Gateways, most_at_once

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 from tests.e2e.gateway.process import a_gateway_process, client_of
-from tests.e2e.gateway.world import Gateway, a_prompt, soon, until
+from tests.gateway import Gateway, a_prompt, soon, until
 from tests.postgres import PostgresServer
 from tests.postgres_relay import relayed
 

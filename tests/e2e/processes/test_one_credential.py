@@ -10,7 +10,7 @@ import pytest
 
 from reelgate.sandbox import Sandbox
 from tests.databases import databases
-from tests.e2e.gateway.world import TINY, a_prompt, a_token, an_account, callers
+from tests.gateway import TINY, a_prompt, a_token, an_account, callers
 from tests.postgres import PostgresServer
 
 from .fleet import Fleet, order
@@ -31,7 +31,7 @@ async def test_each_end_of_a_shared_credential_costs_one_refresh_and_no_job(
             fleet = Fleet(tmp_path, sandbox.url, session)
             account = an_account(sandbox.url, TOKEN, refresh_token=REFRESH)
             grants = sandbox.provider.account.grants
-            # One film for all: what is watched is not its rendering.
+            # One video for all: what is watched is not its rendering.
             prompt = a_prompt("[[ready after=0]]")
             try:
                 own = {"providers": {"imagine": account}, "keep": "off"}

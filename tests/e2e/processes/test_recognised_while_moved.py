@@ -13,7 +13,7 @@ from reelgate.db.admission import Admission, AdmissionOptions, AdmissionResult
 from reelgate.db.database import Database, open_database
 from reelgate.domain.video import Caller, Video, new_video_id
 from tests.db.factories import NOW, a_video
-from tests.e2e.gateway.world import until
+from tests.gateway import until
 
 BEGIN_A_MOVE = "UPDATE videos SET attempts = attempts + 1"
 FAIL_AT_NO_COST = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.e2e.gateway.world import GENERATIONS, SHORT, a_prompt, until
+from tests.gateway import GENERATIONS, SHORT, a_prompt, until
 
 from .gateways import Gateways
 

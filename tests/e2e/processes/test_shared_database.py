@@ -25,7 +25,7 @@ from reelgate.runtime.deployment import migrate_database
 from reelgate.runtime.server import running
 from reelgate.settings import Settings
 from tests.databases import databases
-from tests.e2e.gateway.world import a_gateway, a_prompt, settings_values, soon
+from tests.gateway import a_gateway, a_prompt, settings_values, soon
 from tests.postgres import PostgresServer, execute
 
 from .fleet import Fleet, order

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 
-from tests.e2e.gateway.world import GIVE_UP_S, Gateway, a_prompt, until
+from tests.gateway import GIVE_UP_S, Gateway, a_prompt, until
 from tests.postgres import execute
 
 from .fleet import Fleet, order

@@ -11,7 +11,7 @@ import pytest
 from reelgate.db.backup import backup
 from reelgate.errors import StorageFailed
 from reelgate.sandbox import Sandbox
-from tests.e2e.gateway.world import TINY, a_gateway, a_prompt, soon
+from tests.gateway import TINY, a_gateway, a_prompt, soon
 
 
 async def test_a_copy_taken_under_load_starts_a_gateway_that_knows_every_job(

@@ -14,7 +14,7 @@ from reelgate.errors import StorageFailed
 from reelgate.runtime.gateway import open_gateway
 from reelgate.settings import Settings
 from tests.e2e.gateway.process import a_gateway_process
-from tests.e2e.gateway.world import Gateway, a_gateway, a_prompt, settings_values, soon
+from tests.gateway import Gateway, a_gateway, a_prompt, settings_values, soon
 
 ASYNC = {"Prefer": "respond-async"}
 PATHS: dict[str, Callable[[Path], Path]] = {

@@ -19,8 +19,8 @@ from reelgate.jobs import submit as submits
 from reelgate.limits.submits import SubmitPermit
 from reelgate.providers.base import Submission
 from tests.db.factories import NOW, a_video
-from tests.e2e.gateway.world import soon
 from tests.e2e.processes.job_context import context_on
+from tests.gateway import soon
 from tests.tiny_disk import fill, tiny_disk
 
 MIB = 1024 * 1024

@@ -7,7 +7,7 @@ from pathlib import Path
 import structlog
 
 from tests.databases import databases
-from tests.e2e.gateway.world import a_gateway, a_prompt, soon
+from tests.gateway import a_gateway, a_prompt, soon
 from tests.tiny_disk import fill, resize, tiny_disk
 
 MIB = 1024 * 1024

@@ -23,12 +23,12 @@ from reelgate.jobs import fetch as fetching
 from reelgate.media import keeper as keeping
 from reelgate.media import receive as receiving
 from tests.e2e.gateway.processes import Program, gateway_main
-from tests.e2e.gateway.world import Gateway, a_gateway, a_prompt, callers, settings_values, soon
+from tests.gateway import Gateway, a_gateway, a_prompt, callers, settings_values, soon
 from tests.http.jobs import VIDEOS
 
 READY = "[[ready after=0]]"
 OFTEN = 7
-"""More often than a film that does not play would be fetched in a minute."""
+"""More often than a video that does not play would be fetched in a minute."""
 
 TROUBLES = (
     "[[download-503 times=7]]",
@@ -241,7 +241,7 @@ async def test_a_video_that_stays_upstream_arrives_whole(
 
 
 def deadly_gateway_main(ready: Connection, log: Path, values: dict[str, Any]) -> None:
-    """A gateway's process that is killed by any film that it decodes."""
+    """A gateway's process that is killed by any video that it decodes."""
 
     def killed_for_memory(*_: object) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -250,7 +250,7 @@ def deadly_gateway_main(ready: Connection, log: Path, values: dict[str, Any]) ->
     gateway_main(ready, log, values, None)
 
 
-async def test_a_film_that_ends_the_process_twice_is_kept_undecoded(
+async def test_a_video_that_ends_the_process_twice_is_kept_undecoded(
     tmp_path: Path, sandbox_url: str
 ) -> None:
     prompt, settings = a_prompt(READY), settings_values(tmp_path, sandbox_url)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from tests.e2e.gateway.world import GIVE_UP_S, SPEED, soon
+from tests.gateway import GIVE_UP_S, SPEED, soon
 
 ROOT = Path(__file__).parents[3]
 LAST_RELEASE = Path(__file__).with_name("LAST_RELEASE").read_text().strip()

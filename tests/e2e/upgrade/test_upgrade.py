@@ -19,9 +19,9 @@ from typing import Any
 import asyncpg
 import pytest
 
-from tests.e2e.gateway.world import GENERATIONS, Gateway, Reply, a_prompt, callers, soon, until
+from tests.gateway import GENERATIONS, Gateway, Reply, a_prompt, callers, soon, until
 from tests.images.pictures import a_data_url, a_picture
-from tests.webhooks.world import Receiver, a_receiver
+from tests.webhooks.receivers import Receiver, a_receiver
 
 from .releases import WORKING_TREE, Release, RunningRelease, install_last_release
 

@@ -1,4 +1,4 @@
-"""What the gateway tests are made of: gateways, callers, and the sandbox's own record."""
+"""What tests of a gateway share: gateways, callers, and the sandbox's own record."""
 
 from __future__ import annotations
 

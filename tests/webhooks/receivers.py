@@ -1,4 +1,4 @@
-"""What the tests of webhooks are made of: receivers that are real servers, and deliverers."""
+"""What the tests of webhooks share: receivers that are real servers, and deliverers."""
 
 from __future__ import annotations
 
