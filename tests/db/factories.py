@@ -6,6 +6,7 @@ import itertools
 from dataclasses import replace
 from typing import Any
 
+from reelgate.domain.price import Money, Unit
 from reelgate.domain.video import (
     Caller,
     Correction,
@@ -62,7 +63,8 @@ def a_full_video() -> Video:
         retries=1,
         provider_id="job-1",
         batch_id="batch-1",
-        cost=10,
+        cost=Money(10, Unit.USD),
+        estimate=Money(12, Unit.USD),
         forecast=FORECAST,
         failure=FAILURE,
         file=FILE,

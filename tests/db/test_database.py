@@ -26,6 +26,7 @@ from reelgate.db.migrate import SCRIPTS, migrate
 from reelgate.db.rows import to_row
 from reelgate.db.sqlite import SqliteDatabase, only_process_in
 from reelgate.db.videos import COUNT_OPEN, UNFINISHED, LostRace, Videos
+from reelgate.domain.price import Money, Unit
 from reelgate.domain.video import State
 from reelgate.errors import StorageFailed
 from reelgate.polling.observations import Observation
@@ -58,7 +59,7 @@ async def test_migrating_again_changes_nothing(database: Database) -> None:
     await asyncio.gather(*(migrate(database) for _ in range(5)))
 
 
-ADDED_SINCE = ("decodings", "marker", "recheck_at", "corrects")
+ADDED_SINCE = ("decodings", "marker", "recheck_at", "corrects", "unit", "estimate")
 
 
 async def test_a_database_of_the_first_release_is_upgraded_and_keeps_its_videos(
@@ -80,7 +81,15 @@ async def test_a_database_of_the_first_release_is_upgraded_and_keeps_its_videos(
     await database.exclusive(first_release)
     await migrate(database)
     found = await Videos(database, Changes()).find(video.id)
-    assert found == replace(video, decodings=0, marker=None, recheck_at=None, corrects=None)
+    assert found == replace(
+        video,
+        decodings=0,
+        marker=None,
+        recheck_at=None,
+        corrects=None,
+        cost=Money(10, Unit.CREDITS),
+        estimate=None,
+    )
     await database.close()
 
 

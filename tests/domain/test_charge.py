@@ -6,6 +6,7 @@ import pytest
 
 from reelgate.domain.charge import Charge, charge_of
 from reelgate.domain.video import Failure, State
+from reelgate.providers.imagine.wire import credits_of
 from tests.db.factories import a_video
 
 UNKNOWN, CANCELLED = "submission_unknown", "cancelled"
@@ -47,10 +48,10 @@ def test_a_charge_is_what_was_told_and_no_guess(
         state=state,
         attempts=attempts,
         provider_id=provider_id,
-        cost=cost,
+        cost=credits_of(cost),
         marker=marker,
         failure=None if code is None else Failure(code, "why"),
     )
     charged = charge_of(video)
-    assert (charged.charge, charged.cost) == (charge, told)
+    assert (charged.charge, charged.cost) == (charge, credits_of(told))
     assert charged.why

@@ -19,6 +19,7 @@ from reelgate.db.admission import (
 from reelgate.db.changes import Changes
 from reelgate.db.database import open_database
 from reelgate.db.migrate import migrate
+from reelgate.db.rows import to_money
 from reelgate.db.videos import Videos
 from reelgate.domain.video import (
     Caller,
@@ -275,7 +276,7 @@ async def test_what_may_have_been_paid_counts_as_the_dearest_of_its_model(
         sent = await admission.videos.move(video, State.SUBMITTING, attempts=1, marker="m")
         if failure is None:
             await admission.videos.move(
-                sent, State.RENDERING, provider_id=provider_id or "", cost=cost
+                sent, State.RENDERING, provider_id=provider_id or "", cost=to_money(cost, None)
             )
         else:
             marker = "" if failure.code == "insufficient_credits" else "m"

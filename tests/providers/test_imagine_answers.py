@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from reelgate.errors import UpstreamBadResponse
 from reelgate.net.client import Answer
 from reelgate.providers.base import Submission
-from reelgate.providers.imagine.wire import Report, is_video_start, read_report, read_submission
+from reelgate.providers.imagine.wire import (
+    Report,
+    credits_of,
+    is_video_start,
+    read_report,
+    read_submission,
+)
 from reelgate.providers.imagine.words import Word, word_of
 
 ID = "3f2a8c1e-0000-4000-8000-000000000001"
@@ -25,28 +31,28 @@ def answering(value: object) -> Answer:
 
 @pytest.mark.parametrize("value", [JOB, [JOB], [JOB, {"id": "second"}]])
 def test_an_object_and_an_array_of_one_are_the_same(value: object) -> None:
-    assert read_submission(answering(value)) == Submission(ID, "b-1", 12)
+    assert read_submission(answering(value)) == Submission(ID, "b-1", credits_of(12))
 
 
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ({"batchId": None}, Submission(ID, "", 12)),
-        ({"batchId": 7}, Submission(ID, "", 12)),
+        ({"batchId": None}, Submission(ID, "", credits_of(12))),
+        ({"batchId": 7}, Submission(ID, "", credits_of(12))),
         ({"cost": None}, Submission(ID, "b-1", None)),
         ({"cost": "12"}, Submission(ID, "b-1", None)),
         ({"cost": True}, Submission(ID, "b-1", None)),
-        ({"cost": 2**31 - 1}, Submission(ID, "b-1", 2**31 - 1)),
+        ({"cost": 2**31 - 1}, Submission(ID, "b-1", credits_of(2**31 - 1))),
         ({"cost": 2**31}, Submission(ID, "b-1", None)),
         ({"cost": 2**63}, Submission(ID, "b-1", None)),
         ({"cost": -1}, Submission(ID, "b-1", None)),
         ({"cost": 1.5}, Submission(ID, "b-1", None)),
         ({"cost": float("nan")}, Submission(ID, "b-1", None)),
-        ({"batchId": "half \ud83d"}, Submission(ID, "", 12)),
-        ({"batchId": "a\x00b"}, Submission(ID, "", 12)),
-        ({"batchId": "x" * 100_000}, Submission(ID, "", 12)),
-        ({"id": 42}, Submission("42", "b-1", 12)),
-        ({"id": "x" * 512}, Submission("x" * 512, "b-1", 12)),
+        ({"batchId": "half \ud83d"}, Submission(ID, "", credits_of(12))),
+        ({"batchId": "a\x00b"}, Submission(ID, "", credits_of(12))),
+        ({"batchId": "x" * 100_000}, Submission(ID, "", credits_of(12))),
+        ({"id": 42}, Submission("42", "b-1", credits_of(12))),
+        ({"id": "x" * 512}, Submission("x" * 512, "b-1", credits_of(12))),
     ],
 )
 def test_all_but_the_id_may_be_missing(change: dict[str, Any], expected: Submission) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from reelgate.domain.price import Money, Unit
 from reelgate.errors import (
     AnswerLost,
     InsufficientCredits,
@@ -37,7 +38,7 @@ async def test_an_accepted_submit_tells_the_job(imagine: ImagineWeb, sandbox: Sa
     submission = await imagine.submit(a_request("a cat [[never]]", duration=5, resolution="720p"))
     [job] = sandbox.jobs
     assert (submission.provider_id, submission.batch_id) == (job.id, job.batch_id)
-    assert submission.cost == job.cost
+    assert submission.cost == Money(job.cost, Unit.CREDITS)
     assert job.placeholder_uuid
     [seen] = sandbox.recorder
     assert seen.user_agent == USER_AGENT

@@ -6,13 +6,14 @@ import json
 from collections.abc import Iterable
 from typing import Any, Unpack
 
-from sqlalchemy import Connection, Double, Integer, Text, bindparam, select, text, update
+from sqlalchemy import Connection, Double, Integer, Text, bindparam, func, select, text, update
 
 from reelgate.db.database import Database
 from reelgate.db.group_commit import Work
 from reelgate.db.rows import from_row, shallow
 from reelgate.db.schema import RECHECKED, videos
 from reelgate.db.videos import Progress, Videos, all_of
+from reelgate.domain.price import Money
 from reelgate.domain.video import Failure, State, Video, first_id_of
 
 NEIGHBOURHOOD_S = 2 * 86400.0
@@ -50,6 +51,7 @@ NOTE_ACCEPTED = (
         provider_id=bindparam("the_provider_id", type_=Text),
         batch_id=bindparam("the_batch", type_=Text),
         cost=bindparam("the_cost", type_=Integer),
+        unit=func.coalesce(bindparam("the_unit", type_=Text), videos.c.unit),
     )
 )
 # A job of ours is made before the upstream's, and ids sort by time: older ones need not be read.
@@ -103,14 +105,15 @@ class Rechecks:
         return await self._database.write(change)
 
     async def note_accepted(
-        self, video: Video, provider_id: str, batch_id: str, cost: int | None
+        self, video: Video, provider_id: str, batch_id: str, cost: Money | None
     ) -> None:
         """Note what the upstream accepted for a job that had ended before its answer came."""
         values = {
             "the_id": video.id,
             "the_provider_id": provider_id,
             "the_batch": batch_id,
-            "the_cost": cost,
+            "the_cost": None if cost is None else cost.amount,
+            "the_unit": None if cost is None else cost.unit.value,
         }
 
         def change(connection: Connection) -> None:

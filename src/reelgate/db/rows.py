@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
+from reelgate.domain.price import Money, Unit
 from reelgate.domain.video import (
     FINGERPRINTED,
     NAMED,
@@ -28,6 +29,7 @@ PROGRESS_COLUMNS = (
     "provider_id",
     "batch_id",
     "cost",
+    "unit",
     "forecast",
     "failure",
     "file",
@@ -65,6 +67,7 @@ def to_row(video: Video) -> dict[str, Any]:
         "decodings": video.decodings,
         "webhook_url": video.webhook_url,
         "metadata": json.dumps(dict(video.metadata)) if video.metadata else None,
+        "estimate": None if video.estimate is None else video.estimate.amount,
         **progress_columns(video),
     }
 
@@ -76,7 +79,8 @@ def progress_columns(video: Video) -> dict[str, Any]:
         "attempts": video.attempts,
         "provider_id": video.provider_id,
         "batch_id": video.batch_id,
-        "cost": video.cost,
+        "cost": None if video.cost is None else video.cost.amount,
+        "unit": None if video.unit is None else video.unit.value,
         "forecast": json.dumps(shallow(video.forecast)) if video.forecast else None,
         "failure": json.dumps(shallow(video.failure)) if video.failure else None,
         "file": json.dumps(shallow(video.file)) if video.file else None,
@@ -103,7 +107,8 @@ def from_row(row: RowMapping) -> Video:
         attempts=row["attempts"],
         provider_id=row["provider_id"],
         batch_id=row["batch_id"],
-        cost=row["cost"],
+        cost=to_money(row["cost"], row["unit"]),
+        estimate=to_money(row["estimate"], row["unit"]),
         forecast=to_forecast(json.loads(row["forecast"])) if row["forecast"] else None,
         failure=Failure(**known(json.loads(row["failure"]), FAILURE_FIELDS))
         if row["failure"]
@@ -136,6 +141,11 @@ def to_request(stored: dict[str, Any]) -> VideoRequest:
         if (value := stored.pop(name)) is not None or name not in FINGERPRINTED
     }
     return VideoRequest(**stored, options=options)
+
+
+def to_money(amount: int | None, unit: str | None) -> Money | None:
+    """Rows of versions that knew no other unit name none."""
+    return None if amount is None else Money(amount, Unit(unit) if unit else Unit.CREDITS)
 
 
 def to_forecast(stored: dict[str, Any]) -> Forecast:

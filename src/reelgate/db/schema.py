@@ -79,6 +79,9 @@ videos = Table(
     Column("marker", Text),
     Column("recheck_at", Double),
     Column("corrects", Text),
+    # What `cost` and `estimate` count; null: the provider's credits.
+    Column("unit", Text),
+    Column("estimate", BigInteger),
 )
 
 durations = Table(

@@ -30,6 +30,7 @@ from reelgate.db.database import Database
 from reelgate.db.group_commit import Work
 from reelgate.db.rows import PROGRESS_COLUMNS, from_row, progress_columns
 from reelgate.db.schema import HAS_FILE, OPEN, videos
+from reelgate.domain.price import Money
 from reelgate.domain.video import (
     Caller,
     Correction,
@@ -140,7 +141,7 @@ class Progress(TypedDict, total=False):
     attempts: int
     provider_id: str
     batch_id: str
-    cost: int | None
+    cost: Money | None
     forecast: Forecast | None
     failure: Failure | None
     file: KeptFile | None

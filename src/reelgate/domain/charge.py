@@ -9,11 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from reelgate.domain.price import Money
 from reelgate.domain.video import OUTCOME_UNKNOWN, State, Video
 from reelgate.errors import Cancelled
-
-UNIT = "credits"
-"""What imagine.art counts in."""
 
 
 class Charge(StrEnum):
@@ -26,10 +24,10 @@ class Charge(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Charged:
-    """Whether a job was paid for, with how many credits where that is told, and why we say so."""
+    """Whether a job was paid for, with what where that is told, and why we say so."""
 
     charge: Charge
-    cost: int | None
+    cost: Money | None
     why: str
 
 
@@ -48,10 +46,10 @@ def charge_of(video: Video) -> Charged:
 
 def accepted(video: Video) -> Charged:
     """The upstream is known to have taken it."""
-    if video.cost == 0:
-        return Charged(Charge.FREE, 0, f"{video.provider} took it at no cost")
+    if video.cost is not None and not video.cost.amount:
+        return Charged(Charge.FREE, video.cost, f"{video.provider} took it at no cost")
     if video.cost is not None:
-        told = f"{video.provider} told this price when it accepted the job"
+        told = f"{video.provider} told this price"
         return Charged(Charge.CHARGED, video.cost, told)
     if video.state is State.COMPLETED:
         return Charged(Charge.CHARGED, None, f"it was made; {video.provider} told no price")

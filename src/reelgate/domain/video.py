@@ -12,6 +12,7 @@ from typing import Any, Literal, assert_never
 
 import uuid_utils
 
+from reelgate.domain.price import Money, Unit
 from reelgate.polling.forecast import Forecast
 
 
@@ -215,7 +216,10 @@ class Video:
     attempts: int = 0
     provider_id: str | None = None
     batch_id: str | None = None
-    cost: int | None = None
+    cost: Money | None = None
+    """What the upstream told that it costs."""
+    estimate: Money | None = None
+    """What it was expected to cost when it was made."""
     failure: Failure | None = None
     file: KeptFile | None = None
     forecast: Forecast | None = None
@@ -232,6 +236,12 @@ class Video:
     """When a failed job is looked for, or polled, again: Unix seconds."""
     corrects: Correction | None = None
     """The failure it was told to have ended with before."""
+
+    @property
+    def unit(self) -> Unit | None:
+        """What its cost counts, or what it was expected to; None where nothing is known."""
+        known = self.cost or self.estimate
+        return None if known is None else known.unit
 
     @property
     def provider_request(self) -> VideoRequest:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from reelgate.domain.charge import UNIT, charge_of
+from reelgate.domain.charge import charge_of
 from reelgate.domain.sizes import frame_size
 from reelgate.domain.video import Timeline, Video
 
@@ -38,8 +38,8 @@ def video_object(video: Video, *, now: float, video_url: str) -> dict[str, Any]:
             "aspect_ratio": wanted.aspect_ratio,
             "resolution": wanted.resolution,
             "charge": charged.charge.value,
-            "cost": charged.cost,
-            "cost_unit": None if charged.cost is None else UNIT,
+            "cost": None if charged.cost is None else charged.cost.value,
+            "cost_unit": None if charged.cost is None else charged.cost.unit.value,
             "charge_reason": charged.why,
             "attempts": video.attempts,
             "eta_s": video.eta_s(now),

@@ -157,8 +157,8 @@ class VideoAdditions(BaseModel):
     charge: Literal["charged", "free", "unknown"] = Field(
         description="Whether the provider's account has paid for it, as far as that is told."
     )
-    cost: int | None = Field(description="What the provider told that it costs.")
-    cost_unit: str | None = Field(description="What `cost` counts.")
+    cost: float | None = Field(description="What the provider told that it costs.")
+    cost_unit: Literal["credits", "usd"] | None = Field(description="What `cost` counts.")
     charge_reason: str = Field(description="How it is known.")
     attempts: int = Field(description="Submits made.")
     eta_s: float | None = Field(description="Seconds left, about, while it renders.")

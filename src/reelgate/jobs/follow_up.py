@@ -125,7 +125,7 @@ class FollowUp:
             return None
         match result:
             case Ready():
-                return await self._ready(video)
+                return await self._ready(video, result)
             case Failed():
                 # It has ended without a video: there is nothing to wait for.
                 log.info("late_job_failed", video=video.id, code=result.code)
@@ -136,7 +136,7 @@ class FollowUp:
             case _:
                 assert_never(result)
 
-    async def _ready(self, video: Video) -> Video:
+    async def _ready(self, video: Video, result: Ready) -> Video:
         timeline = replace(video.timeline, ready_at=self._context.clock.now(), completed_at=None)
         return await self._context.videos.move(
             video,
@@ -145,6 +145,7 @@ class FollowUp:
             recheck_at=None,
             corrects=video.correction(),
             timeline=timeline,
+            cost=result.cost or video.cost,
         )
 
     async def _latest(self, video: Video) -> Video:

@@ -164,7 +164,10 @@ class PollLoop:
         match look:
             case Ready():
                 timeline = replace(self._video.timeline, ready_at=self._context.clock.now())
-                move = self._context.videos.move(self._video, State.FETCHING, timeline=timeline)
+                cost = look.cost or self._video.cost
+                move = self._context.videos.move(
+                    self._video, State.FETCHING, timeline=timeline, cost=cost
+                )
                 if not self._age_is_likely:
                     return await move
                 # Side by side, so that one commit has both.

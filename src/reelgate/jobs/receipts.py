@@ -15,6 +15,7 @@ from pathlib import Path
 
 import structlog
 
+from reelgate.db.rows import to_money
 from reelgate.db.videos import LostRace, Videos
 from reelgate.domain.video import State, Video
 from reelgate.errors import DatabaseAway
@@ -37,6 +38,8 @@ class Receipt:
     batch_id: str
     cost: int | None
     submitted_at: float
+    unit: str | None = None
+    """What `cost` counts; earlier versions wrote of credits only, and named none."""
 
 
 class Receipts:
@@ -52,8 +55,9 @@ class Receipts:
             video.attempts,
             submission.provider_id,
             submission.batch_id,
-            submission.cost,
+            None if submission.cost is None else submission.cost.amount,
             submitted_at,
+            None if submission.cost is None else submission.cost.unit.value,
         )
         path = self._path(video.id)
         partial = path.with_suffix(".new")
@@ -142,7 +146,7 @@ async def accept(video: Video, receipt: Receipt, videos: Videos) -> None:
         corrects=video.correction(),
     )
     try:
-        await move(batch_id=receipt.batch_id, cost=receipt.cost)
+        await move(batch_id=receipt.batch_id, cost=to_money(receipt.cost, receipt.unit))
     except (LostRace, DatabaseAway):
         raise
     except Exception:

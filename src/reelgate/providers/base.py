@@ -14,31 +14,31 @@ from typing import Protocol, TypeGuard
 
 from reelgate.domain.catalog import Model
 from reelgate.domain.picture import Picture
+from reelgate.domain.price import Money
 from reelgate.domain.video import VideoRequest
 from reelgate.providers.expiry import CredentialEnd
 
 MAX_BATCH_ID_CHARS = 512
 MAX_COST = 2**31 - 1
-"""What every database of ours can hold."""
+"""What every database of ours can hold, in whole credits or millionths of a dollar."""
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What the upstream said when it accepted a job; `cost` in its own credits.
+    """What the upstream said when it accepted a job; `cost`: what it will charge.
 
     The job is paid for, so a batch or a cost that cannot be kept is dropped and the job goes on.
     """
 
     provider_id: str
     batch_id: str = ""
-    cost: int | None = None
+    cost: Money | None = None
 
     def __post_init__(self) -> None:
         # No database holds NUL or half a surrogate pair; neither is printable.
         if not self.batch_id.isprintable() or len(self.batch_id) > MAX_BATCH_ID_CHARS:
             object.__setattr__(self, "batch_id", "")
-        if self.cost is not None and not 0 <= self.cost <= MAX_COST:
-            object.__setattr__(self, "cost", None)
+        object.__setattr__(self, "cost", storable(self.cost))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,17 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """The upstream really serves the video now."""
+    """The upstream really serves the video now; `cost` where only now it tells what it charged."""
+
+    cost: Money | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "cost", storable(self.cost))
+
+
+def storable(cost: Money | None) -> Money | None:
+    """A cost that can be kept; None in place of any other."""
+    return cost if cost is not None and 0 <= cost.amount <= MAX_COST else None
 
 
 @dataclass(frozen=True, slots=True)

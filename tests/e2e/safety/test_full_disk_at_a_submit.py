@@ -13,6 +13,7 @@ from reelgate.db.admission import Admission, AdmissionOptions
 from reelgate.db.changes import Changes
 from reelgate.db.database import open_database
 from reelgate.db.migrate import migrate
+from reelgate.domain.price import Money, Unit
 from reelgate.domain.video import State, VideoRequest
 from reelgate.errors import InsufficientCredits, RateLimited
 from reelgate.jobs import submit as submits
@@ -24,7 +25,7 @@ from tests.gateway import soon
 from tests.tiny_disk import fill, tiny_disk
 
 MIB = 1024 * 1024
-ACCEPTED = Submission("provider-id", "", 5)
+ACCEPTED = Submission("provider-id", "", Money(5, Unit.CREDITS))
 REFUSED = RateLimited("slow down", retry_after_s=0.0)
 SPENT = InsufficientCredits("the account is empty")
 

@@ -12,6 +12,7 @@ from reelgate.db.changes import Changes
 from reelgate.db.database import open_database
 from reelgate.db.migrate import migrate
 from reelgate.db.videos import Videos
+from reelgate.domain.price import Money, Unit
 from reelgate.domain.video import Failure, State
 from reelgate.jobs.receipts import Receipts, redeem
 from reelgate.providers.base import Submission
@@ -37,7 +38,7 @@ async def test_a_receipt_moves_its_video_on_and_one_of_no_use_is_told(
         for _ in range(3)
     ]
     for video in (sent, lost, gone):
-        receipts.keep(video, Submission(f"at-{video.id}", "batch", cost), NOW)
+        receipts.keep(video, Submission(f"at-{video.id}", "batch", Money(cost, Unit.USD)), NOW)
     await videos.move(lost, State.FAILED, failure=WHY)
     await videos.move(gone, State.FAILED, failure=CANCELLED)
     (tmp_path / "receipts" / "torn.json").write_text("{")

@@ -12,11 +12,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from reelgate.domain.price import Money
 from reelgate.domain.video import VideoRequest
 from reelgate.errors import UpstreamBadResponse
 from reelgate.net.client import Answer
 from reelgate.providers.base import Candidate, Match, Submission
-from reelgate.providers.imagine.wire import SAFE_ID, addresses_of, is_whole
+from reelgate.providers.imagine.wire import SAFE_ID, addresses_of, credits_of, is_whole
 
 PAGE_SIZE = 50
 MAX_PAGES = 6
@@ -61,7 +62,7 @@ class ListedJob:
     created_at: float | None
     settings: Mapping[str, str]
     batch_id: str
-    cost: int | None
+    cost: Money | None
 
     def match(self, request: VideoRequest, sent_at: float) -> Match | None:
         """How well it fits, by its likeness alone."""
@@ -137,7 +138,7 @@ def read_item(item: dict[str, object], asset_url: str) -> ListedJob | None:
         created_at=next((at for held in holders for at in times_of(held)), None),
         settings={name: value for name, value in told.items() if value is not None},
         batch_id=batch_id or "",
-        cost=cost if is_whole(cost) else None,
+        cost=credits_of(cost),
     )
 
 

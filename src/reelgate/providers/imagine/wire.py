@@ -10,6 +10,7 @@ from typing import TypeGuard
 
 from reelgate.domain.fields import Field
 from reelgate.domain.picture import Picture
+from reelgate.domain.price import Money, Unit
 from reelgate.domain.video import VideoRequest
 from reelgate.errors import ProxyAnswered, UpstreamBadResponse, UpstreamError
 from reelgate.net.client import Answer
@@ -224,8 +225,13 @@ def read_submission(answer: Answer, *, hide: Callable[[str], str] = str) -> Subm
     return Submission(
         provider_id,
         batch_id if isinstance(batch_id, str) else "",
-        cost if is_whole(cost) else None,
+        credits_of(cost),
     )
+
+
+def credits_of(value: object) -> Money | None:
+    """A job's `cost`; None where it is no number of credits."""
+    return Money(value, Unit.CREDITS) if is_whole(value) else None
 
 
 def is_whole(value: object) -> TypeGuard[int]:
