@@ -39,8 +39,15 @@ async def retry(
     decide: Decide,
     *,
     clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
 ) -> T:
     """Attempt something until it succeeds; returns what it returns.
+
+    Args:
+        attempt: makes one attempt.
+        decide: whether and when to make another.
+        clock: seconds since some fixed moment.
+        sleep: waits this many seconds, or raises what ends it all.
 
     Raises:
         Exception: the last attempt's, once `decide` gives up.
@@ -56,4 +63,4 @@ async def retry(
             if pause_s is None:
                 raise
         # Outside the handler: while it waits nothing holds the error and all its frames.
-        await asyncio.sleep(pause_s)
+        await sleep(pause_s)

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from reelgate.jobs.fetch import keep_or_tell
+from reelgate.jobs.fetch import keep_or_raise
 from tests.gateway import a_prompt, soon, until
 
 from .jobs import NEVER, READY_AT_ONCE, VIDEOS, JobsGateway, is_refused
@@ -120,7 +120,7 @@ async def test_a_cancelled_download_is_broken_off(gateway: JobsGateway) -> None:
 def is_downloading() -> bool:
     """Whether the gateway, which runs in this event loop, is keeping a video."""
     coroutines = (task.get_coro() for task in asyncio.all_tasks())
-    return any(getattr(each, "cr_code", None) is keep_or_tell.__code__ for each in coroutines)
+    return any(getattr(each, "cr_code", None) is keep_or_raise.__code__ for each in coroutines)
 
 
 async def test_a_remix_keeps_the_settings(gateway: JobsGateway) -> None:

@@ -25,6 +25,7 @@ from reelgate.jobs.context import JobContext, Pause, fail
 from reelgate.media.keeper import always
 from reelgate.media.receive import SLOW_AFTER_S
 from reelgate.providers.base import Provider
+from reelgate.retrying import Failed, retry
 
 log = structlog.get_logger()
 
@@ -42,7 +43,7 @@ async def fetch(
         LostRace: the video was cancelled or taken over; no file of a cancelled one stays.
     """
     try:
-        return await fetch_patiently(video, context, pause, taken_over=taken_over)
+        return await until_kept(video, context, pause, taken_over=taken_over)
     except LostRace:
         await tidy(video, context)
         raise
@@ -58,50 +59,72 @@ async def tidy(video: Video, context: JobContext) -> None:
             log.warning("file_not_removed", video=video.id, error=error.message)
 
 
-async def fetch_patiently(
-    video: Video, context: JobContext, pause: Pause, *, taken_over: bool
-) -> Video:
+async def until_kept(video: Video, context: JobContext, pause: Pause, *, taken_over: bool) -> Video:
     """Try until it is kept, or for as long as a whole job may take.
 
     The time counts from here, so that neither a restart nor a clock that was set ends a video that
     has been paid for before it was really tried.
     """
-    began_s = context.clock.monotonic()
-    patience_s = context.limits.job_timeout_s
-    failures = unplayable = 0
-    waited_s = 0.0
-    while True:
-        slow_after_s = allowed_to_be_slow_s(failures, left_s=patience_s - waited_s)
-        trying = keep_or_tell(video, context, slow_after_s=slow_after_s, taken_over=taken_over)
-        outcome = await pause.until(video, trying)
-        if not isinstance(outcome, ReelgateError):
-            return await complete(video, outcome, context)
-        failures += 1
-        unplayable += isinstance(outcome, UnplayableVideo)
-        waited_s = context.clock.monotonic() - began_s
+    retries = FetchRetries(video, context)
+
+    async def attempt() -> KeptFile | None:
+        slow_after_s = retries.slow_after_s
+        keeping = keep_or_raise(video, context, slow_after_s=slow_after_s, taken_over=taken_over)
+        return await pause.until(video, keeping)
+
+    try:
+        file = await retry(
+            attempt,
+            retries.pause_s,
+            clock=context.clock.monotonic,
+            sleep=partial(pause.sleep, video),
+        )
+    except ReelgateError as error:
+        return await fail(video, fetch_failure(error, retries.waited_s), context)
+    return await complete(video, file, context)
+
+
+class FetchRetries:
+    """Whether and when one video's file is fetched again."""
+
+    def __init__(self, video: Video, context: JobContext) -> None:
+        self._video = video
+        self._context = context
+        self._patience_s = context.limits.job_timeout_s
+        self._unplayable = 0
+        self.waited_s = 0.0
+        self.slow_after_s = SLOW_AFTER_S
+        """For how long the next download may come too slowly."""
+
+    def pause_s(self, failed: Failed) -> float | None:
+        """The seconds until the next attempt; None to give up."""
+        error = failed.error
+        if not isinstance(error, ReelgateError):
+            return None
+        self._unplayable += isinstance(error, UnplayableVideo)
+        self.waited_s = failed.waited_s
         if not may_fetch_again(
-            outcome,
-            unplayable=unplayable,
-            limit=context.limits.unplayable_files,
-            waited_s=waited_s,
-            patience_s=patience_s,
+            error,
+            unplayable=self._unplayable,
+            limit=self._context.limits.unplayable_files,
+            waited_s=self.waited_s,
+            patience_s=self._patience_s,
         ):
-            return await fail(video, fetch_failure(outcome, waited_s), context)
+            return None
+        left_s = self._patience_s - self.waited_s
+        self.slow_after_s = allowed_to_be_slow_s(failed.failures, left_s=left_s)
+        draw = self._context.rng.random()
         again_in_s = before_next_fetch_s(
-            outcome,
-            failures,
-            context.rng.random(),
-            waited_s=waited_s,
-            left_s=patience_s - waited_s,
+            error, failed.failures, draw, waited_s=self.waited_s, left_s=left_s
         )
         log.warning(
             "fetch_failed",
-            video=video.id,
-            error=outcome.message,
-            attempt=failures,
+            video=self._video.id,
+            error=error.message,
+            attempt=failed.failures,
             again_in_s=round(again_in_s, 1),
         )
-        await pause.sleep(video, again_in_s)
+        return again_in_s
 
 
 def allowed_to_be_slow_s(failures: int, *, left_s: float) -> float:
@@ -113,30 +136,29 @@ def allowed_to_be_slow_s(failures: int, *, left_s: float) -> float:
     return min(SLOW_AFTER_S * 2.0 ** min(failures, 10), max(SLOW_AFTER_S, left_s))
 
 
-async def keep_or_tell(
+async def keep_or_raise(
     video: Video, context: JobContext, *, slow_after_s: float, taken_over: bool
-) -> KeptFile | ReelgateError | None:
-    """Keep the file, or tell as an error of ours why not.
+) -> KeptFile | None:
+    """Keep the file, or say as an error of ours why not.
 
     A mistake in the program is no reason to give up a video that has been paid for, either: the
     operator is shown it whole.
 
     Raises:
         LostRace: it is no longer this process's to fetch.
+        ReelgateError: it could not be fetched or kept this time.
     """
     try:
         return await keep(video, context, slow_after_s=slow_after_s, taken_over=taken_over)
-    except LostRace:
-        raise
     except TooLargeToKeep as error:
         # It can still be had where it is.
         log.warning("file_left_upstream", video=video.id, error=error.message)
         return None
-    except ReelgateError as error:
-        return error
-    except Exception:
+    except (LostRace, ReelgateError):
+        raise
+    except Exception as error:
         log.exception("fetch_broke", video=video.id)
-        return InternalError()
+        raise InternalError from error
 
 
 async def keep(
