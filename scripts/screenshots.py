@@ -14,14 +14,14 @@ from pathlib import Path
 
 import aiohttp
 from PIL import Image
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, ViewportSize, async_playwright
 
 from reelgate.runtime.server import running
 from reelgate.settings import Settings
 
 IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
-WIDE = {"width": 1440, "height": 900}
-PHONE = {"width": 390, "height": 844}
+WIDE: ViewportSize = {"width": 1440, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 SPEED = 10.0
 QUALITY = 82
 FIELDS = {"imagine-text-to-video": {"resolution": "720p"}}
@@ -81,7 +81,7 @@ async def fill(url: str) -> None:
 async def take(browser: Browser, url: str) -> None:
     """The three pages, in both themes and on a phone."""
     # Playwright types the size as a TypedDict, and ours is a plain dict.
-    context = await browser.new_context(viewport=WIDE, color_scheme="light")  # type: ignore[arg-type]
+    context = await browser.new_context(viewport=WIDE, color_scheme="light")
     page = await context.new_page()
     await page.goto(url)
     await page.get_by_label("Prompt", exact=True).fill(COMPARED)
@@ -107,7 +107,7 @@ async def take(browser: Browser, url: str) -> None:
     await page.locator(".toasts").wait_for(state="hidden")
     await shot(page, "playground-status")
     await context.close()
-    phone = await browser.new_context(viewport=PHONE, color_scheme="dark", device_scale_factor=2)  # type: ignore[arg-type]
+    phone = await browser.new_context(viewport=PHONE, color_scheme="dark", device_scale_factor=2)
     page = await phone.new_page()
     await page.goto(f"{url}/#/library")
     await pictures(page)
