@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from copy import copy
 from functools import cache
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -19,7 +22,6 @@ from reelgate.http import errors as problems
 from reelgate.http import openapi as document
 from reelgate.http.auth import Context
 from reelgate.http.middleware import DeferredResponses, NormalPaths, RequestContext
-from reelgate.http.paths import head_twins
 from reelgate.http.request_shapes import RequestShapes
 from reelgate.version import VERSION
 
@@ -91,6 +93,23 @@ def routes(context: Context) -> list[BaseRoute]:
         web.router,
     ]
     return [route for router in routers for route in router.routes]
+
+
+def head_twins(routes: Iterable[object]) -> list[APIRoute]:
+    """A route for HEAD beside each for GET that has none: the same answer, without its body.
+
+    The server leaves the body of an answer to HEAD out. They belong behind all other routes, so
+    that nobody else's request is compared with them.
+    """
+    found = [route for route in routes if isinstance(route, APIRoute)]
+    taken = {route.path for route in found if "HEAD" in (route.methods or ())}
+    return [twin(route) for route in found if route.methods == {"GET"} and route.path not in taken]
+
+
+def twin(route: APIRoute) -> APIRoute:
+    made = copy(route)
+    made.methods, made.include_in_schema = {"HEAD"}, False
+    return made
 
 
 def middleware(context: Context) -> list[Middleware]:

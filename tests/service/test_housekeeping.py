@@ -1,9 +1,11 @@
+"""Which kept videos must go: by age, and by the space that all of them take."""
+
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reelgate.media.retention import KeptVideo, expired
+from reelgate.service.housekeeping import KeptVideo, expired
 
 videos = st.lists(
     st.builds(
