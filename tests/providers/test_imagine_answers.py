@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 
 from reelgate.errors import UpstreamBadResponse
 from reelgate.net.client import Answer
+from reelgate.providers.assets import is_video_start
 from reelgate.providers.base import Submission
 from reelgate.providers.imagine.wire import (
     Report,
     credits_of,
-    is_video_start,
     read_report,
     read_submission,
 )
-from reelgate.providers.imagine.words import Word, word_of
+from reelgate.providers.words import Word, word_of
 
 ID = "3f2a8c1e-0000-4000-8000-000000000001"
 JOB = {"batchId": "b-1", "cost": 12, "id": ID, "status": "success"}

@@ -21,9 +21,10 @@ from reelgate.errors import (
 )
 from reelgate.limits.rate import CountedClient, LocalUpstreamRates, limit_of
 from reelgate.net.client import HttpClient
+from reelgate.providers.api import ApiAccount
 from reelgate.providers.base import Failed, PollResult, Ready
 from reelgate.providers.imagine_key.adapter import ImagineKey
-from reelgate.providers.imagine_key.models import key_models, rows_with
+from reelgate.providers.imagine_key.models import ROWS, Row, key_models, rows_with
 from reelgate.providers.imagine_key.wire import generation_of
 from reelgate.sandbox import Sandbox, SandboxOptions
 
@@ -32,6 +33,12 @@ from .world import replying, serving
 
 KEY = "vk-not-a-real-key"
 MODELS = {model.id: model for model in key_models("imagine_key")}
+
+
+def a_key(
+    http: HttpClient, url: str, key: str = KEY, *, rows: tuple[Row, ...] = ROWS
+) -> ImagineKey:
+    return ImagineKey(http, ApiAccount("imagine_key", url, key), rows)
 
 
 def a_request(prompt: str = "a cat", model: str = "kling-1.0-pro") -> VideoRequest:
@@ -56,7 +63,7 @@ async def test_a_video_is_made_and_read(http: HttpClient, *, old_path: bool, lis
     async with a_stand_in(
         key_old_status=old_path, key_url_lists=lists, key_requests_per_minute=many
     ) as sandbox:
-        key = ImagineKey(http, f"{sandbox.url}/v2", KEY)
+        key = a_key(http, f"{sandbox.url}/v2")
         made = await key.submit(a_request())
         assert await end_of(key, made.provider_id) == Ready()
         async with key.open_asset(made.provider_id) as asset:
@@ -67,14 +74,14 @@ async def test_a_video_is_made_and_read(http: HttpClient, *, old_path: bool, lis
 
 async def test_a_job_that_fails_is_told(http: HttpClient) -> None:
     async with a_stand_in(key_requests_per_minute=10_000_000) as sandbox:
-        key = ImagineKey(http, f"{sandbox.url}/v2", KEY)
+        key = a_key(http, f"{sandbox.url}/v2")
         made = await key.submit(a_request("a cat [[fail]]"))
         assert isinstance(await end_of(key, made.provider_id), Failed)
 
 
 async def test_the_catalogues_suffix_is_not_part_of_the_style(http: HttpClient) -> None:
     async with a_stand_in() as sandbox:
-        key = ImagineKey(http, f"{sandbox.url}/v2", KEY, rows=rows_with(["new-model"]))
+        key = a_key(http, f"{sandbox.url}/v2", rows=rows_with(["new-model"]))
         assert {model.id for model in key.models} == {*MODELS, "new-model"}
         assert (await key.submit(a_request(model="fast-svd-text-to-video"))).provider_id
 
@@ -83,10 +90,10 @@ async def test_the_stand_ins_own_refusals_are_understood(http: HttpClient) -> No
     async with a_stand_in(token=KEY, credits=0) as sandbox:
         base = f"{sandbox.url}/v2"
         with pytest.raises(InsufficientCredits):
-            await ImagineKey(http, base, KEY).submit(a_request())
+            await a_key(http, base).submit(a_request())
         for wrong in ("expired", "another"):
             with pytest.raises(UpstreamUnauthorized, match="IMAGINE_API_KEY") as caught:
-                await ImagineKey(http, base, wrong).submit(a_request())
+                await a_key(http, base, wrong).submit(a_request())
             assert caught.value.surely_refused
 
 
@@ -112,7 +119,7 @@ async def test_each_code_of_the_table_has_its_meaning(
     body = f'{{"status": "error", "code": {code}, "error": "no", "message": "no {KEY}"}}'
     async with serving(replying(status, body, Content_Type="application/json")) as url:
         with pytest.raises(UpstreamError) as caught:
-            await ImagineKey(http, url, KEY).submit(a_request())
+            await a_key(http, url).submit(a_request())
     assert type(caught.value) is kind
     assert caught.value.surely_refused
     assert KEY not in f"{caught.value.message} {caught.value.upstream}"
@@ -121,17 +128,17 @@ async def test_each_code_of_the_table_has_its_meaning(
 async def test_what_is_no_word_of_the_vendors_proves_nothing(http: HttpClient) -> None:
     async with serving(replying(503, "busy")) as url:
         with pytest.raises(ProxyAnswered):
-            await ImagineKey(http, url, KEY).submit(a_request())
+            await a_key(http, url).submit(a_request())
     async with serving(replying(200, "{}")) as url:
         with pytest.raises(UpstreamBadResponse) as caught:
-            await ImagineKey(http, url, KEY).submit(a_request())
+            await a_key(http, url).submit(a_request())
     assert not caught.value.surely_refused
 
 
 async def test_moderation_is_told_with_its_reason(http: HttpClient) -> None:
     body = '{"status": "error", "video": {"status": "failed", "message": "moderation refused it"}}'
     async with serving(replying(200, body)) as url:
-        result = await ImagineKey(http, url, KEY).watch("id-1").look()
+        result = await a_key(http, url).watch("id-1").poll()
     assert isinstance(result, Failed)
     assert result.code == ModerationBlocked.code
     assert "moderation refused it" in result.message
@@ -142,7 +149,8 @@ async def test_an_address_inside_is_not_fetched(http: HttpClient) -> None:
         body = f'{{"status": "success", "video": {{"url": {{"generation": "{inside}/x"}}}}}}'
         async with serving(replying(200, body)) as url:
             with pytest.raises(UpstreamBadResponse, match="private or reserved"):
-                await ImagineKey(http, url, KEY).watch("id-1").look()
+                async with a_key(http, url).open_asset("id-1"):
+                    pass
 
 
 @pytest.mark.parametrize("odd", [None, 5, {}, {"generation": []}, {"generation": [None]}])
@@ -154,11 +162,11 @@ async def test_no_more_than_the_limit_is_ever_sent(http: HttpClient) -> None:
     rates, limit = LocalUpstreamRates(SystemClock()), limit_of(50)
     counted = CountedClient(http, lambda: rates.take("imagine_key", limit))
     async with a_stand_in(speed=1.0) as sandbox:
-        key = ImagineKey(counted, f"{sandbox.url}/v2", KEY)
+        key = a_key(counted, f"{sandbox.url}/v2")
         refused: list[RateLimited] = []
         for _ in range(60):
             try:
-                await key.watch("nothing").look()
+                await key.watch("nothing").poll()
             except RateLimited as error:
                 refused.append(error)
         asked = [entry for entry in sandbox.recorder if entry.operation == "status"]

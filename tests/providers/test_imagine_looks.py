@@ -36,7 +36,7 @@ async def a_watch(imagine: ImagineWeb, prompt: str) -> Poller:
 
 async def until_over(watch: Poller) -> PollResult:
     """Look until the job is no longer running; the test's own time limit ends it otherwise."""
-    while isinstance(look := await watch.look(), Running):
+    while isinstance(look := await watch.poll(), Running):
         pass
     return look
 
@@ -45,7 +45,7 @@ async def test_a_running_job_costs_one_request_per_look(
     imagine: ImagineWeb, sandbox: Sandbox
 ) -> None:
     watch = await a_watch(imagine, "a cat [[never]]")
-    assert [await watch.look() for _ in range(3)] == [Running()] * 3
+    assert [await watch.poll() for _ in range(3)] == [Running()] * 3
     assert looks(sandbox) == ["GET"] * 3
 
 
@@ -77,7 +77,7 @@ async def test_a_status_endpoint_that_refuses_is_asked_ever_more_rarely(
     imagine: ImagineWeb, sandbox: Sandbox, status: int
 ) -> None:
     watch = await a_watch(imagine, f"a cat [[status-{status}]] [[never]]")
-    assert [await watch.look() for _ in range(16)] == [Running()] * 16
+    assert [await watch.poll() for _ in range(16)] == [Running()] * 16
     asked = [method for method in looks(sandbox) if method == "GET"]
     assert len(asked) == 5
     assert looks(sandbox)[:7] == ["GET", "HEAD", "GET", "HEAD", "HEAD", "GET", "HEAD"]
@@ -89,7 +89,7 @@ async def test_a_failure_is_seen_although_the_status_endpoint_had_failed(
 ) -> None:
     watch = await a_watch(imagine, f"a cat [[status-{status} times=2]] [[fail after=0]]")
     with suppress(UpstreamFault):
-        await watch.look()
+        await watch.poll()
     assert isinstance(await until_over(watch), Failed)
 
 
@@ -99,7 +99,7 @@ async def test_a_video_is_found_although_the_status_endpoint_only_fails(
 ) -> None:
     watch = await a_watch(imagine, f"a cat {directive} [[ready after=0.2]]")
     with pytest.raises(UpstreamError):
-        await watch.look()
+        await watch.poll()
     assert await until_over(watch) == Ready()
 
 
@@ -153,7 +153,7 @@ async def test_an_end_is_seen_although_the_asset_host_cannot_tell(
 
 async def test_an_unknown_word_is_no_end(imagine: ImagineWeb) -> None:
     watch = await a_watch(imagine, "a cat [[says as=upscaling]] [[never]]")
-    assert [await watch.look() for _ in range(3)] == [Running()] * 3
+    assert [await watch.poll() for _ in range(3)] == [Running()] * 3
 
 
 @pytest.mark.parametrize("directives", ["[[status-404]]", "[[status-403]] [[not-ready-403]]"])
@@ -170,7 +170,7 @@ async def test_a_token_that_died_meanwhile_leaves_the_asset_host(
     submission = await imagine.submit(a_request("a cat [[never]]"))
     dead = an_imagine(http, sandbox.url, a_token(exp=1))
     watch = dead.watch(submission.provider_id)
-    assert [await watch.look() for _ in range(2)] == [Running()] * 2
+    assert [await watch.poll() for _ in range(2)] == [Running()] * 2
     assert looks(sandbox) == ["HEAD", "HEAD"]
 
 
@@ -193,21 +193,21 @@ async def test_a_look_that_fails_says_nothing_about_the_job(
 ) -> None:
     watch = await a_watch(imagine, f"a cat {directive} [[never]]")
     with pytest.raises(kind) as caught:
-        await watch.look()
+        await watch.poll()
     assert type(caught.value) is kind
     assert caught.value.temporary
 
 
 async def test_one_reset_connection_does_not_spoil_a_look(imagine: ImagineWeb) -> None:
     watch = await a_watch(imagine, "a cat [[status-reset-before times=1]] [[never]]")
-    assert await watch.look() == Running()
+    assert await watch.poll() == Running()
 
 
 async def test_a_status_page_leaves_this_look_to_the_asset_host(
     imagine: ImagineWeb, sandbox: Sandbox
 ) -> None:
     watch = await a_watch(imagine, "a cat [[status-html times=1]] [[never]]")
-    assert [await watch.look() for _ in range(2)] == [Running()] * 2
+    assert [await watch.poll() for _ in range(2)] == [Running()] * 2
     assert looks(sandbox) == ["GET", "HEAD", "GET"]
 
 
@@ -234,7 +234,7 @@ async def look_once(
     http: HttpClient, upstream: Callable[..., Awaitable[web.StreamResponse]]
 ) -> PollResult:
     async with serving(upstream) as url:
-        return await an_imagine(http, url).watch("id-1").look()
+        return await an_imagine(http, url).watch("id-1").poll()
 
 
 def a_video(_request: web.BaseRequest) -> web.StreamResponse:

@@ -68,7 +68,7 @@ async def submit(imagine: ImagineWeb) -> None:
 
 
 async def look(imagine: ImagineWeb) -> None:
-    await imagine.watch("id-1").look()
+    await imagine.watch("id-1").poll()
 
 
 @pytest.mark.parametrize("token", TOKENS, ids=["jwt", "opaque", "dead"])

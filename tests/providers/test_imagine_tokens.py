@@ -261,7 +261,7 @@ async def test_a_401_while_polling_costs_a_refresh_and_nothing_else(
         poller = imagine.watch(job.provider_id)
         sandbox.provider.account.expire()
         async with asyncio.timeout(30):
-            while not isinstance(await poller.look(), Ready):  # noqa: ASYNC110
+            while not isinstance(await poller.poll(), Ready):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         assert sandbox.provider.account.grants.rotations == 1
         assert sandbox.recorder.count(Operation.STATUS, Outcome.REFUSED) == 1

@@ -29,7 +29,7 @@ async def test_it_is_ready_and_read_there_with_the_bearer() -> None:
         job = await provider.submit(a_request("a cat [[moved]]"))
         poller = provider.watch(job.provider_id)
         async with asyncio.timeout(20):
-            while not isinstance(await poller.look(), Ready):
+            while not isinstance(await poller.poll(), Ready):
                 pass
         async with provider.open_asset(job.provider_id, range_header="bytes=0-11") as asset:
             assert (await anext(asset.chunks))[4:8] == b"ftyp"
@@ -78,7 +78,7 @@ async def test_an_address_inside_that_no_setting_names_is_not_asked(
     upstream.told = address.format(stranger=stranger)
     async with HttpClient(max_connections=10, clock=SystemClock()) as http:
         provider = an_imagine(http, base)
-        assert isinstance(await provider.watch("x").look(), Running)
+        assert isinstance(await provider.watch("x").poll(), Running)
         with pytest.raises((VideoExpired, UpstreamError)):
             async with provider.open_asset("x"):
                 pytest.fail("it was read")

@@ -7,7 +7,7 @@ import pytest
 from reelgate.cli.config import load_settings
 from reelgate.clock import SystemClock
 from reelgate.net.client import HttpClient
-from reelgate.providers.base import Provider
+from reelgate.providers.base import CancelOutcome, Provider
 from reelgate.providers.imagine.build import SANDBOX_NAME, build_sandboxed
 from reelgate.providers.registry import build_providers
 from reelgate.sandbox import Sandbox
@@ -47,4 +47,4 @@ async def test_a_sandboxed_provider_has_another_name_and_pace(
 
 async def test_the_web_api_cannot_stop_a_job(http: HttpClient, settings: Settings) -> None:
     [imagine] = build_providers(http, settings, SystemClock()).values()
-    assert await imagine.cancel("id-1") is False
+    assert await imagine.cancel("id-1") is CancelOutcome.IMPOSSIBLE

@@ -119,7 +119,7 @@ class FollowUp:
         await asyncio.sleep(max(limiter.turn_s(), await limiter.rest_s()))
         provider = self._context.providers[video.provider]
         try:
-            result = await provider.watch(video.provider_id or "").look()
+            result = await provider.watch(video.provider_id or "").poll()
         except UpstreamError as error:
             log.info("poll_failed", video=video.id, error=error.message)
             return None

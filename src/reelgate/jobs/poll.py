@@ -88,11 +88,12 @@ class PollLoop:
 
     async def _next_poll_s(self, waiting: WaitingJob) -> float:
         if self._is_late and self._polled_at_s:
-            return max(self._polled_at_s + LATE_GAP_S, self._not_before_s)
+            gap_s = max(LATE_GAP_S, self._provider.min_poll_gap_s)
+            return max(self._polled_at_s + gap_s, self._not_before_s)
         next_s = await self._next_by_distribution_s(waiting)
-        if self._ended_at_s is None:
-            return next_s
-        return max(min(next_s, self._polled_at_s + ENDED_GAP_S), self._not_before_s)
+        if self._ended_at_s is not None:
+            next_s = max(min(next_s, self._polled_at_s + ENDED_GAP_S), self._not_before_s)
+        return max(next_s, self._polled_at_s + self._provider.min_poll_gap_s)
 
     async def _next_by_distribution_s(self, waiting: WaitingJob) -> float:
         distribution, pace = await self._context.distributions.pace(
@@ -121,7 +122,7 @@ class PollLoop:
         self._polled_at_s = self._elapsed_s
         waiting.polls += 1
         try:
-            look = await self._watch.look()
+            look = await self._watch.poll()
         except RateLimited as error:
             began_s = self._submitted_s + self._polled_at_s
             await self._limiter.refused(error, began_s, self._context.rng.random())

@@ -94,9 +94,7 @@ async def send(video: Video, context: JobContext) -> Submission:
     context.sending.add(video.id)
     try:
         provider = context.providers[video.provider]
-        if can_reconcile(provider):
-            return await provider.submit(video.provider_request, marker=video.marker or "")
-        return await provider.submit(video.provider_request)
+        return await provider.submit(video.provider_request, marker=video.marker or "")
     finally:
         context.sending.discard(video.id)
 

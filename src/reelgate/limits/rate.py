@@ -107,6 +107,10 @@ class CountedClient(HttpClient):
         await self._count(url)
         return await self._inner.post_form(url, *args, **options)
 
+    async def post(self, url: str, body: bytes, **options: Any) -> Answer:  # noqa: ANN401
+        await self._count(url)
+        return await self._inner.post(url, body, **options)
+
     async def request(self, method: str, url: str, **options: Any) -> Answer:  # noqa: ANN401
         await self._count(url)
         return await self._inner.request(method, url, **options)

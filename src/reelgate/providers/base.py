@@ -6,7 +6,7 @@ errors as the `UpstreamError`s of `reelgate.errors`, and the worker decides what
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import Enum
@@ -114,14 +114,27 @@ class Asset:
     content_range: str | None = None
 
 
-class Poller(Protocol):
-    """Looks at one job, and may remember between looks which way of looking works for it."""
+class CancelOutcome(Enum):
+    """What became of an attempt to stop an upstream's work."""
 
-    async def look(self) -> PollResult:
-        """One look: one request wherever that is enough.
+    STOPPED = "stopped"  # it surely makes no video any more
+    REQUESTED = "requested"  # it was told, and may go on and charge all the same
+    IMPOSSIBLE = "impossible"  # it cannot be stopped, or is over already
+
+
+Pictures = Mapping[str, Picture]
+"""Reference pictures that the gateway keeps itself, by the address in the request."""
+NO_PICTURES: Pictures = {}
+
+
+class Poller(Protocol):
+    """Polls one job, and may remember between polls which way of asking works for it."""
+
+    async def poll(self) -> PollResult:
+        """One poll: one request wherever that is enough.
 
         Raises:
-            UpstreamError: the look itself failed, which says nothing about the job.
+            UpstreamError: the poll itself failed, which says nothing about the job.
         """
         ...
 
@@ -144,6 +157,19 @@ class Provider(Protocol):
         """When its credential ends; None where that is not known."""
         ...
 
+    @property
+    def uploads(self) -> bool:
+        """Whether it takes reference pictures ahead of the submit, by `upload_reference`.
+
+        Where it does not, the gateway keeps them and `submit` is given them.
+        """
+        ...
+
+    @property
+    def min_poll_gap_s(self) -> float:
+        """The least seconds between two polls of one job that the upstream asks for."""
+        ...
+
     def typical_s(self, request: VideoRequest) -> tuple[float, float] | None:
         """The shortest and longest published rendering time in seconds; None if none is."""
         ...
@@ -159,8 +185,21 @@ class Provider(Protocol):
         """
         ...
 
-    async def submit(self, request: VideoRequest) -> Submission:
+    async def submit(
+        self,
+        request: VideoRequest,
+        *,
+        marker: str = "",
+        pictures: Pictures = NO_PICTURES,
+        push_url: str = "",
+    ) -> Submission:
         """Ask for the video. This spends credits and is never idempotent.
+
+        Args:
+            request: what is asked for.
+            marker: unique to this submit; goes along where the upstream has a place for it.
+            pictures: the request's reference pictures, where the provider does not upload them.
+            push_url: where the upstream may tell that something has changed; empty: nowhere.
 
         Raises:
             UpstreamError: `surely_refused` tells whether it may be sent again.
@@ -168,11 +207,11 @@ class Provider(Protocol):
         ...
 
     def watch(self, provider_id: str) -> Poller:
-        """A way to look at an accepted job; makes no request by itself."""
+        """A way to poll an accepted job; makes no request by itself."""
         ...
 
-    async def cancel(self, provider_id: str) -> bool:
-        """Stop the upstream's work; False where it cannot be stopped.
+    async def cancel(self, provider_id: str) -> CancelOutcome:
+        """Stop the upstream's work.
 
         Raises:
             UpstreamError: the attempt failed.
@@ -190,16 +229,15 @@ class Provider(Protocol):
         ...
 
     def video_url(self, provider_id: str) -> str:
-        """The address at which anybody can play the finished video."""
+        """The address at which anybody can play the finished video; empty where there is none.
+
+        An address that holds a key, or that ends, is none.
+        """
         ...
 
 
 class Reconciler(Provider, Protocol):
     """A provider that can be asked what became of a submit whose answer was lost."""
-
-    async def submit(self, request: VideoRequest, *, marker: str = "") -> Submission:
-        """As `Provider.submit`; the marker goes along and is unique to this submit."""
-        ...
 
     async def reconcile(
         self, request: VideoRequest, since: float, *, marker: str = ""

@@ -6,20 +6,22 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from reelgate.clock import Clock
 from reelgate.domain.catalog import Model
 from reelgate.domain.video import Video
 from reelgate.net.client import HttpClient
+from reelgate.providers.api import ApiAccount, ApiProvider
+from reelgate.providers.api_settings import ApiSettings
 from reelgate.providers.base import Provider
 from reelgate.providers.imagine.build import build_imagine, build_sandboxed, open_sandbox
 from reelgate.providers.imagine.models import imagine_models
 from reelgate.providers.imagine.settings import ImagineSettings
-from reelgate.providers.imagine_key.build import build_key, build_key_stand_in
-from reelgate.providers.imagine_key.models import key_models
+from reelgate.providers.imagine_key.adapter import ImagineKey
+from reelgate.providers.imagine_key.models import ROWS, rows_with
 from reelgate.providers.imagine_key.settings import ImagineKeySettings
-from reelgate.settings import ProviderSettings, Settings
+from reelgate.settings import ProviderSettings, Settings, split
 
 SANDBOX_SUFFIX = "-sandbox"
 """Ends the name of an account that a stand-in plays, so that nobody takes it for the real one."""
@@ -67,18 +69,70 @@ class Registered:
     has_default_stand_in: bool = True
 
 
+SANDBOX_KEY = "reelgate-sandbox"
+"""The stand-ins take any key; this one says in their record whose it is."""
+
+S = TypeVar("S", bound=ApiSettings)
+
+
+def at_api(
+    settings_kind: type[S],
+    adapter: Callable[[HttpClient, ApiAccount, S | None], ApiProvider],
+    *,
+    stand_in_path: str,
+    requests_per_minute: int | None = None,
+) -> Registered:
+    """A provider that is reached with an API key.
+
+    Args:
+        settings_kind: its settings' class.
+        adapter: builds it; the settings are None where a stand-in plays without any.
+        stand_in_path: where its stand-in's API begins below the sandbox's address.
+        requests_per_minute: see `Registered`.
+    """
+
+    def build(http: HttpClient, settings: S, _clock: Clock, name: str) -> Provider:
+        key = settings.key.get_secret_value()
+        return adapter(http, ApiAccount(name, settings.api_url, key), settings)
+
+    def build_stand_in(
+        http: HttpClient,
+        clock: Clock,  # noqa: ARG001 - no key tells when it ends
+        *,
+        sandbox_url: str,
+        speed: float,
+        name: str,
+        public_asset_url: str | None,  # noqa: ARG001 - its videos have no address of their own
+        settings: S | None,
+    ) -> Provider:
+        base_url = f"{sandbox_url.rstrip('/')}/{stand_in_path}"
+        return adapter(http, ApiAccount(name, base_url, SANDBOX_KEY, 1.0 / speed), settings)
+
+    def models(name: str) -> tuple[Model, ...]:
+        return adapter(HttpClient(), ApiAccount(name, "", ""), None).models
+
+    return Registered(
+        settings_kind,
+        models,
+        build,
+        build_stand_in,
+        open_sandbox,
+        requests_per_minute=requests_per_minute,
+        has_default_stand_in=False,
+    )
+
+
 PROVIDERS: Mapping[str, Registered] = {
     "imagine": Registered(
         ImagineSettings, imagine_models, build_imagine, build_sandboxed, open_sandbox
     ),
-    "imagine_key": Registered(
+    "imagine_key": at_api(
         ImagineKeySettings,
-        key_models,
-        build_key,
-        build_key_stand_in,
-        open_sandbox,
+        lambda http, account, settings: ImagineKey(
+            http, account, rows_with(split(settings.more_models)) if settings else ROWS
+        ),
+        stand_in_path="v2",
         requests_per_minute=50,
-        has_default_stand_in=False,
     ),
 }
 

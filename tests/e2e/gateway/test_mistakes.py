@@ -45,16 +45,16 @@ async def test_what_no_database_can_hold_is_left_out_and_the_job_goes_on(
 async def test_a_poll_that_our_adapter_stumbles_over_does_not_end_the_job(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    look = ImaginePoller.look
+    poll = ImaginePoller.poll
     stumbled: list[ImaginePoller] = []
 
     async def stumbling(self: ImaginePoller) -> PollResult:
         if not stumbled:
             stumbled.append(self)
             raise Mistake
-        return await look(self)
+        return await poll(self)
 
-    monkeypatch.setattr(ImaginePoller, "look", stumbling)
+    monkeypatch.setattr(ImaginePoller, "poll", stumbling)
     prompt = a_prompt()
     assert (await gateway.generate(prompt)).status == 200
     assert stumbled

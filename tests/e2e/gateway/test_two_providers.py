@@ -177,7 +177,7 @@ async def test_two_stand_ins_play_where_neither_has_credentials(tmp_path: Path) 
 
 async def test_a_key_s_models_stand_beside_the_web_api_s(tmp_path: Path) -> None:
     async with Sandbox(TINY) as web, Sandbox(TINY) as keyed:
-        values = {"_env_file": None, "api_key": "a-key", "api_url": f"{keyed.url}/v2"}
+        values = {"_env_file": None, "key": "a-key", "api_url": f"{keyed.url}/v2"}
         accounts = {
             "imagine": an_account(web.url, TOKEN),
             "imagine_key": ImagineKeySettings.model_validate(values),

@@ -25,11 +25,15 @@ from reelgate.errors import (
 )
 from reelgate.net.client import Answer, FilePart, HttpClient
 from reelgate.net.redact import fit_to_tell, redacted
+from reelgate.providers.assets import FIRST_BYTES, FTYP_END, is_video_start
 from reelgate.providers.base import (
+    NO_PICTURES,
     Asset,
+    CancelOutcome,
     Candidate,
     Ended,
     Failed,
+    Pictures,
     PollResult,
     Ready,
     Running,
@@ -37,7 +41,7 @@ from reelgate.providers.base import (
 )
 from reelgate.providers.errors import MODERATION_WORDS
 from reelgate.providers.expiry import CredentialEnd
-from reelgate.providers.imagine.asset_host import FIRST_BYTES, POLL_TIMEOUT_S, AssetHost
+from reelgate.providers.imagine.asset_host import POLL_TIMEOUT_S, AssetHost
 from reelgate.providers.imagine.credentials import (
     AccountEnd,
     Credentials,
@@ -55,11 +59,9 @@ from reelgate.providers.imagine.listing import (
 from reelgate.providers.imagine.models import imagine_models, typical_s
 from reelgate.providers.imagine.refusals import error_sentence
 from reelgate.providers.imagine.wire import (
-    FTYP_END,
     UPSTREAM,
     Report,
     carries_marker,
-    is_video_start,
     read_report,
     read_submission,
     read_upload,
@@ -68,7 +70,7 @@ from reelgate.providers.imagine.wire import (
     submit_refusal,
     upload_parts,
 )
-from reelgate.providers.imagine.words import Word
+from reelgate.providers.words import Word
 
 SUBMIT_TIMEOUT_S = 60.0
 UPLOAD_TIMEOUT_S = 120.0
@@ -141,6 +143,16 @@ class ImagineWeb:
         ends = self._account.credentials.expiry
         return AccountEnd(self._account, ends) if self._account.lacks_parent else ends
 
+    @property
+    def uploads(self) -> bool:
+        """Pictures are put among the account's assets."""
+        return True
+
+    @property
+    def min_poll_gap_s(self) -> float:
+        """No gap is asked for."""
+        return 0.0
+
     def typical_s(self, request: VideoRequest) -> tuple[float, float] | None:
         """The shortest and longest usual rendering time in seconds; None where none is told."""
         usual_s = typical_s(request)
@@ -176,7 +188,14 @@ class ImagineWeb:
             raise refusal(answer, hide=credentials.hide)
         return read_upload(answer, hide=credentials.hide)
 
-    async def submit(self, request: VideoRequest, *, marker: str = "") -> Submission:
+    async def submit(
+        self,
+        request: VideoRequest,
+        *,
+        marker: str = "",
+        pictures: Pictures = NO_PICTURES,  # noqa: ARG002 - they were uploaded
+        push_url: str = "",  # noqa: ARG002 - nothing is pushed
+    ) -> Submission:
         """Ask for the video. This spends credits and is never idempotent.
 
         `marker` goes along as the `placeholderUuid`, which the account's list may tell.
@@ -249,7 +268,7 @@ class ImagineWeb:
         return read_list(answer, self._asset_host.base)
 
     def watch(self, provider_id: str) -> ImaginePoller:
-        """A way to look at an accepted job; makes no request by itself."""
+        """A way to poll an accepted job; makes no request by itself."""
         return ImaginePoller(
             self._http,
             f"{self._api_url}/assets/{quote(provider_id, safe='')}/status",
@@ -258,9 +277,9 @@ class ImagineWeb:
             provider_id,
         )
 
-    async def cancel(self, _provider_id: str) -> bool:
-        """Always False: the web API is not known to stop a job."""
-        return False
+    async def cancel(self, _provider_id: str) -> CancelOutcome:
+        """The web API is not known to stop a job."""
+        return CancelOutcome.IMPOSSIBLE
 
     @asynccontextmanager
     async def open_asset(
@@ -317,11 +336,11 @@ class ImaginePoller:
         self._status_failures = 0
         self._leave_out = 0
 
-    async def look(self) -> PollResult:
-        """One look.
+    async def poll(self) -> PollResult:
+        """One poll.
 
         Raises:
-            UpstreamError: the look itself failed, which says nothing about the job.
+            UpstreamError: the poll itself failed, which says nothing about the job.
         """
         report = await self._report()
         if report.word is Word.RUNNING and not report.generated:

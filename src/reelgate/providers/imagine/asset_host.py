@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager
+from collections.abc import Collection
+from contextlib import AbstractAsyncContextManager
 from urllib.parse import quote
 
-from yarl import URL
-
-from reelgate.errors import AnswerLost, RangeNotSatisfiable, UpstreamBadResponse, VideoExpired
-from reelgate.net.client import HTTP_OK, MAX_REDIRECTS, Answer, HttpClient, Stream
-from reelgate.providers.base import Asset
-from reelgate.providers.errors import retry_after_s
-from reelgate.providers.imagine.wire import (
-    FTYP_END,
-    is_temporary,
-    is_video_start,
+from reelgate.errors import AnswerLost, UpstreamBadResponse
+from reelgate.net.client import MAX_REDIRECTS, Answer, HttpClient
+from reelgate.providers.assets import (
+    AS_IT_IS,
+    begins_as_video,
     is_video_type,
-    refusal,
+    opened,
+    origin_of,
 )
+from reelgate.providers.base import Asset
+from reelgate.providers.imagine.wire import UPSTREAM, refusal
 
 POLL_TIMEOUT_S = 10.0
-FIRST_BYTES = "bytes=0-11"
-# An expired link is answered with any of these, or with a page and status 200.
-GONE = frozenset({401, 403, 404, 410})
 NOT_THERE = frozenset({404, 410})
 NO_SUCH_METHOD = frozenset({405, 501})
-RANGE_NOT_SATISFIABLE = 416
 TOO_MANY_REQUESTS = 429
-PAGE_TYPES = frozenset({"text/html", "text/xml", "application/xml", "application/json"})
-# A video is compressed already, and a compressed answer would tell a wrong length.
-AS_IT_IS = {"Accept-Encoding": "identity"}
 
 
 class AssetHost:
@@ -81,8 +71,9 @@ class AssetHost:
         self._knows_no_head = served and answer is not None and answer.status in NO_SUCH_METHOD
         return served
 
-    @asynccontextmanager
-    async def open(self, provider_id: str, range_header: str | None) -> AsyncIterator[Asset]:
+    def open(
+        self, provider_id: str, range_header: str | None
+    ) -> AbstractAsyncContextManager[Asset]:
         """Read a finished video, or the range of it that an HTTP Range header names.
 
         Raises:
@@ -90,25 +81,21 @@ class AssetHost:
             RangeNotSatisfiable: the range lies beyond its end.
             UpstreamError: it could not be opened, or broke off.
         """
-        headers = AS_IT_IS if range_header is None else {**AS_IT_IS, "Range": range_header}
-        async with self._http.stream(self.url(provider_id), headers=headers) as stream:
-            check_asset(stream)
-            content_range = stream.headers.get("Content-Range")
-            if not stream.is_compressed or content_range is None:
-                yield Asset(stream.chunks, stream.content_type, length_bytes(stream), content_range)
-                return
-        # A range of the compressed bytes is of use to nobody: then the whole is the answer.
-        async with self.open(provider_id, None) as asset:
-            yield asset
+        return opened(
+            self._http,
+            self.url(provider_id),
+            upstream=UPSTREAM,
+            refuse=refusal,
+            range_header=range_header,
+        )
 
     def is_another(self, address: str, provider_id: str) -> bool:
         """Whether an address that the upstream told is one that was not asked yet."""
         return address.startswith(("http://", "https://")) and address != self.url(provider_id)
 
-    @asynccontextmanager
-    async def open_told(
+    def open_told(
         self, address: str, bearer: str, range_header: str | None
-    ) -> AsyncIterator[Asset]:
+    ) -> AbstractAsyncContextManager[Asset]:
         """Read a finished video at an address that the upstream told.
 
         The bearer goes along to the vendor's hosts only; any other must be a public one.
@@ -117,16 +104,16 @@ class AssetHost:
             VideoExpired: it is not there.
             UpstreamError: it could not be opened, or may not be asked.
         """
-        headers = dict(AS_IT_IS)
         is_known = origin_of(address) in self._origins
-        if is_known and bearer:
-            headers["Authorization"] = f"Bearer {bearer}"
-        if range_header is not None:
-            headers["Range"] = range_header
-        async with self._http.stream(address, headers=headers, is_told=not is_known) as stream:
-            check_asset(stream)
-            content_range = stream.headers.get("Content-Range")
-            yield Asset(stream.chunks, stream.content_type, length_bytes(stream), content_range)
+        return opened(
+            self._http,
+            address,
+            upstream=UPSTREAM,
+            refuse=refusal,
+            range_header=range_header,
+            headers={"Authorization": f"Bearer {bearer}"} if is_known and bearer else None,
+            is_told=not is_known,
+        )
 
     async def _head(self, provider_id: str) -> Answer | None:
         """The answer to a `HEAD`; None where it broke, which tells nothing of a `GET`."""
@@ -142,67 +129,4 @@ class AssetHost:
             return None
 
     async def _starts_like_video(self, provider_id: str) -> bool:
-        headers = {**AS_IT_IS, "Range": FIRST_BYTES}
-        url = self.url(provider_id)
-        try:
-            async with (
-                asyncio.timeout(POLL_TIMEOUT_S),
-                self._http.stream(url, headers=headers) as stream,
-            ):
-                if stream.status in HTTP_OK:
-                    return is_video_start(await first_bytes(stream, FTYP_END))
-                answer = Answer(stream.status, stream.headers)
-        except TimeoutError as exc:
-            message = "The asset host did not send the video's first bytes in time."
-            raise AnswerLost(message) from exc
-        if is_temporary(answer):
-            raise refusal(answer)
-        return False
-
-
-def origin_of(address: str) -> str:
-    """Scheme, host and port; empty where there is none."""
-    try:
-        return str(URL(address).origin())
-    except ValueError:
-        return ""
-
-
-def check_asset(stream: Stream) -> None:
-    """Refuse an answer that should be a video and is none.
-
-    Raises:
-        VideoExpired: it is gone.
-        RangeNotSatisfiable: the range lies beyond its end.
-        UpstreamError: anything else.
-    """
-    if stream.status in HTTP_OK and stream.content_type not in PAGE_TYPES:
-        return
-    if stream.status in GONE:
-        message = "imagine.art no longer serves this video."
-        wait_s = retry_after_s(Answer(stream.status, stream.headers))
-        raise VideoExpired(message, retry_after_s=wait_s)
-    if stream.status == RANGE_NOT_SATISFIABLE:
-        raise RangeNotSatisfiable
-    if stream.status in HTTP_OK:
-        message = "imagine.art answered with a page where the video should be."
-        raise UpstreamBadResponse(message)
-    raise refusal(Answer(stream.status, stream.headers))
-
-
-async def first_bytes(stream: Stream, count: int) -> bytes:
-    """The first bytes of a body, fewer where it is shorter."""
-    start = b""
-    async for chunk in stream.chunks:
-        start += chunk
-        if len(start) >= count:
-            break
-    return start[:count]
-
-
-def length_bytes(stream: Stream) -> int | None:
-    """How long the body will be, where the upstream says so."""
-    if stream.is_compressed:
-        return None
-    value = stream.headers.get("Content-Length", "")
-    return int(value) if value.isascii() and value.isdigit() else None
+        return await begins_as_video(self._http, self.url(provider_id), refuse=refusal)

@@ -16,11 +16,12 @@ from reelgate.errors import ProxyAnswered, UpstreamBadResponse, UpstreamError
 from reelgate.net.client import Answer
 from reelgate.net.redact import fit_to_tell, redacted
 from reelgate.providers import errors as generic
+from reelgate.providers.api import first_object
 from reelgate.providers.base import Submission
 from reelgate.providers.imagine.credentials import RENEW, ImagineAccount
 from reelgate.providers.imagine.models import SEED_MODEL
 from reelgate.providers.imagine.refusals import error_sentence, is_sure
-from reelgate.providers.imagine.words import Word, word_of
+from reelgate.providers.words import Word, word_of
 
 Parts = list[tuple[str, str]]
 
@@ -154,10 +155,6 @@ LOUDEST_FIRST = (
 )
 """Which word counts where a job and its assets have several."""
 
-FTYP = b"ftyp"
-FTYP_OFFSET = 4
-FTYP_END = FTYP_OFFSET + len(FTYP)
-
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -199,11 +196,6 @@ def submit_refusal(answer: Answer, *, hide: Callable[[str], str] = str) -> Upstr
     message = f"HTTP {answer.status} came back for {UPSTREAM}, but not in its own words."
     retry_after_s = generic.retry_after_s(answer)
     return ProxyAnswered(message, retry_after_s=retry_after_s, upstream=error.upstream)
-
-
-def is_temporary(answer: Answer) -> bool:
-    """Whether an answer without success may be another one soon."""
-    return refusal(answer).temporary
 
 
 def read_submission(answer: Answer, *, hide: Callable[[str], str] = str) -> Submission:
@@ -273,23 +265,6 @@ def read_report(answer: Answer) -> Report:
         next((reason for holder in holders for reason in _reasons(holder)), ""),
         address,
     )
-
-
-def is_video_type(content_type: str) -> bool:
-    """Whether a bare media type says video."""
-    return content_type.startswith("video/")
-
-
-def is_video_start(start: bytes) -> bool:
-    """Whether a file begins as MP4 files do (ISO/IEC 14496-12: a `ftyp` box comes first)."""
-    return start[FTYP_OFFSET:FTYP_END] == FTYP
-
-
-def first_object(payload: object) -> dict[str, object]:
-    """The object, or the first one of an array; an empty one when there is neither."""
-    if isinstance(payload, list) and payload:
-        payload = payload[0]
-    return payload if isinstance(payload, dict) else {}
 
 
 def _objects(payload: object) -> Iterator[dict[str, object]]:

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from typing import Any
 
 from reelgate.domain.video import VideoRequest
 from reelgate.errors import (
     InsufficientCredits,
-    ProxyAnswered,
     RateLimited,
-    UpstreamBadResponse,
     UpstreamError,
     UpstreamUnauthorized,
     UpstreamUnavailable,
 )
 from reelgate.net.client import Answer
-from reelgate.net.redact import fit_to_tell, redacted
-from reelgate.providers import errors as generic
-from reelgate.providers.base import Submission
-from reelgate.providers.imagine.refusals import error_sentence, is_sure
-from reelgate.providers.imagine.wire import SAFE_ID, first_object
-from reelgate.providers.imagine.words import Word, word_of
+from reelgate.providers.api import Report, VendorError, first_object
+from reelgate.providers.imagine.refusals import error_sentence
+from reelgate.providers.words import word_of
 
 UPSTREAM = "imagine.art's key-based API"
 RENEW = "Make a new key at platform.imagine.art and put it in IMAGINE_API_KEY."
@@ -46,16 +41,6 @@ KINDS: Mapping[int, type[UpstreamError]] = {
 EXPIRED_STATUS = 406
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What is known of a job: its status word, as it is spelled, its video's address, a reason."""
-
-    word: Word
-    name: str = ""
-    url: str = ""
-    reason: str = ""
-
-
 def submit_parts(request: VideoRequest, style: str) -> list[tuple[str, str]]:
     """The parts of a submit."""
     parts = [("prompt", request.prompt), ("style", style)]
@@ -71,46 +56,25 @@ def code_of(answer: Answer) -> int | None:
     return code if type(code) is int else None
 
 
-def refusal(answer: Answer, *, hide: Callable[[str], str] = str) -> UpstreamError:
-    """The error that an answer stands for: its own code first, then its status."""
-    kind = KINDS.get(code_of(answer) or 0)
+def error_of(answer: Answer) -> VendorError | None:
+    """The vendor's own error object: its code first, then the answer's status.
+
+    A job that failed comes with `status: error`, too, and is none.
+    """
+    if isinstance(first_object(answer.json()).get("video"), dict):
+        return None
+    code = code_of(answer)
+    kind = KINDS.get(code or 0)
     if kind is None and answer.status == EXPIRED_STATUS:
         kind = UpstreamUnauthorized
     says = error_sentence(answer)
-    return generic.refusal(answer, upstream=UPSTREAM, renew=RENEW, hide=hide, says=says, kind=kind)
+    if code is None and kind is None and says is None:
+        return None
+    return VendorError(says or "", str(code or ""), kind)
 
 
-def submit_refusal(answer: Answer, *, hide: Callable[[str], str] = str) -> UpstreamError:
-    """The same of a submit: what is not in the vendor's own words may be a proxy's."""
-    error = refusal(answer, hide=hide)
-    if not error.surely_refused or code_of(answer) in KINDS or is_sure(answer):
-        return error
-    message = f"HTTP {answer.status} came back for {UPSTREAM}, but not in its own words."
-    retry_after_s = generic.retry_after_s(answer)
-    return ProxyAnswered(message, retry_after_s=retry_after_s, upstream=error.upstream)
-
-
-def read_submission(answer: Answer, *, hide: Callable[[str], str] = str) -> Submission:
-    """The accepted job: `{"id", "status"}`; `processing` and `success` are both seen.
-
-    Raises:
-        UpstreamError: it is the vendor's own refusal in a successful answer.
-        UpstreamBadResponse: it names no job.
-    """
-    provider_id = first_object(answer.json()).get("id")
-    if isinstance(provider_id, str) and SAFE_ID.fullmatch(provider_id):
-        return Submission(provider_id)
-    if code_of(answer) in KINDS:
-        raise refusal(answer, hide=hide)
-    told = fit_to_tell(hide(error_sentence(answer) or ""))
-    says = f' It says: "{told}".' if told else ""
-    message = f"{UPSTREAM} named no video in its answer to the submit.{says}"
-    raise UpstreamBadResponse(message, upstream=redacted(hide(answer.text)))
-
-
-def read_report(answer: Answer) -> Report:
+def read_report(job: Mapping[str, Any]) -> Report:
     """`{"status", "video": {"status", "url": {"generation": str | [str]}}}` [official]."""
-    job = first_object(answer.json())
     video = first_object(job.get("video"))
     name = video.get("status")
     if not isinstance(name, str):
@@ -118,7 +82,12 @@ def read_report(answer: Answer) -> Report:
         name = job.get("status") if job.get("status") == "error" else ""
     reasons = (video.get("message"), video.get("error"), job.get("message"), job.get("error"))
     reason = next((each for each in reasons if isinstance(each, str) and each.strip()), "")
-    return Report(word_of(name), str(name), generation_of(video.get("url")), reason.strip())
+    return Report(
+        word=word_of(name),
+        status=str(name),
+        url=generation_of(video.get("url")),
+        reason=reason.strip(),
+    )
 
 
 def generation_of(url: object) -> str:

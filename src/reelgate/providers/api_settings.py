@@ -1,0 +1,79 @@
+"""The settings that every account at an API with a key has."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from pydantic import AliasChoices, Field, SecretStr, field_validator
+
+from reelgate.settings import PROVIDERS_PREFIX, ProviderSettings, http_url, split
+
+MODEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}", re.ASCII)
+
+
+def prefix_of(provider: str) -> str:
+    """What the variables of a provider's settings begin with."""
+    return f"{PROVIDERS_PREFIX}{provider.upper()}__"
+
+
+def key_field(provider: str, *variables: str) -> Any:  # noqa: ANN401 - as Pydantic's own
+    """The `key` of a provider's settings, read from the vendor's usual variables, too."""
+    return Field(
+        SecretStr(""),
+        validation_alias=AliasChoices(*variables, f"{prefix_of(provider)}KEY"),
+        description="The API key.",
+    )
+
+
+def url_field(provider: str, default: str, description: str) -> Any:  # noqa: ANN401 - likewise
+    """The `api_url` of a provider's settings."""
+    return Field(
+        default,
+        validation_alias=AliasChoices(f"{prefix_of(provider)}API_URL"),
+        description=description,
+    )
+
+
+def models_field(provider: str) -> Any:  # noqa: ANN401 - likewise
+    """The `more_models` of a provider's settings."""
+    return Field(
+        "",
+        validation_alias=AliasChoices(f"{prefix_of(provider)}MODELS"),
+        description="More models by their names there, separated by commas.",
+    )
+
+
+class ApiSettings(ProviderSettings):
+    """One API key and where it is good.
+
+    A subclass declares its fields with the functions above and sets `env_prefix` to `prefix_of`.
+    """
+
+    key: SecretStr = SecretStr("")
+    api_url: str = ""
+    more_models: str = ""
+
+    @field_validator("api_url", check_fields=False)
+    @classmethod
+    def _is_http_url(cls, value: str) -> str:
+        return http_url(value)
+
+    @field_validator("more_models", check_fields=False)
+    @classmethod
+    def _are_models(cls, value: str) -> str:
+        for model in split(value):
+            if not MODEL_ID.fullmatch(model):
+                message = f"{model!r} is no model's name: it takes letters, digits, . _ : / and -"
+                raise ValueError(message)
+        return value
+
+    @property
+    def is_configured(self) -> bool:
+        """Whether there is a key."""
+        return bool(self.key.get_secret_value().strip())
+
+    @property
+    def address(self) -> str:
+        """The API's."""
+        return self.api_url
