@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import math
 from collections import OrderedDict, deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from reelgate.limits.account import (
     PLENTY,
@@ -131,16 +131,14 @@ class SubmitLimiter:
 
     def _now(self) -> AccountState:
         # A process knows when its own submits are answered: while one is under way, none is tried.
-        trial_until = math.inf if self._state.submitting > 0 else 0.0
-        now = asyncio.get_running_loop().time()
-        return replace(self._state, now=now, trial_until=trial_until)
+        state = self._state
+        state.trial_until = math.inf if state.submitting > 0 else 0.0
+        state.now = asyncio.get_running_loop().time()
+        return state
 
     def _count(self, *, in_flight: int = 0, submitting: int = 0) -> None:
-        self._state = replace(
-            self._state,
-            in_flight=self._state.in_flight + in_flight,
-            submitting=self._state.submitting + submitting,
-        )
+        self._state.in_flight += in_flight
+        self._state.submitting += submitting
 
     def _ask_again(self) -> None:
         """Something has changed, or time has passed: there may be room for one."""

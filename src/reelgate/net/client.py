@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib.metadata import version
 from io import BytesIO
 from types import TracebackType
@@ -329,15 +330,24 @@ def form_of(parts: Sequence[tuple[str, str]], file: FilePart | None) -> aiohttp.
     writer = aiohttp.MultipartWriter("form-data")
     for name, value in parts:
         # Half a surrogate pair has no UTF-8; a submit must not fall over because of it.
-        part = writer.append(value.encode("utf-8", errors="replace"))
-        part.headers.clear()
-        part.set_content_disposition("form-data", name=name)
+        text = aiohttp.BytesPayload(value.encode("utf-8", errors="replace"))
+        text.headers.clear()
+        text.headers["Content-Disposition"] = disposition_of(name)
+        writer.append_payload(text)
     if file is not None:
         part = writer.append(BytesIO(file.content))
         part.headers.clear()
         part.set_content_disposition("form-data", name=file.name, filename=file.file_name)
         part.headers["Content-Type"] = file.media_type
     return writer
+
+
+@lru_cache(maxsize=256)
+def disposition_of(name: str) -> str:
+    """A text part's header: a form has the same names each time, and this is slow."""
+    part = aiohttp.BytesPayload(b"")
+    part.set_content_disposition("form-data", name=name)
+    return part.headers["Content-Disposition"]
 
 
 def next_address(here: URL, location: str, first_url: str) -> str:
