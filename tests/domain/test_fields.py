@@ -96,10 +96,12 @@ def test_a_model_may_have_its_own_bounds_for_the_prompt() -> None:
 
 
 def test_two_meanings_of_one_name_are_refused_at_the_start() -> None:
-    text, number = (Field(name="seed", type=kind) for kind in (FieldType.TEXT, FieldType.INTEGER))
-    with pytest.raises(ValueError, match=r"other takes seed as integer, and m as string"):
+    text, number = (Field(name="chance", type=kind) for kind in (FieldType.TEXT, FieldType.INTEGER))
+    with pytest.raises(ValueError, match=r"other takes chance as integer, and m as string"):
         Catalog([a_model(text), a_model(number, name="other")])
-    with pytest.raises(ValueError, match="declares seed twice"):
+    with pytest.raises(ValueError, match=r"m takes seed as string, and a request as integer"):
+        Catalog([a_model(replace(text, name="seed"))])
+    with pytest.raises(ValueError, match="declares chance twice"):
         a_model(text, number)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reelgate.domain.catalog import Model
-from reelgate.domain.fields import DURATION, REFERENCE, RESOLUTION, Field, FieldType
+from reelgate.domain.fields import DURATION, FIRST_FRAME, RESOLUTION, Field, FieldType
 from reelgate.domain.price import (
     MICROS,
     Money,
@@ -21,8 +21,10 @@ from reelgate.domain.price import (
     per_video,
     price_of,
 )
+from reelgate.domain.reference import Kind, Reference, Role
 from reelgate.providers.imagine.models import imagine_models
 
+PICTURE = [Reference(Kind.IMAGE, Role.FIRST_FRAME, "https://a.example/b.png")]
 AUDIO = Field(name="audio", type=FieldType.BOOLEAN, default=True)
 RATES = (
     per_video("9", input_reference=True),
@@ -41,7 +43,7 @@ MODEL = Model(
         replace(DURATION, allowed=("auto", 4, 8), default=4),
         replace(RESOLUTION, allowed=("480p", "720p", "4k"), default="720p"),
         AUDIO,
-        REFERENCE,
+        FIRST_FRAME,
     ),
 )
 
@@ -57,7 +59,7 @@ MODEL = Model(
         ({"audio": False, "resolution": "4k"}, "3"),  # the first row that fits
         ({"resolution": "480p"}, "2"),
         ({"resolution": "480p", "duration": 8}, None),  # no row fits
-        ({"resolution": "480p", "reference_url": "https://a.example/b.png"}, "9"),
+        ({"resolution": "480p", "references": PICTURE}, "9"),
     ],
 )
 def test_the_first_row_that_fits_is_the_price(said: dict[str, object], dollars: str | None) -> None:

@@ -63,8 +63,8 @@ async def test_an_empty_prompt_and_an_empty_unknown_field_are_refused(
 ) -> None:
     no_prompt = await gateway.submit_form(a_form(prompt=""))
     assert is_refused(no_prompt, 422, "invalid_request", "prompt")
-    unknown = await gateway.submit_form(a_form(prompt="a cat", seed=""))
-    assert is_refused(unknown, 422, "invalid_request", "seed")
+    unknown = await gateway.submit_form(a_form(prompt="a cat", colour=""))
+    assert is_refused(unknown, 422, "invalid_request", "colour")
 
 
 async def test_a_field_that_is_sent_twice_is_refused(gateway: JobsGateway) -> None:

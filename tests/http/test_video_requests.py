@@ -97,7 +97,7 @@ async def test_metadata_comes_back_from_json_and_from_every_spelling_of_a_form(
 
 
 WRONG: tuple[tuple[str, dict[str, Any], int, str], ...] = (
-    ("an unknown field", {"seed": 42}, 422, "seed"),
+    ("an unknown field", {"colour": 42}, 422, "colour"),
     ("OpenAI's field of another API", {"n": 2}, 422, "n"),
     ("7 seconds", {"seconds": "7"}, 422, "duration"),
     ("half a second", {"seconds": 5.5}, 422, "seconds"),
@@ -155,8 +155,8 @@ async def test_a_form_s_mistakes_are_named_too(gateway: JobsGateway) -> None:
     prompt = a_prompt()
     no_prompt = await post(gateway, form(**SHORT))
     assert is_refused(no_prompt, 422, "invalid_request", "prompt")
-    unknown = await post(gateway, form(prompt=prompt, seed="42"))
-    assert is_refused(unknown, 422, "invalid_request", "seed")
+    unknown = await post(gateway, form(prompt=prompt, colour="42"))
+    assert is_refused(unknown, 422, "invalid_request", "colour")
     indexed = await post(gateway, form(prompt=prompt, **{"prompt[a]": "b"}))
     assert is_refused(indexed, 422, "invalid_request", "prompt[a]")
     both = await post(gateway, form(prompt=prompt, metadata="[1]", **{"metadata[a]": "b"}))

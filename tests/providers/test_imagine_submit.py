@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from reelgate.domain.reference import Kind, Reference, Role
 from reelgate.errors import UpstreamError
 from reelgate.providers.imagine.wire import submit_parts
 
@@ -66,11 +67,12 @@ def test_other_models_are_sent_official_parts_only(model: str) -> None:
 
 
 def test_a_reference_picture_goes_along_as_one_json_part() -> None:
-    request = a_request(model="kling-o3", reference_url="https://cdn.example/a.png")
+    picture = Reference(Kind.IMAGE, Role.FIRST_FRAME, "https://cdn.example/a.png")
+    request = a_request(model="kling-o3", references=(picture,))
     parts = submit_parts(request, an_account(), UUID)
     assert ("variation", "image_to_video") in parts
-    [picture] = [value for name, value in parts if name == "image_url"]
-    assert json.loads(picture) == {"url": "https://cdn.example/a.png", "id": UUID}
+    [part] = [value for name, value in parts if name == "image_url"]
+    assert json.loads(part) == {"url": "https://cdn.example/a.png", "id": UUID}
 
 
 def test_the_models_own_choice_of_duration_is_sent_by_name() -> None:

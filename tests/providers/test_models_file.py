@@ -10,11 +10,14 @@ from reelgate.cli.config import load_settings
 from reelgate.cli.exits import CliError
 from reelgate.clock import SystemClock
 from reelgate.domain.catalog import Model
+from reelgate.domain.reference import Kind, Reference, Role
 from reelgate.errors import InvalidRequest
 from reelgate.net.client import HttpClient
 from reelgate.providers.registry import build_providers
 
 from .world import MODELS, TOKEN
+
+PICTURE = (Reference(Kind.IMAGE, Role.FIRST_FRAME, "u"),)
 
 
 @pytest.fixture
@@ -57,7 +60,7 @@ durations = [5]
     assert models.keys() == MODELS.keys() | {"dream-1"}
     new = models["dream-1"].request(prompt="a cat")
     assert (new.duration, new.resolution, new.options["style_id"]) == (8, "540p", 777)
-    assert models["dream-1"].takes_reference
+    assert models["dream-1"].takes_picture
     price = {"from": 12, "unit": "credits", "certainty": "configured"}
     assert models["dream-1"].capabilities()["price"].items() >= price.items()
     assert models["kling-2.6-pro"].durations == (5,)
@@ -135,9 +138,9 @@ def test_seedance_2_5_is_there_only_with_its_style(
     model = offered(http)["seedance-2.5"]
     assert model.request(prompt="a cat").options["style_id"] == 4711
     assert model.durations == tuple(range(4, 31))
-    assert model.request(prompt="a cat", reference_url="u").aspect_ratio == "adaptive"
+    assert model.request(prompt="a cat", references=PICTURE).aspect_ratio == "adaptive"
     with pytest.raises(InvalidRequest, match="use adaptive, or leave it out"):
-        model.request(prompt="a cat", reference_url="u", aspect_ratio="16:9")
+        model.request(prompt="a cat", references=PICTURE, aspect_ratio="16:9")
 
 
 def test_a_wrong_style_of_seedance_2_5_is_refused(

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
+from reelgate.domain import reference
 from reelgate.domain.price import Money, Unit
 from reelgate.domain.video import (
     FINGERPRINTED,
@@ -135,12 +136,13 @@ def from_row(row: RowMapping) -> Video:
 
 def to_request(stored: dict[str, Any]) -> VideoRequest:
     """The request of a row; what is not named, also what a newer version added, is an option."""
+    references = reference.taken_from(stored)
     options = {
         name: value
         for name in stored.keys() - NAMED
         if (value := stored.pop(name)) is not None or name not in FINGERPRINTED
     }
-    return VideoRequest(**stored, options=options)
+    return VideoRequest(**stored, references=references, options=options)
 
 
 def to_money(amount: int | None, unit: str | None) -> Money | None:

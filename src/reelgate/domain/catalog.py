@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
-from reelgate.domain.fields import COMMON, PROMPT, REFERENCE, VALUES, Field, is_same, not_taken
+from reelgate.domain.fields import (
+    COMMON,
+    FIRST_FRAME,
+    HOLD_REFERENCES,
+    PROMPT,
+    REFERENCES,
+    SHAPE,
+    VALUES,
+    Field,
+    is_same,
+    not_taken,
+)
 from reelgate.domain.price import Price, price_of
+from reelgate.domain.reading import Reading, Rule
+from reelgate.domain.reference import Kind, Reference, Role
 from reelgate.domain.video import FINGERPRINTED, NAMED, Duration, VideoRequest
 from reelgate.errors import InvalidRequest, ModelNotFound, Problem, brief
 
 RESERVED = frozenset(
     {
-        *("model", "metadata", "webhook_url", "reference_url", "reference_digest", "options"),
+        *("model", "metadata", "webhook_url", "strict", "warnings", "options"),
+        *("reference_url", "reference_digest", "references", "image_url"),
         *(spelling.name for row in COMMON.values() for spelling in row.spellings),
     }
 )
@@ -27,7 +42,8 @@ class Model:
     Attributes:
         price: None where nobody tells it.
         fields: common rows with this model's values, and rows of the provider's own.
-        rows: all of them by name, the prompt's too.
+        rules: what one of them means for another.
+        rows: all fields by name, the prompt's too.
     """
 
     id: str
@@ -36,21 +52,22 @@ class Model:
     created: int
     price: Price | None = None
     fields: tuple[Field, ...] = ()
+    rules: tuple[Rule, ...] = ()
     rows: Mapping[str, Field] = field(init=False, repr=False, compare=False)
     _defaults: Mapping[str, Any] = field(init=False, repr=False, compare=False)
     _unsaid: Mapping[str, Any] = field(init=False, repr=False, compare=False)
-    _with_picture: Mapping[str, Any] = field(init=False, repr=False, compare=False)
+    _required: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         rows = {PROMPT.name: PROMPT} | {row.name: row for row in self.fields}
         check_names(self.id, self.fields)
         check_price(self.id, self.price, rows)
-        own = {name: row for name, row in rows.items() if name not in NAMED | {REFERENCE.name}}
+        own = {name: row for name, row in rows.items() if name not in NAMED | HOLD_REFERENCES}
         object.__setattr__(self, "rows", rows)
         defaults = {name: row.default for name, row in rows.items()}
-        object.__setattr__(self, "_defaults", dict.fromkeys(row.name for row in VALUES) | defaults)
-        fixed = {row.name: row.with_picture for row in self.fields if row.with_picture is not None}
-        object.__setattr__(self, "_with_picture", fixed)
+        object.__setattr__(self, "_defaults", dict.fromkeys(row.name for row in SHAPE) | defaults)
+        required = tuple(row.name for row in self.fields if row.is_required)
+        object.__setattr__(self, "_required", required)
         object.__setattr__(
             self,
             "_unsaid",
@@ -73,21 +90,18 @@ class Model:
         """The resolutions it makes."""
         return self._allowed("resolution")
 
-    @property
-    def takes_reference(self) -> bool:
-        """Whether it starts from a picture."""
-        return REFERENCE.name in self.rows
+    def role_of_only(self) -> Role:
+        """What a picture is for that a request calls its `input_reference`."""
+        is_first = FIRST_FRAME.name in self.rows or REFERENCES.name not in self.rows
+        return Role.FIRST_FRAME if is_first else Role.REFERENCE
 
-    def _disagreeing(self, said: Mapping[str, object]) -> Iterator[Problem]:
-        """What a request with a picture says otherwise than the picture lets it."""
-        for name, only in self._with_picture.items():
-            value = said.get(name)
-            if value is not None and not is_same(self.rows[name].read(value), only):
-                message = (
-                    f"{name} {brief(value)} is not allowed for {self.id} together with "
-                    f"{REFERENCE.name}: use {only}, or leave it out"
-                )
-                yield Problem(name, message, value, (only,))
+    @property
+    def takes_picture(self) -> bool:
+        """Whether a request may have an `input_reference`."""
+        return FIRST_FRAME.name in self.rows or any(
+            medium.kind is Kind.IMAGE
+            for medium in (self.rows[REFERENCES.name].media if REFERENCES.name in self.rows else ())
+        )
 
     def _allowed(self, name: str) -> tuple[Any, ...]:
         row = self.rows.get(name)
@@ -109,7 +123,7 @@ class Model:
     def capabilities(self) -> dict[str, Any]:
         """What a request for this model may hold, as `GET /v1/models` shows it."""
         own = self.own_fields()
-        defaults = {row.name: self.default(row.name) for row in VALUES}
+        defaults = {row.name: self.default(row.name) for row in SHAPE}
         return {
             "aspect_ratios": list(self.aspect_ratios),
             "durations": list(self.durations),
@@ -117,10 +131,11 @@ class Model:
             "defaults": defaults
             | {row.name: row.default if row.is_settable else None for row in own},
             **{row.name: row.is_settable for row in own},
-            "input_reference": self.takes_reference,
+            "input_reference": self.takes_picture,
             "price": self._price_described(),
             "max_prompt_chars": self.rows[PROMPT.name].maximum,
             "fields": [row.described() for row in self.rows.values() if row.is_settable],
+            "rules": [rule.described() for rule in self.rules],
         }
 
     def _price_described(self) -> dict[str, Any] | None:
@@ -128,7 +143,7 @@ class Model:
         if self.price is None:
             return None
         shortest = min((each for each in self.durations if isinstance(each, int)), default=None)
-        least = price_of(self, self.request(prompt="-", duration=shortest))
+        least = price_of(self, self.sample(duration=shortest))
         return {"from": None if least is None else least.value, **self.price.described()}
 
     def check(self, name: str, value: object, param: str | None = None) -> Problem | None:
@@ -139,7 +154,7 @@ class Model:
         return row.check(value, self.id, param)
 
     def request(
-        self, *, prompt: str, reference_url: str | None = None, **said: object
+        self, *, prompt: str, references: Iterable[Reference] = (), **said: object
     ) -> VideoRequest:
         """A complete request: defaults filled in where a field is None or left out.
 
@@ -148,36 +163,60 @@ class Model:
         Raises:
             InvalidRequest: with one problem for each field this model does not take.
         """
-        values = dict(self._defaults)
-        problems: list[Problem] = []
-        if reference_url is not None and self.takes_reference:
-            values |= self._with_picture
-            problems += self._disagreeing(said)
-        for name, told in {"prompt": prompt, **said, REFERENCE.name: reference_url}.items():
-            if told is None:
-                continue
-            row = self.rows.get(name)
-            if row is None:
-                problems.append(not_taken(name, told, self.id))
-                continue
-            values[name] = value = row.read(told)
-            if problem := row.check(value, self.id):
-                problems.append(problem)
-        if problems:
-            raise InvalidRequest(problems=tuple(problems))
-        return VideoRequest(
+        return self.read({PROMPT.name: prompt, **said}, references)[0]
+
+    def sample(self, **said: object) -> VideoRequest:
+        """A request of these values, also without what the model needs: for prices and times.
+
+        Raises:
+            InvalidRequest: with one problem for each field this model does not take.
+        """
+        return self.read({PROMPT.name: "-", **said}, required=())[0]
+
+    def read(
+        self,
+        said: Mapping[str, object],
+        references: Iterable[Reference] = (),
+        *,
+        strict: bool = True,
+        spelled: Mapping[str, str] = MappingProxyType({}),
+        required: Iterable[str] | None = None,
+    ) -> tuple[VideoRequest, tuple[Problem, ...]]:
+        """A complete request, and what was left out of it because the model cannot honour it.
+
+        Args:
+            said: plain values by their fields' names.
+            references: what it is made from; each address is told once.
+            strict: refuse what the model cannot honour, and leave nothing out.
+            spelled: the name under which the caller sent a reference, by its address, where that
+                is not its field's own.
+            required: the fields that must be said; None: those that the model declares.
+
+        Raises:
+            InvalidRequest: with one problem for each field that is refused.
+        """
+        reading = Reading(self.id, self.rows, self._defaults, strict=strict, spelled=spelled)
+        reading.read_values(said)
+        reading.read_references(references)
+        reading.keep(self.rules)
+        reading.check_required(self._required if required is None else required)
+        if reading.problems:
+            raise InvalidRequest(problems=tuple(reading.problems))
+        values = reading.values
+        request = VideoRequest(
             model=self.id,
-            prompt=prompt,
+            prompt=values["prompt"],
             aspect_ratio=values["aspect_ratio"],
             duration=values["duration"],
             resolution=values["resolution"],
-            reference_url=reference_url,
+            references=reading.references,
             options={
                 name: values[name]
                 for name, unsaid in self._unsaid.items()
                 if values[name] is not None and not is_same(values[name], unsaid)
             },
         )
+        return request, tuple(reading.left_out)
 
 
 def check_names(model: str, rows: Iterable[Field]) -> None:
@@ -328,7 +367,7 @@ def declared_fields(models: Iterable[Model]) -> tuple[DeclaredField, ...]:
     declared = {row.name: DeclaredField(row, None) for row in VALUES}
     for model in models:
         for row in model.fields:
-            if not row.is_settable or row.name == REFERENCE.name:
+            if not row.is_settable or row.name in HOLD_REFERENCES:
                 continue
             known = declared.setdefault(row.name, DeclaredField(row, model.id))
             if known.field.type is not row.type:

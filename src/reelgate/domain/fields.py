@@ -11,10 +11,11 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final, assert_never
 
+from reelgate.domain.reference import Kind, Reference, Role
 from reelgate.errors import Problem, brief
 
 MAX_PROMPT_CHARS = 2000
@@ -41,7 +42,8 @@ class FieldType(StrEnum):
     SECONDS = "seconds"  # a whole number, or `auto`; told as an integer
     NUMBER = "number"
     BOOLEAN = "boolean"
-    IMAGE = "image"
+    IMAGE = "image"  # one picture
+    REFERENCES = "references"  # pictures, videos and sounds
 
 
 class _SameAsDefault:
@@ -63,6 +65,15 @@ class Spelling:
     is_frame: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Medium:
+    """How many references of a kind a field holds: `least`, once it holds any, to `most`."""
+
+    kind: Kind
+    most: int
+    least: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
     """One field of a request, as one model takes it.
@@ -77,7 +88,9 @@ class Field:
         implied: what the upstream does where it is not told: `default` as it was when the field
             was new, which never changes. A request that says this is stored, fingerprinted and
             submitted as one without the field: see docs/adr/0014-fingerprints.md.
-        with_picture: the one value that goes with a reference picture; None: any.
+        is_required: whether a request must say it.
+        media: of references: how many of each kind it holds; `maximum` is that of all together.
+        needs: the field that must be said beside it; empty: none.
         wire: its name in the submit, where the adapter maps fields by their rows.
         blocking_help: what the OpenAPI document says of it in the blocking shape before the
             values, where that is not `help`.
@@ -92,7 +105,9 @@ class Field:
     maximum: float | None = None
     default: Any = None
     implied: Any = SAME_AS_DEFAULT
-    with_picture: Any = None
+    is_required: bool = False
+    media: tuple[Medium, ...] = ()
+    needs: str = ""
     wire: str | None = None
     blocking_help: str | None = None
     job: tuple[Spelling, ...] = ()
@@ -133,8 +148,10 @@ class Field:
                 return type(value) is float
             case FieldType.BOOLEAN:
                 return type(value) is bool
-            case FieldType.TEXT | FieldType.IMAGE:
+            case FieldType.TEXT:
                 return isinstance(value, str)
+            case FieldType.IMAGE | FieldType.REFERENCES:
+                return isinstance(value, Reference)
             case _:
                 assert_never(self.type)
 
@@ -217,8 +234,15 @@ class Field:
             "max_chars" if is_text else "max": self.maximum,
         }
         given = {name: value for name, value in told.items() if value is not None}
-        if self.with_picture is not None:
-            given["with_picture"] = self.with_picture
+        if self.is_required:
+            given["required"] = True
+        if self.needs:
+            given["needs"] = self.needs
+        if self.type is FieldType.REFERENCES:
+            given["media"] = [
+                {"kind": each.kind.value, "min": each.least, "max": each.most}
+                for each in self.media
+            ]
         return given | {"default": self.default, "help": self.help}
 
 
@@ -296,12 +320,54 @@ RESOLUTION = Field(
     allowed=(),
     job=(Spelling("resolution", "`720p` and the like."),),
 )
-REFERENCE = Field(
+SEED = Field(
+    name="seed",
+    type=FieldType.INTEGER,
+    help="The same seed and request may give the same video again.",
+)
+NEGATIVE_PROMPT = Field(
+    name="negative_prompt",
+    type=FieldType.TEXT,
+    help="What the video is not to show.",
+)
+AUDIO = Field(name="audio", type=FieldType.BOOLEAN, help="Make sound, too.")
+ONE_PICTURE = (Medium(Kind.IMAGE, 1),)
+FIRST_FRAME = Field(
     name="input_reference",
     type=FieldType.IMAGE,
     help="A picture to start from.",
-    blocking_help="A picture to start from: `{image_url}` here, or a file in a form.",
+    media=ONE_PICTURE,
+    job=(
+        Spelling("input_reference", "A picture to start from, OpenAI's spelling."),
+        Spelling("first_frame", "A picture to start from, our spelling."),
+    ),
 )
-VALUES = (ASPECT_RATIO, DURATION, RESOLUTION)
+LAST_FRAME = Field(
+    name="last_frame",
+    type=FieldType.IMAGE,
+    help="A picture to end with.",
+    media=ONE_PICTURE,
+    needs=FIRST_FRAME.name,
+)
+REFERENCES = Field(
+    name="input_references",
+    type=FieldType.REFERENCES,
+    help="Pictures, videos and sounds that show how something looks, moves or sounds.",
+)
+SHAPE = (ASPECT_RATIO, DURATION, RESOLUTION)
+"""The common fields that a request holds by name."""
+VALUES = (*SHAPE, SEED, NEGATIVE_PROMPT, AUDIO)
 """The common fields that hold a plain value and may be left out, in their order in requests."""
-COMMON = {field.name: field for field in (PROMPT, *VALUES, REFERENCE)}
+MEDIA = {
+    Role.FIRST_FRAME: FIRST_FRAME,
+    Role.LAST_FRAME: LAST_FRAME,
+    Role.REFERENCE: REFERENCES,
+}
+"""The common fields that hold references, in the order in which requests hold these."""
+HOLD_REFERENCES = frozenset(row.name for row in MEDIA.values())
+COMMON = {field.name: field for field in (PROMPT, *VALUES, *MEDIA.values())}
+
+
+def references(*media: Medium, most: int | None = None) -> Field:
+    """The row of a model that takes these references; `most` is that of all together."""
+    return replace(REFERENCES, media=media, maximum=most)

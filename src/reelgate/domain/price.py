@@ -17,7 +17,7 @@ from decimal import ROUND_CEILING, Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from reelgate.domain.fields import AUTO, REFERENCE, is_same
+from reelgate.domain.fields import AUTO, HOLD_REFERENCES, MEDIA, is_same
 
 if TYPE_CHECKING:
     from reelgate.domain.catalog import Model
@@ -78,8 +78,8 @@ class Rate:
     Attributes:
         amount: in the price's unit.
         per: what it is paid for.
-        when: the values of a request's fields that it holds for, by their names; `input_reference`
-            is whether there is a picture. Empty: for every request.
+        when: the values of a request's fields that it holds for, by their names; of a field that
+            holds references, whether there are any. Empty: for every request.
     """
 
     amount: Decimal
@@ -149,8 +149,8 @@ def price_of(model: Model, request: VideoRequest) -> Money | None:
 
 def told(model: Model, request: VideoRequest, name: str) -> object:
     """What a request says of a field, also where it leaves it out."""
-    if name == REFERENCE.name:
-        return request.reference_url is not None
+    if name in HOLD_REFERENCES:
+        return any(MEDIA[each.role].name == name for each in request.references)
     if name in request.options:
         return request.options[name]
     row = model.rows.get(name)

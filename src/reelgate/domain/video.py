@@ -12,7 +12,9 @@ from typing import Any, Literal, assert_never
 
 import uuid_utils
 
+from reelgate.domain import reference
 from reelgate.domain.price import Money, Unit
+from reelgate.domain.reference import Reference
 from reelgate.polling.forecast import Forecast
 
 
@@ -112,7 +114,9 @@ class VideoRequest:
     A field is None where the model takes no such thing.
 
     Attributes:
-        options: the provider's own fields, by name, as JSON values. One that says what a request
+        references: what it is made from: the first frame first, then the last one, then the
+            others in the order of the request.
+        options: the other fields, by name, as JSON values. One that says what a request
             without it said when the field was new is left out, also after the model's default has
             become another; of those that are `FINGERPRINTED`, only None is.
     """
@@ -122,26 +126,23 @@ class VideoRequest:
     aspect_ratio: str | None
     duration: Duration | None
     resolution: str | None
-    reference_url: str | None = None
-    reference_digest: str | None = None
+    references: tuple[Reference, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def fingerprint(self) -> str:
         """A digest that is equal for equal requests, in this version, the last and the next.
 
-        A picture counts by its content: each upload of it gets another address. Rows hold the
+        A reference counts by its content: each upload of it gets another address. Rows hold the
         fingerprint, and both versions of a rolling deploy look jobs up by it: whatever is new
         leaves that of a request without it as it was. See docs/adr/0014-fingerprints.md.
         """
-        told = self.as_json()
-        if self.reference_digest is not None:
-            del told["reference_url"]
+        told = reference.without_addresses(self.as_json())
         canonical = json.dumps(told, sort_keys=True, ensure_ascii=True)
         return hashlib.sha256(canonical.encode()).hexdigest()
 
     def as_json(self) -> dict[str, Any]:
         """The request as rows hold it: the newer options, then what is `FINGERPRINTED`."""
-        told = dict(self.options)
+        told = dict(self.options) | reference.as_json(self.references)
         for name in FINGERPRINTED:
             # Last, and in their order: so the first release wrote them.
             value = told.pop(name, None)
@@ -154,8 +155,8 @@ class VideoRequest:
         return f"{self.model}/{self.duration or '-'}/{self.resolution or '-'}"
 
 
-NAMED = frozenset(each.name for each in fields(VideoRequest)) - {"options"}
-"""The fields of a request that the core knows by name."""
+NAMED = frozenset(each.name for each in fields(VideoRequest)) - {"references", "options"}
+"""The fields of a request that the core knows by name and that hold a plain value."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from pydantic import Field, StrictStr, WithJsonSchema, create_model
 from reelgate.domain.catalog import Catalog, DeclaredField, Model
 from reelgate.domain.fields import (
     AUTO,
+    FIRST_FRAME,
     PROMPT,
-    REFERENCE,
     FieldType,
     Spelling,
 )
@@ -171,7 +171,7 @@ def form_schema(declared: Iterable[DeclaredField], prompt: Document) -> Document
                 for spelling in each.field.spellings
             },
             "metadata": STRING | {"contentMediaType": "application/json"},
-            REFERENCE.name: STRING | {"format": "binary"},
+            FIRST_FRAME.name: STRING | {"format": "binary"},
             "webhook_url": STRING,
         },
     }

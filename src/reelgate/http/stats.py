@@ -222,7 +222,7 @@ async def get_estimate(
 def filled(model: Model, duration: str | None, resolution: str | None) -> VideoRequest:
     """A request for this model, to learn its kind."""
     number = int(duration) if duration and duration.isdecimal() else duration
-    return model.request(prompt="-", duration=number, resolution=resolution)
+    return model.sample(duration=number, resolution=resolution)
 
 
 def date_of(day: int) -> str:

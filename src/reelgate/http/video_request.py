@@ -20,16 +20,17 @@ from pydantic import (
 from starlette.datastructures import UploadFile
 
 from reelgate.domain.catalog import Model
-from reelgate.domain.fields import ASPECT_RATIO, PROMPT, REFERENCE, RESOLUTION, VALUES, is_text
+from reelgate.domain.fields import ASPECT_RATIO, FIRST_FRAME, PROMPT, RESOLUTION, VALUES, is_text
 from reelgate.domain.fields import Field as Row
 from reelgate.domain.picture import (
     MAX_PICTURE_BYTES,
     Picture,
-    is_picture,
+    kind_of,
     picture_too_large,
     read_picture,
     unusable,
 )
+from reelgate.domain.reference import Kind, Reference
 from reelgate.domain.sizes import from_size, sizes
 from reelgate.domain.video import VideoRequest
 from reelgate.errors import InvalidRequest, MalformedRequest, Problem, brief
@@ -100,7 +101,7 @@ class VideoCreate(BaseModel):
 
     prompt: StrictStr = Field(description=PROMPT.help, json_schema_extra=PROMPT_SCHEMA)
     model: StrictStr | None = Field(None, description="A model's id or alias.")
-    input_reference: ImageReference | None = Field(None, description=REFERENCE.blocking_help)
+    input_reference: ImageReference | None = Field(None, description=FIRST_FRAME.help)
     metadata: dict[MetadataKey, MetadataValue] | None = Field(
         None, max_length=MAX_METADATA, description="Up to 16 short strings kept with the video."
     )
@@ -115,7 +116,10 @@ class VideoCreate(BaseModel):
         said = {name: value for name, value in self if value is not None and name not in NO_VALUES}
         for row in SPELLED_OTHERWISE:
             merge_spellings(said, row, model)
-        return model.request(prompt=self.prompt, reference_url=reference, **said)
+        told: tuple[Reference, ...] = ()
+        if reference is not None:
+            told = (Reference(Kind.IMAGE, model.role_of_only(), reference),)
+        return model.request(prompt=self.prompt, references=told, **said)
 
 
 NO_VALUES = frozenset(VideoCreate.model_fields)
@@ -217,7 +221,7 @@ def form_fields(
             continue
         found = picture_in(name, part)
         if found is not None and upload is not None:
-            raise unusable("is sent twice: a video starts from one picture, so send one")
+            raise unusable("is sent twice: a video starts from one picture, so send one", name)
         if found is not None:
             upload = found
         elif isinstance(part, bytes):
@@ -239,8 +243,8 @@ def picture_in(name: str, part: Part) -> Upload | None:
         InvalidRequest: it is a file under another name.
     """
     if isinstance(part, bytes):
-        is_one = name == "input_reference" and is_picture(part)
-        return read_picture(part) if is_one else None
+        is_one = name == "input_reference" and kind_of(part) is Kind.IMAGE
+        return read_picture(part, name) if is_one else None
     if name == "input_reference":
         return part
     param = shortened(name)
@@ -290,13 +294,15 @@ def read_reference(text: str) -> object:
         if ":" not in text:
             raise unusable(
                 f"{brief(text)} is neither a picture nor the address of one: send a file, "
-                "an http:// or https:// address, or a data: URL"
+                "an http:// or https:// address, or a data: URL",
+                FIRST_FRAME.name,
             )
         return {"image_url": text.strip()}
     try:
         return json_of(text)
     except InvalidRequest as error:
-        raise unusable('is not valid JSON: send {"image_url": "..."}, or the address') from error
+        fault = 'is not valid JSON: send {"image_url": "..."}, or the address'
+        raise unusable(fault, FIRST_FRAME.name) from error
 
 
 def from_text(rows: Iterable[Row]) -> FromText:
@@ -305,7 +311,7 @@ def from_text(rows: Iterable[Row]) -> FromText:
         **dict.fromkeys(VideoCreate.model_fields.keys() - {PROMPT.name}, str),
         **{spelling.name: row.read_text for row in rows for spelling in row.spellings},
         "metadata": read_metadata,
-        REFERENCE.name: read_reference,
+        FIRST_FRAME.name: read_reference,
     }
 
 
@@ -322,13 +328,15 @@ async def request_of(
     wanted = body.for_model(model, reference=name)
     if source is None:
         return wanted
-    return await references.place(wanted, model.provider, owner, source)
+    files = {} if isinstance(source, str) else {name or "": source}
+    return await references.place(wanted, model.provider, owner, files=files)
 
 
 def source_of(body: VideoCreate, upload: Upload | None) -> tuple[str | Read | None, str | None]:
     """Where the request's picture is and what to call it; nothing where it has none."""
     if upload is not None and body.input_reference is not None:
-        raise unusable("is sent twice, as a file and as an address: send one of them")
+        fault = "is sent twice, as a file and as an address: send one of them"
+        raise unusable(fault, FIRST_FRAME.name)
     if upload is not None:
         return partial(read_upload, upload), "a file"
     if body.input_reference is not None:
@@ -346,5 +354,5 @@ async def read_upload(upload: Upload) -> Picture:
     if isinstance(upload, Picture):
         return upload
     if (upload.size or 0) > MAX_PICTURE_BYTES:
-        raise picture_too_large()
-    return read_picture(await upload.read())
+        raise picture_too_large(FIRST_FRAME.name)
+    return read_picture(await upload.read(), FIRST_FRAME.name)

@@ -1,4 +1,4 @@
-"""Fetches a picture from the URL that a caller sent."""
+"""Fetches a reference from the URL that a caller sent."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from http import HTTPStatus
 
 import aiohttp
 
-from reelgate.domain.picture import MAX_PICTURE_BYTES, PARAM, Picture, read_picture, unusable
+from reelgate.domain.picture import MAX_PICTURE_BYTES, Picture, read_picture, unusable
+from reelgate.domain.reference import Kind
 from reelgate.errors import InvalidRequest
 from reelgate.net.ssrf import check_url, was_refused
 
@@ -23,7 +24,7 @@ REDIRECTS = range(300, 400)
 
 
 class PictureFetcher:
-    """Fetches pictures, and nothing else, into memory."""
+    """Fetches pictures, videos and sounds, and nothing else, into memory."""
 
     def __init__(self, session: aiohttp.ClientSession, *, allow_private: bool) -> None:
         """`session` is one of `reelgate.net.ssrf`, which keeps out of private networks."""
@@ -31,23 +32,28 @@ class PictureFetcher:
         self._allow_private = allow_private
 
     @asynccontextmanager
-    async def opened(self, url: str) -> AsyncIterator[Read]:
-        """A function that reads the picture at an http or https URL, once its server answers.
+    async def opened(self, url: str, param: str, kind: Kind) -> AsyncIterator[Read]:
+        """A function that reads the file at an http or https URL, once its server answers.
+
+        Args:
+            url: where it is.
+            param: the field that holds the address, for errors.
+            kind: what it is to be.
 
         Raises:
-            InvalidRequest: there is no picture; redirects are not followed.
+            InvalidRequest: there is no such file; redirects are not followed.
         """
-        target = check_url(url, param=PARAM, allow_private=self._allow_private)
-        async with fetch_errors(), asyncio.timeout(FETCH_TIMEOUT_S):
+        target = check_url(url, param=param, allow_private=self._allow_private)
+        async with fetch_errors(param), asyncio.timeout(FETCH_TIMEOUT_S):
             response = await self._session.get(target, allow_redirects=False)
         async with response:
-            check_head(response)
-            yield partial(read_in_time, response)
+            check_head(response, param)
+            yield partial(read_in_time, response, param, kind)
 
 
 @asynccontextmanager
-async def fetch_errors() -> AsyncIterator[None]:
-    """Turn network errors of the block into errors about the picture.
+async def fetch_errors(param: str) -> AsyncIterator[None]:
+    """Turn network errors of the block into errors about the field.
 
     Raises:
         InvalidRequest: instead of aiohttp's errors and the system's.
@@ -55,15 +61,15 @@ async def fetch_errors() -> AsyncIterator[None]:
     try:
         yield
     except (aiohttp.ClientError, OSError) as error:
-        raise unusable(reason_for(error)) from error
+        raise unusable(reason_for(error), param) from error
 
 
-async def read_in_time(response: aiohttp.ClientResponse) -> Picture:
-    async with fetch_errors(), asyncio.timeout(FETCH_TIMEOUT_S):
-        return read_picture(await read(response))
+async def read_in_time(response: aiohttp.ClientResponse, param: str, kind: Kind) -> Picture:
+    async with fetch_errors(param), asyncio.timeout(FETCH_TIMEOUT_S):
+        return read_picture(await read(response, param), param, kind)
 
 
-def check_head(response: aiohttp.ClientResponse) -> None:
+def check_head(response: aiohttp.ClientResponse, param: str) -> None:
     """Refuse a response by its status and headers.
 
     Raises:
@@ -71,16 +77,17 @@ def check_head(response: aiohttp.ClientResponse) -> None:
     """
     if response.status in REDIRECTS:
         raise unusable(
-            f"redirects (HTTP {response.status}): send the address at which the picture itself is"
+            f"redirects (HTTP {response.status}): send the address at which the file itself is",
+            param,
         )
     if response.status != HTTPStatus.OK:
-        raise unusable(f"cannot be fetched: its server answered HTTP {response.status}")
+        raise unusable(f"cannot be fetched: its server answered HTTP {response.status}", param)
     if (response.content_length or 0) > MAX_PICTURE_BYTES:
-        raise too_long()
+        raise too_long(param)
 
 
-async def read(response: aiohttp.ClientResponse) -> bytes:
-    """The body, up to the size a picture may have.
+async def read(response: aiohttp.ClientResponse, param: str) -> bytes:
+    """The body, up to the size a reference may have.
 
     Raises:
         InvalidRequest: it is longer.
@@ -89,12 +96,12 @@ async def read(response: aiohttp.ClientResponse) -> bytes:
     async for chunk in response.content.iter_chunked(CHUNK_BYTES):
         body += chunk
         if len(body) > MAX_PICTURE_BYTES:
-            raise too_long()
+            raise too_long(param)
     return bytes(body)
 
 
-def too_long() -> InvalidRequest:
-    return unusable(f"points at a file larger than the {MAX_PICTURE_BYTES} bytes allowed")
+def too_long(param: str) -> InvalidRequest:
+    return unusable(f"points at a file larger than the {MAX_PICTURE_BYTES} bytes allowed", param)
 
 
 def reason_for(error: Exception) -> str:

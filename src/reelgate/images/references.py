@@ -1,4 +1,4 @@
-"""Reads reference pictures and uploads them to the provider that is to use them."""
+"""Reads references and uploads them to the provider that is to use them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from functools import partial
 
 from reelgate.cache import Cache
 from reelgate.clock import Clock
+from reelgate.domain.fields import MEDIA
 from reelgate.domain.picture import Picture, is_data_url, read_data_url
+from reelgate.domain.reference import Kind, Reference
 from reelgate.domain.video import VideoRequest
 from reelgate.images.fetch import PictureFetcher, Read
 from reelgate.net.open_files import for_requests
@@ -89,8 +91,12 @@ MAX_FETCHES, MAX_FETCHES_PER_OWNER = 64, 8
 """Servers asked for a picture at once; until they respond they cost little memory."""
 
 
+NO_FILES: Mapping[str, Read] = {}
+NO_NAMES: Mapping[str, str] = {}
+
+
 class References:
-    """Fetches and uploads reference pictures."""
+    """Fetches references and uploads them."""
 
     def __init__(
         self,
@@ -106,41 +112,56 @@ class References:
         self._fetches = FairPermits(for_requests(MAX_FETCHES), MAX_FETCHES_PER_OWNER)
 
     async def place(
-        self, request: VideoRequest, provider: str, owner: str, source: str | Read
+        self,
+        request: VideoRequest,
+        provider: str,
+        owner: str,
+        *,
+        files: Mapping[str, Read] = NO_FILES,
+        spelled: Mapping[str, str] = NO_NAMES,
     ) -> VideoRequest:
-        """The request with its picture uploaded to its provider.
+        """The request with its references where its provider can read them.
 
         Args:
-            request: the request without it.
-            provider: who is to read the picture.
+            request: its references have the addresses that the caller sent, or names in `files`.
+            provider: who is to read them.
             owner: who asks; one who asks for many does not keep others waiting.
-            source: the picture's address, or a `data:` URL, or what gets it into memory; nothing
+            files: what gets those into memory that came with the request, by their names; nothing
                 is read before there is room for it.
+            spelled: the fields that hold the references, for errors, by address.
 
         Raises:
-            InvalidRequest, RequestTooLarge: the picture cannot be used; nothing was uploaded.
-            UpstreamError: the provider did not take it.
+            InvalidRequest, RequestTooLarge: one cannot be used.
+            UpstreamError: the provider did not take one.
         """
-        async with self._opened(source, owner) as read, self._in_memory.held(owner):
-            picture = await read()
-            upload = partial(self._providers[provider].upload_reference, picture)
-            url = await self._uploads.get((provider, picture.digest), upload)
-        return replace(request, reference_url=url, reference_digest=picture.digest)
+        placed = []
+        for each in request.references:
+            param = spelled.get(each.url, MEDIA[each.role].name)
+            source = self._opened(each, files.get(each.url), param, owner)
+            async with source as read, self._in_memory.held(owner):
+                picture = await read()
+                upload = partial(self._providers[provider].upload_reference, picture)
+                url = await self._uploads.get((provider, picture.digest), upload)
+            placed.append(replace(each, url=url, digest=picture.digest))
+        return replace(request, references=tuple(placed))
 
     @asynccontextmanager
-    async def _opened(self, source: str | Read, owner: str) -> AsyncIterator[Read]:
-        """What gets the picture into memory, once its server has begun to answer."""
-        if not isinstance(source, str):
-            yield source
-        elif is_data_url(source):
-            yield partial(decoded, source)
+    async def _opened(
+        self, told: Reference, file: Read | None, param: str, owner: str
+    ) -> AsyncIterator[Read]:
+        """What gets a reference into memory, once its server has begun to answer."""
+        if file is not None:
+            yield file
+        elif is_data_url(told.url):
+            yield partial(decoded, told.url, param, told.kind)
         else:
-            async with self._fetches.held(owner), self._fetcher.opened(source) as read:
+            opened = self._fetcher.opened(told.url, param, told.kind)
+            async with self._fetches.held(owner), opened as read:
                 yield read
 
 
-async def decoded(url: str) -> Picture:
-    return read_data_url(url)
+async def decoded(url: str, param: str, kind: Kind) -> Picture:
+    return read_data_url(url, param, kind)
 
 
 @asynccontextmanager

@@ -63,7 +63,7 @@ WRONG_VALUES = (
     Refused("a style that is a fraction", "style_id", 1.5),
     Refused("an enhancement that is text", "is_enhance", "true", [True, False]),
     Refused("an enhancement that is 1", "is_enhance", 1, [True, False]),
-    Refused("an unknown field", "seed", 42),
+    Refused("an unknown field", "colour", 42),
     Refused("a field that only our own code knows", "reference_url", "http://127.0.0.1/"),
     Refused("4 s for kling-2.6-pro", "duration", 4, [5, 10], "kling-2.6-pro"),
     Refused("4:3 for veo-3.1", "aspect_ratio", "4:3", ["16:9", "9:16"], "veo-3.1"),

@@ -31,7 +31,7 @@ FIELDS = (
         default=False,
         wire="with_sound",
     ),
-    Field(name="seed", type=FieldType.INTEGER, help="Of chance.", minimum=0, maximum=9, wire="s"),
+    Field(name="luck", type=FieldType.INTEGER, help="Of luck.", minimum=0, maximum=9, wire="s"),
     Field(name="strength", type=FieldType.NUMBER, minimum=0, maximum=1, wire="strength"),
     Field(name="mood", type=FieldType.TEXT, allowed=("calm", "wild"), default="calm", wire="mood"),
     Field(name="without", type=FieldType.TEXT, maximum=20, wire="negative"),
@@ -54,9 +54,9 @@ async def gateway(
         yield running
 
 
-SAID = {"is_loud": True, "seed": 7, "strength": 0.5, "mood": "wild", "without": "rain"}
+SAID = {"is_loud": True, "luck": 7, "strength": 0.5, "mood": "wild", "without": "rain"}
 SENT = {"with_sound": "1", "s": "7", "strength": "0.5", "mood": "wild", "negative": "rain"}
-AS_TEXT = {"is_loud": "true", "seed": "7.0", "strength": "0.50", "mood": "wild", "without": "rain"}
+AS_TEXT = {"is_loud": "true", "luck": "7.0", "strength": "0.50", "mood": "wild", "without": "rain"}
 
 
 def request_of(gateway: JobsGateway, prompt: str) -> dict[str, object]:
@@ -98,7 +98,7 @@ async def test_what_says_nothing_new_is_the_same_request_as_one_without_it(
     prompt = a_prompt(NEVER)
     plain = await ask(gateway, prompt)
     assert not SAID.keys() & request_of(gateway, prompt).keys()
-    same = {"is_loud": False, "mood": "calm", "seed": None}
+    same = {"is_loud": False, "mood": "calm", "luck": None}
     [before] = gateway.rows(prompt)
     said = a_prompt(NEVER)
     assert (await ask(gateway, said, **same)).status == plain.status == 200
@@ -111,9 +111,9 @@ async def test_what_says_nothing_new_is_the_same_request_as_one_without_it(
 WRONG: tuple[tuple[str, object, str], ...] = (
     ("is_loud", "true", "true, false"),
     ("is_loud", 1, "true, false"),
-    ("seed", 10, "a whole number from 0 to 9"),
-    ("seed", True, "a whole number from 0 to 9"),
-    ("seed", "seven", "a whole number from 0 to 9"),
+    ("luck", 10, "a whole number from 0 to 9"),
+    ("luck", True, "a whole number from 0 to 9"),
+    ("luck", "seven", "a whole number from 0 to 9"),
     ("strength", 1.5, "a number from 0 to 1"),
     ("strength", "much", "a number from 0 to 1"),
     ("mood", "loud", "calm, wild"),
@@ -131,9 +131,9 @@ async def test_a_wrong_value_is_refused_with_its_name_and_what_is_allowed(
         assert is_refused(reply, 422, "invalid_request", name), (name, value)
         assert name in reply.body["detail"]
         assert allowed in reply.body["detail"]
-    other = await gateway.create(a_prompt(NEVER), seed=7)
-    assert is_refused(other, 422, "invalid_request", "seed")
-    assert "takes no seed" in other.body["detail"]
+    other = await gateway.create(a_prompt(NEVER), luck=7)
+    assert is_refused(other, 422, "invalid_request", "luck")
+    assert "takes no luck" in other.body["detail"]
     assert (await gateway.call("GET", VIDEOS)).body["data"] == []
 
 
@@ -154,13 +154,13 @@ async def test_it_is_told_in_the_document_and_in_the_models_capabilities(
         model["id"]: {row["name"]: row for row in model["capabilities"]["fields"]}
         for model in (await gateway.call("GET", "/v1/models")).body["data"]
     }
-    assert listed[MODEL]["seed"] == {
-        "name": "seed",
+    assert listed[MODEL]["luck"] == {
+        "name": "luck",
         "type": "integer",
         "min": 0,
         "max": 9,
         "default": None,
-        "help": "Of chance.",
+        "help": "Of luck.",
     }
     assert listed[MODEL]["is_loud"]["default"] is False
     assert [name for name, rows in listed.items() if SAID.keys() & rows.keys()] == [MODEL]
@@ -170,10 +170,10 @@ async def test_it_is_an_option_of_the_command_line(gateway: JobsGateway, tmp_pat
     app = command_app()
     app.command()(with_request_options())
     prompt = a_prompt("[[ready after=0]]")
-    options = ["--loud", "--seed", "7", "--strength", "0.5", "--mood", "wild", "--without", "rain"]
+    options = ["--loud", "--luck", "7", "--strength", "0.5", "--mood", "wild", "--without", "rain"]
     told = ["--model", MODEL, "--server", gateway.url, "--output", str(tmp_path / "a.mp4")]
     result = await asyncio.to_thread(CliRunner().invoke, app, [prompt, *told, *options])
     assert result.exit_code == 0, result.output
     assert SAID.items() <= request_of(gateway, prompt).items()
-    refusal = (await ask(gateway, a_prompt(NEVER), is_loud=1, seed=10)).body
+    refusal = (await ask(gateway, a_prompt(NEVER), is_loud=1, luck=10)).body
     assert str(Refused(422, refusal)).splitlines()[0].startswith("--loud/--no-loud: ")

@@ -10,13 +10,14 @@ from reelgate.domain.catalog import Model
 from reelgate.domain.fields import (
     ASPECT_RATIO,
     DURATION,
-    REFERENCE,
+    FIRST_FRAME,
     RESOLUTION,
     Field,
     FieldType,
     Spelling,
 )
 from reelgate.domain.price import Price, Unit, per_video
+from reelgate.domain.reading import Rule
 from reelgate.domain.video import Duration, VideoRequest
 
 OWNER = "imagine.art"
@@ -163,14 +164,18 @@ def model_of(row: Row, provider: str) -> Model:
                 ASPECT_RATIO,
                 allowed=ratios,
                 default=usual_aspect_ratio(ratios),
-                with_picture=row.ratio_with_picture,
             ),
             replace(DURATION, allowed=durations, default=usual_s),
             replace(RESOLUTION, allowed=resolutions, default=usual_side),
             style,
             enhancement,
-            *((REFERENCE,) if row.takes_reference else ()),
+            *((FIRST_FRAME,) if row.takes_reference else ()),
             *row.own,
+        ),
+        rules=()
+        if row.ratio_with_picture is None
+        else (
+            Rule(field=FIRST_FRAME.name, other=ASPECT_RATIO.name, only=(row.ratio_with_picture,)),
         ),
     )
 

@@ -75,7 +75,7 @@ def upload_parts(picture: Picture, account: ImagineAccount) -> Parts:
 def _video(request: VideoRequest) -> Iterator[tuple[str, str]]:
     yield "prompt", request.prompt
     yield "style_id", str(request.options["style_id"])
-    yield "variation", "image_to_video" if request.reference_url else "text_to_video"
+    yield "variation", "image_to_video" if request.references else "text_to_video"
     if request.aspect_ratio is not None:
         yield "aspect_ratio", request.aspect_ratio
     yield "count", "1"
@@ -103,8 +103,8 @@ def _place(account: ImagineAccount) -> Iterator[tuple[str, str]]:
 
 
 def _reference(request: VideoRequest, picture_id: str) -> Iterator[tuple[str, str]]:
-    if request.reference_url:
-        yield "image_url", _json({"url": request.reference_url, "id": picture_id})
+    for each in request.references:
+        yield "image_url", _json({"url": each.url, "id": picture_id})
 
 
 def _enhancement(request: VideoRequest, placeholder_uuid: str) -> Iterator[tuple[str, str]]:
