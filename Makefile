@@ -51,8 +51,9 @@ format: $(READY) ## Format the code
 format-web: node_modules/.package-lock.json
 	npm run --silent format
 
-docs: $(READY) ## Write the settings into docs/configuration.md and .env.example
+docs: $(READY) ## Write the settings and metrics into the documentation
 	$(BIN)/python -m scripts.settings_docs
+	$(BIN)/python -m scripts.metrics_docs
 
 bench: $(READY) ## Measure, side by side with peers; BENCH_ARGS="--full", or the names of some
 	$(BIN)/python bench/run.py $(BENCH_ARGS)

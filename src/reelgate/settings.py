@@ -241,6 +241,21 @@ class Settings(BaseSettings):
         "the connection. 0: off.",
     )
 
+    # What it tells
+    metrics_port: int = Field(
+        0,
+        ge=0,
+        le=65535,
+        description="A port for `/metrics` alone, which needs no API key; where several processes "
+        "run on one machine each takes the next free one. 0: at `/metrics` on the gateway's port.",
+    )
+    metrics_host: str = Field("127.0.0.1", description="The address that port listens on.")
+    metrics_key: SecretStr = Field(
+        SecretStr(""),
+        description="What a scraper must bring as `Authorization: Bearer ...`, and no more than "
+        "that. Empty: on the gateway's port an operator's API key, on a port of its own nothing.",
+    )
+
     # Where things are kept
     secret_key: SecretStr = Field(
         SecretStr(""),

@@ -17,6 +17,7 @@ from starlette.types import Message, Receive, Scope, Send
 from reelgate.errors import StorageFailed
 from reelgate.http.middleware import DeferredResponses
 from reelgate.http.streaming import DeferredResponse
+from reelgate.telemetry.telemetry import Telemetry
 
 ORIGIN = "https://studio.example"
 
@@ -54,7 +55,7 @@ async def answered(act: Callable[[Scope, Receive, Send], Any]) -> list[Message]:
         "query_string": b"",
         "headers": [(b"origin", ORIGIN.encode())],
     }
-    await DeferredResponses(framework)(scope, receive, send)
+    await DeferredResponses(framework, Telemetry())(scope, receive, send)
     return sent
 
 

@@ -195,13 +195,25 @@ class Outbox(Protocol):
         ...
 
 
+def unobserved(_before: Video, _after: Video) -> None:
+    """Nobody is told of moves."""
+
+
 class Videos:
     """Named queries on the videos; `outbox` is None without webhooks."""
 
-    def __init__(self, database: Database, changes: Changes, outbox: Outbox | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        changes: Changes,
+        outbox: Outbox | None = None,
+        moved: Callable[[Video, Video], None] = unobserved,
+    ) -> None:
+        """`moved` gets a video before and after each move that this process made durable."""
         self._database = database
         self._changes = changes
         self._outbox = outbox
+        self._moved = moved
 
     async def find(self, video_id: str) -> Video | None:
         if NEVER_STORED in video_id:
@@ -263,6 +275,7 @@ class Videos:
         result = await self._change(MOVE, values, as_it_is, self._outbox, write)
         if result is None:
             raise LostRace(video.id)
+        self._moved(video, result)
         return result
 
     async def note_decodings(self, video: Video, decodings: int) -> None:

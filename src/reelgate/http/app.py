@@ -17,7 +17,18 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from reelgate.errors import ReelgateError
-from reelgate.http import content, generations, health, models, session, share, stats, videos, web
+from reelgate.http import (
+    content,
+    generations,
+    health,
+    metrics,
+    models,
+    session,
+    share,
+    stats,
+    videos,
+    web,
+)
 from reelgate.http import errors as problems
 from reelgate.http import openapi as document
 from reelgate.http.auth import Context
@@ -45,7 +56,7 @@ DESCRIPTION = "One request in, one finished video out: a gateway for slow video 
 
 
 def create_app(context: Context) -> ASGIApp:
-    return DeferredResponses(framework(context))
+    return DeferredResponses(framework(context), context.telemetry)
 
 
 def framework(context: Context) -> FastAPI:
@@ -85,6 +96,7 @@ def routes(context: Context) -> list[BaseRoute]:
         generations.router,
         models.router,
         health.router,
+        *([] if context.settings.metrics_port else [metrics.router]),
         *([content.sandbox_router] if context.sandbox else []),
         share.making,
         stats.router,

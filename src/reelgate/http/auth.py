@@ -14,14 +14,16 @@ from reelgate.domain.video import Video
 from reelgate.http.bodies import METHODS, Bodies
 from reelgate.http.connections import authenticated
 from reelgate.http.keyless import READING, KeylessRules
+from reelgate.http.request_log import record_of
 from reelgate.images.references import References
-from reelgate.jobs.context import PollCount
 from reelgate.media.storage import Storage
 from reelgate.providers.base import Provider
 from reelgate.service.callers import NOBODY, Gatekeeper
 from reelgate.service.readiness import Readiness
+from reelgate.service.scrape import Scrape
 from reelgate.service.videos import Service
 from reelgate.settings import Settings
+from reelgate.telemetry.telemetry import Telemetry
 
 SESSION = "reelgate_session"
 """The cookie that says who a browser is."""
@@ -55,7 +57,8 @@ class Context:
     database: Database
     secret_of: Callable[[str], bytes | None]
     """What signs for an owner's links; None for an owner that has no key any more."""
-    polls: PollCount
+    telemetry: Telemetry
+    scrape: Scrape
 
     @property
     def sandbox(self) -> bool:
@@ -140,6 +143,7 @@ class AuthenticatedRoute(APIRoute):
             ctx = context_of(request)
             owner = await owner_of(request, ctx)
             authenticated(request.scope)
+            record_of(request.scope).key = owner
             if request.method not in METHODS:
                 return await handle(AuthenticatedRequest(request, request.receive, ctx, owner))
             with ctx.bodies.open(owner) as body:

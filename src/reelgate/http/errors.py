@@ -229,9 +229,9 @@ async def error_boundary(app: ASGIApp, scope: Scope, receive: Receive, send: Sen
         await app(scope, receive, noted)
     except ClientDisconnect:
         # While its body was read: there is nobody to answer, and no fault of ours.
-        log.info("caller_left", request=scope.get(REQUEST_ID), path=scope["path"])
+        log.info("caller_left", path=scope["path"])
     except Exception as error:
-        log.exception("request_failed", request=scope.get(REQUEST_ID), path=scope["path"])
+        log.exception("request_failed", path=scope["path"])
         if started:
             raise
         await answer(meaning_of(error))(scope, receive, send)

@@ -8,7 +8,9 @@ import uuid_utils
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reelgate.http.errors import REQUEST_ID, error_boundary
+from reelgate.http.request_log import record_of, recorded
 from reelgate.http.streaming import SEND_DEFERRED, SendDeferred
+from reelgate.telemetry.telemetry import Telemetry
 
 SLASHES = re.compile("/{2,}")
 
@@ -16,14 +18,16 @@ SLASHES = re.compile("/{2,}")
 class DeferredResponses:
     """Around the framework: gives each request its id, and sends deferred responses."""
 
-    def __init__(self, framework: ASGIApp) -> None:
+    def __init__(self, framework: ASGIApp, telemetry: Telemetry) -> None:
         self._framework = framework
+        self._telemetry = telemetry
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope[REQUEST_ID] = f"req_{uuid_utils.uuid4().hex}"
-        send_deferred = await self._run(dict(scope), receive, send)
-        if send_deferred is not None:
-            await send_deferred(scope)
+        with recorded(scope, self._telemetry):
+            send_deferred = await self._run(dict(scope), receive, send)
+            if send_deferred is not None:
+                await send_deferred(scope)
 
     async def _run(self, scope: Scope, receive: Receive, send: Send) -> SendDeferred | None:
         """Give the framework a scope of its own, so that what it leaves there is freed now."""
@@ -45,13 +49,18 @@ class RequestContext:
             await self._app(scope, receive, send)
             return
         headers = [(b"x-request-id", scope[REQUEST_ID].encode()), *self._headers]
+        record = record_of(scope)
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
+                record.status = message["status"]
                 message["headers"] = [*message["headers"], *headers]
             await send(message)
 
-        await error_boundary(self._app, scope, receive, send_with_headers)
+        try:
+            await error_boundary(self._app, scope, receive, send_with_headers)
+        finally:
+            record.routed(scope)
 
 
 class NormalPaths:

@@ -152,6 +152,7 @@ async def get_stats(request: AuthenticatedRequest) -> JSONResponse:
 
     request.check_may_list()
     ctx = request.ctx
+    polls = ctx.telemetry.metrics.polls
     everything = is_operator(request.owner)
     found = await Statistics(ctx.database).overview(
         request.service.now(), None if everything else request.owner
@@ -165,7 +166,7 @@ async def get_stats(request: AuthenticatedRequest) -> JSONResponse:
             "failures": [asdict(each) for each in found.failures],
             "keys": [asdict(each) for each in found.keys],
             "credentials": credentials(request) if everything else [],
-            "polls": {"jobs": ctx.polls.jobs, "polls": ctx.polls.polls},
+            "polls": {"jobs": polls.count, "polls": int(polls.total)},
             "process": {"version": VERSION, "uptime_s": round(time.monotonic() - STARTED_S, 1)},
         },
         headers={"Cache-Control": "no-store"},

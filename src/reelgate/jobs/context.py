@@ -23,6 +23,7 @@ from reelgate.limits.polls import PollLimiter
 from reelgate.limits.submits import SubmitLimiter
 from reelgate.media.keeper import Keeper
 from reelgate.providers.base import Provider
+from reelgate.telemetry.telemetry import Telemetry
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +56,6 @@ class Upstream:
     """What counts as a second there: less where a sandbox is quicker."""
 
 
-@dataclass(slots=True)
-class PollCount:
-    """How often this process has polled, for how many jobs that are done with it."""
-
-    jobs: int = 0
-    polls: int = 0
-
-
 @dataclass(frozen=True, slots=True)
 class JobContext:
     """Shared by all jobs of a process; `keeper` is None where files stay upstream."""
@@ -76,7 +69,7 @@ class JobContext:
     limits: Limits
     upstreams: Mapping[str, Upstream]
     rng: random.Random = field(default_factory=random.Random)
-    polls: PollCount = field(default_factory=PollCount)
+    telemetry: Telemetry = field(default_factory=Telemetry)
     sending: set[str] = field(default_factory=set)
     """The videos whose submit waits for the upstream's answer."""
     lost: dict[str, Failure] = field(default_factory=dict)

@@ -64,8 +64,8 @@ class PollLoop:
                 look = await self._watch_over(waiting, pause)
         finally:
             distributions.leave(waiting)
-        self._context.polls.jobs += 1
-        self._context.polls.polls += waiting.polls
+        unseen_s = self._polled_at_s - waiting.not_ready_at_s if isinstance(look, Ready) else None
+        self._context.telemetry.polled(self._video, waiting.polls, unseen_s)
         return await (self._give_up() if look is None else self._act(look, waiting))
 
     async def _watch_over(self, waiting: WaitingJob, pause: Pause) -> Ready | Failed | None:

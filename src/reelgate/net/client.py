@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from copy import copy
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.metadata import version
@@ -152,6 +153,19 @@ class HttpClient:
         # Where an answer sends the reader was named by a stranger.
         self._guarded = self._session(force_close=False, socket_factory=public_socket)
         return self
+
+    def observed(self, own: aiohttp.TraceConfig, told: aiohttp.TraceConfig) -> HttpClient:
+        """The same connections, with every request reported.
+
+        Args:
+            own: hears of requests to the address that was asked for.
+            told: hears of those to where answers lead.
+        """
+        observed = copy(self)
+        observed._reusing = sharing(self._reusing, own)  # noqa: SLF001 - of its own class
+        observed._fresh = sharing(self._fresh, own)  # noqa: SLF001
+        observed._guarded = sharing(self._guarded, told)  # noqa: SLF001
+        return observed
 
     async def __aexit__(
         self,
@@ -320,6 +334,17 @@ class HttpClient:
             bytes(body[:MAX_ANSWER_BYTES]),
             self._clock.now(),
         )
+
+
+def sharing(session: aiohttp.ClientSession, observer: aiohttp.TraceConfig) -> aiohttp.ClientSession:
+    """A session on another's connections, which the other closes."""
+    return aiohttp.ClientSession(
+        connector=session.connector,
+        connector_owner=False,
+        headers=session.headers,
+        cookie_jar=session.cookie_jar,
+        trace_configs=[observer],
+    )
 
 
 def form_of(parts: Sequence[tuple[str, str]], file: FilePart | None) -> aiohttp.MultipartWriter:

@@ -14,6 +14,7 @@ from reelgate.db.admission import Admission
 from reelgate.db.api_keys import ApiKeys
 from reelgate.db.backup import sqlite_file
 from reelgate.db.durations import Durations
+from reelgate.db.gauges import Gauges
 from reelgate.db.private_files import kept_secret, warn_if_exposed
 from reelgate.db.rechecks import Rechecks
 from reelgate.db.videos import Videos
@@ -25,7 +26,7 @@ from reelgate.http.auth import Context
 from reelgate.http.bodies import Bodies
 from reelgate.http.keyless import KeylessRules
 from reelgate.images.references import open_references
-from reelgate.jobs.context import JobContext, Limits, PollCount, Upstream
+from reelgate.jobs.context import JobContext, Limits, Upstream
 from reelgate.jobs.distributions import Distributions
 from reelgate.jobs.engine import Engine
 from reelgate.jobs.follow_up import FollowUp
@@ -50,8 +51,11 @@ from reelgate.runtime.webhooks import open_webhooks
 from reelgate.service.callers import NOBODY, Gatekeeper, open_standings
 from reelgate.service.housekeeping import Housekeeping
 from reelgate.service.readiness import Readiness
+from reelgate.service.scrape import Scrape
 from reelgate.service.videos import Load, Service
 from reelgate.settings import Settings
+from reelgate.telemetry.loop_lag import watch_loop
+from reelgate.telemetry.telemetry import Telemetry
 
 Transfer = Callable[[], Awaitable[None]]
 """Gives every job of this process to others."""
@@ -71,13 +75,14 @@ async def open_gateway(settings: Settings, own_url: str = "") -> AsyncIterator[C
     """
     async with AsyncExitStack() as stack:
         make_folder(settings)
+        telemetry = start_telemetry(stack)
         deployment = await stack.enter_async_context(open_deployment(settings))
         settings = await with_sign_in(settings, deployment.database)
         if deployment.database.is_shared:
             check_upstream_is_shared(settings)
         warn_of_readers(settings)
         accounts = await start_providers(
-            settings, deployment.database, deployment.upstream_rates, stack
+            settings, deployment.database, deployment.upstream_rates, telemetry, stack
         )
         providers = {name: account.provider for name, account in accounts.items()}
         storage = storage_of(settings)
@@ -90,6 +95,7 @@ async def open_gateway(settings: Settings, own_url: str = "") -> AsyncIterator[C
                 deployment.clock,
                 partial(play_url, settings, own_url, providers),
                 alone=not deployment.transfers,
+                telemetry=telemetry,
             )
         )
         base = Foundation(
@@ -98,8 +104,9 @@ async def open_gateway(settings: Settings, own_url: str = "") -> AsyncIterator[C
             accounts=accounts,
             providers=providers,
             keeper=keeper,
-            videos=Videos(deployment.database, deployment.changes, outbox),
+            videos=Videos(deployment.database, deployment.changes, outbox, telemetry.moved),
             admission=Admission(deployment.database, deployment.queue_up),
+            telemetry=telemetry,
         )
         work = await start_work(base, gatekeeper, stack)
         readiness = start_readiness(base, work, storage, stack)
@@ -123,13 +130,34 @@ async def open_gateway(settings: Settings, own_url: str = "") -> AsyncIterator[C
             readiness=readiness,
             database=deployment.database,
             secret_of=partial(secret_of, settings, gatekeeper),
-            polls=work.polls,
+            telemetry=telemetry,
+            scrape=start_scrape(base, stack),
             references=await stack.enter_async_context(
                 open_references(
                     providers, SystemClock(), allow_private=settings.reference_allow_private
                 )
             ),
         )
+
+
+def start_telemetry(stack: AsyncExitStack) -> Telemetry:
+    """What counts, and how late the event loop is from now on."""
+    telemetry = Telemetry()
+    watching = asyncio.create_task(watch_loop(telemetry.metrics.loop_lag))
+    stack.push_async_callback(stopped, watching)
+    return telemetry
+
+
+def start_scrape(base: Foundation, stack: AsyncExitStack) -> Scrape:
+    """What tells a scraper everything that was counted, and what the database holds."""
+    scrape = Scrape(
+        base.telemetry.metrics,
+        Gauges(base.deployment.database),
+        list(base.providers.values()),
+        base.deployment.clock,
+    )
+    stack.push_async_callback(scrape.close)
+    return scrape
 
 
 def storage_of(settings: Settings) -> Storage:
@@ -192,6 +220,7 @@ class Foundation:
     keeper: Keeper | None
     videos: Videos
     admission: Admission
+    telemetry: Telemetry
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +233,6 @@ class Work:
         upstreams: the accounts, as this process uses them.
         hand_over: gives all jobs to other processes where there are others.
         submitting: how many submits wait for the upstream's answer.
-        polls: how often this process has polled.
     """
 
     service: Service
@@ -212,7 +240,6 @@ class Work:
     upstreams: Mapping[str, Upstream]
     transfer: Transfer
     submitting: Callable[[], int]
-    polls: PollCount
 
 
 async def start_work(base: Foundation, gatekeeper: Gatekeeper, stack: AsyncExitStack) -> Work:
@@ -238,7 +265,7 @@ async def start_work(base: Foundation, gatekeeper: Gatekeeper, stack: AsyncExitS
             await worker.stop()
 
     submitting = partial(len, context.sending)
-    return Work(service, load, context.upstreams, transfer, submitting, context.polls)
+    return Work(service, load, context.upstreams, transfer, submitting)
 
 
 def start_readiness(
@@ -295,6 +322,7 @@ def job_context(base: Foundation) -> JobContext:
         limits=limits,
         upstreams=upstreams,
         receipts=Receipts(settings.data_dir / "receipts"),
+        telemetry=base.telemetry,
     )
 
 
@@ -333,6 +361,7 @@ def service_of(
         recheck=follow_up.check,
         clock=clock,
         adopt_window_s=settings.adopt_window_s,
+        telemetry=base.telemetry,
     )
 
 

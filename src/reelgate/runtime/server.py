@@ -19,6 +19,7 @@ from reelgate.http.protocol import protocol_of
 from reelgate.net import open_files
 from reelgate.net.address import leave_address, remove_address
 from reelgate.runtime.gateway import open_gateway
+from reelgate.runtime.metrics_port import metrics_port
 from reelgate.runtime.shutdown import Shutdown
 from reelgate.settings import Settings
 
@@ -160,7 +161,8 @@ async def serve(
             freeze_startup_objects()
             announcing = asyncio.create_task(announce(server, ready))
             try:
-                await server.serve(sockets=[listener])
+                async with metrics_port(context):
+                    await server.serve(sockets=[listener])
             finally:
                 announcing.cancel()
 
@@ -178,13 +180,14 @@ async def running(settings: Settings) -> AsyncIterator[str]:
         url = url_of(listener)
         async with open_gateway(settings, url) as context:
             server = Server(http_config(context), context, url)
-            serving = asyncio.create_task(server.serve(sockets=[listener]))
-            await server.listening.wait()
-            try:
-                yield url
-            finally:
-                server.should_exit = True
-                await serving
+            async with metrics_port(context):
+                serving = asyncio.create_task(server.serve(sockets=[listener]))
+                await server.listening.wait()
+                try:
+                    yield url
+                finally:
+                    server.should_exit = True
+                    await serving
 
 
 async def work(settings: Settings, ready: Callable[[], None] = lambda: None) -> None:
@@ -199,5 +202,6 @@ async def work(settings: Settings, ready: Callable[[], None] = lambda: None) -> 
         async with open_gateway(settings) as context:
             shutdown.begin(stop.set, submitting=context.submitting)
             freeze_startup_objects()
-            ready()
-            await stop.wait()
+            async with metrics_port(context):
+                ready()
+                await stop.wait()

@@ -25,6 +25,8 @@ from reelgate.providers.registry import (
 )
 from reelgate.runtime.signin import use_kept_credentials
 from reelgate.settings import ProviderSettings, Settings
+from reelgate.telemetry.requests import upstream_requests
+from reelgate.telemetry.telemetry import Telemetry
 
 log = structlog.get_logger()
 
@@ -60,7 +62,11 @@ class UpstreamAccount:
 
 
 async def start_providers(
-    settings: Settings, database: Database, rates: UpstreamRates, stack: AsyncExitStack
+    settings: Settings,
+    database: Database,
+    rates: UpstreamRates,
+    telemetry: Telemetry,
+    stack: AsyncExitStack,
 ) -> dict[str, UpstreamAccount]:
     """Every account with credentials, or a stand-in for each provider where there is none.
 
@@ -72,7 +78,7 @@ async def start_providers(
         HttpClient(max_connections=for_requests(MAX_CONNECTIONS), clock=clock)
     )
     if settings.configured:
-        built = build_providers(http, settings, clock, partial(counted, rates))
+        built = build_providers(http, settings, clock, partial(client_of, rates, telemetry))
         await use_kept_credentials(settings, database, http, clock, built, stack)
         return {
             name: account(settings, settings.providers.get(name), provider)
@@ -90,13 +96,25 @@ async def start_providers(
     for name in settings.providers or PROVIDERS:
         if not has_stand_in(name, settings.providers.get(name)):
             continue
-        stand_in = await start_stand_in(settings, name, http, clock, stack, is_first=not accounts)
+        observed = observed_client(http, telemetry, f"{name}{SANDBOX_SUFFIX}")
+        stand_in = await start_stand_in(
+            settings, name, observed, clock, stack, is_first=not accounts
+        )
         accounts[stand_in.provider.name] = stand_in
     return accounts
 
 
-def counted(rates: UpstreamRates, http: HttpClient, known: Registered, name: str) -> HttpClient:
+def observed_client(http: HttpClient, telemetry: Telemetry, name: str) -> HttpClient:
+    """The client for an account, whose requests are counted."""
+    observer = upstream_requests(telemetry, name)
+    return http.observed(observer, observer)
+
+
+def client_of(
+    rates: UpstreamRates, telemetry: Telemetry, http: HttpClient, known: Registered, name: str
+) -> HttpClient:
     """The client for an account, which keeps to what the account takes a minute."""
+    http = observed_client(http, telemetry, name)
     if known.requests_per_minute is None:
         return http
     limit = limit_of(known.requests_per_minute)

@@ -12,6 +12,7 @@ from reelgate.db.webhooks import Deliveries
 from reelgate.domain.video import Video
 from reelgate.net.ssrf import open_session
 from reelgate.settings import Settings
+from reelgate.telemetry.telemetry import Telemetry
 from reelgate.webhooks.delivery import Deliverer
 from reelgate.webhooks.events import EventOutbox, Events
 from reelgate.webhooks.policy import Schedule
@@ -26,6 +27,7 @@ async def open_webhooks(
     play_url: Callable[[Video], str],
     *,
     alone: bool,
+    telemetry: Telemetry,
     schedule: Schedule | None = None,
 ) -> AsyncIterator[EventOutbox | None]:
     """Deliver while the context lasts; yields what notes the events.
@@ -38,6 +40,7 @@ async def open_webhooks(
         clock: the time.
         play_url: where a video plays, for those who know the gateway by no other address.
         alone: whether no other process can be at work on this database.
+        telemetry: is told of each attempt.
         schedule: when failed deliveries are tried again.
     """
     if not settings.webhook_keys:
@@ -57,7 +60,9 @@ async def open_webhooks(
         allow_private=settings.webhook_allow_private, timeout_s=TIMEOUT_S
     ) as session:
         sender = Sender(session, Signer(settings.webhook_keys), clock)
-        deliverer = Deliverer(deliveries, WebhookLog(database), sender, schedule=schedule)
+        deliverer = Deliverer(
+            deliveries, WebhookLog(database), sender, schedule=schedule, telemetry=telemetry
+        )
         deliverer.start()
         try:
             yield EventOutbox(events, deliverer.wake)

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 import structlog
+from structlog.contextvars import bind_contextvars
 
 from reelgate.cache import Cache
 from reelgate.clock import Clock
@@ -41,6 +42,7 @@ from reelgate.media.keeper import Keeper
 from reelgate.providers.base import Provider
 from reelgate.providers.registry import video_url
 from reelgate.service.callers import Gatekeeper
+from reelgate.telemetry.telemetry import Telemetry
 
 COUNT_TTL_S = 1.0
 """How long a count is used: counting every row for each new video would cost too much."""
@@ -118,6 +120,7 @@ class Service:
         recheck: Callable[[Video], Awaitable[Video]],
         clock: Clock,
         adopt_window_s: float,
+        telemetry: Telemetry,
     ) -> None:
         self.catalog = catalog
         self._videos = videos
@@ -131,6 +134,7 @@ class Service:
         self._recheck = recheck
         self._clock = clock
         self._adopt_window_s = adopt_window_s
+        self._telemetry = telemetry
         self._closing = asyncio.Event()
         self._callers_released = asyncio.Event()
         self._waiting_callers: Counter[str] = Counter()
@@ -152,7 +156,9 @@ class Service:
         await self._load.check()
         options = replace(options, quota=self._quota_of(new_video.owner))
         video, result = await self._admission.admit(self._video_of(new_video), options)
+        bind_contextvars(video=video.id)
         if result is AdmissionResult.NEW:
+            self._telemetry.created(video)
             await self._engine.enqueue(video)
         return video, result
 

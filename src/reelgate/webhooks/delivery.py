@@ -14,6 +14,7 @@ import structlog
 from reelgate.db.webhook_log import WebhookLog
 from reelgate.db.webhooks import Claimed, Deliveries, DeliveryState, Room
 from reelgate.errors import DatabaseAway, InternalError, StorageFailed
+from reelgate.telemetry.telemetry import Telemetry
 from reelgate.webhooks.policy import Again, Delivered, GivenUp, Schedule, SwitchOff, judge, words_of
 from reelgate.webhooks.sender import TIMEOUT_S, Reply, Sender
 
@@ -22,6 +23,15 @@ log = structlog.get_logger()
 DAY_S = 86400.0
 KEPT_S = {DeliveryState.DELIVERED: 7 * DAY_S, DeliveryState.DEAD: 30 * DAY_S}
 """How long finished deliveries are kept."""
+
+
+OUTCOMES = {
+    Delivered: "delivered",
+    Again: "failed",
+    GivenUp: "given_up",
+    SwitchOff: "switched_off",
+}
+"""What the metrics call them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +62,7 @@ class Deliverer:
         schedule: Schedule | None = None,
         limits: Limits | None = None,
         rng: random.Random | None = None,
+        telemetry: Telemetry | None = None,
     ) -> None:
         self._deliveries = deliveries
         self._journal = journal
@@ -59,6 +70,7 @@ class Deliverer:
         self._schedule = schedule or Schedule()
         self._limits = limits or Limits()
         self._rng = rng or random.Random()  # noqa: S311 - jitter, not a secret
+        self._telemetry = telemetry or Telemetry()
         self._woken = asyncio.Event()
         self._under_way: dict[asyncio.Task[None], Claimed] = {}
         self._running: list[asyncio.Task[None]] = []
@@ -157,6 +169,7 @@ class Deliverer:
     async def _settle(self, claimed: Claimed, reply: Reply) -> None:
         verdict = judge(reply, claimed, self._schedule, self._rng.random())
         log_attempt(claimed, reply, verdict)
+        self._telemetry.metrics.webhooks.add(OUTCOMES[type(verdict)])
         error = words_of(reply)
         match verdict:
             case Delivered():

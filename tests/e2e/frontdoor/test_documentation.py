@@ -11,7 +11,8 @@ import pytest
 
 from reelgate.domain.video import MOVES, STATUS, State
 from reelgate.errors import ReelgateError
-from reelgate.http import generations, health, models, videos
+from reelgate.http import generations, health, metrics, models, videos
+from scripts import metrics_docs
 
 from .checkout import DOCS, PAGES, ROOT, read
 
@@ -86,12 +87,18 @@ def test_every_error_a_caller_can_meet_is_in_the_table() -> None:
 
 def test_every_route_is_described() -> None:
     text = read("docs", "api.md")
-    for room in (generations, videos, models, health):
+    for room in (generations, videos, models, health, metrics):
         for route in room.router.routes:
             path = getattr(route, "path_format", "")
             shown = path.replace(generations.SEED_MODEL, "{model}")
             for method in getattr(route, "methods", None) or ():
                 assert f"`{method} {shown}`" in text or method == "HEAD", f"{method} {path}"
+
+
+def test_every_metric_is_described_as_it_is() -> None:
+    """`make docs` writes it anew."""
+    text = read("docs", "metrics.md")
+    assert text == metrics_docs.page(text)
 
 
 def test_every_test_that_backs_a_promise_exists() -> None:

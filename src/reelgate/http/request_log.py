@@ -1,0 +1,72 @@
+"""How each request ended: counted, and one line of the log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import structlog
+from starlette.types import Scope
+from structlog.contextvars import bind_contextvars
+
+from reelgate.domain.video import is_video_id
+from reelgate.http.errors import REQUEST_ID
+from reelgate.telemetry.metrics import LEFT
+from reelgate.telemetry.telemetry import Telemetry
+
+log = structlog.get_logger()
+
+RECORD = "reelgate.record"
+"""Where a request's scope holds its record."""
+UNMATCHED = "unmatched"
+"""The route of a path that there is not: strangers make those up."""
+PROBES = frozenset({"/health", "/ready", "/metrics"})
+"""What machines ask for every few seconds."""
+
+
+@dataclass(slots=True)
+class RequestRecord:
+    """What is known of a request so far."""
+
+    route: str = UNMATCHED
+    status: int = LEFT
+    key: str = ""
+    """The API key's id; empty without keys."""
+
+    def routed(self, scope: Scope) -> None:
+        """The framework has found, and perhaps run, the route."""
+        self.route = getattr(scope.get("route"), "path", UNMATCHED)
+        video_id = scope.get("path_params", {}).get("video_id", "")
+        if is_video_id(video_id):
+            bind_contextvars(video=video_id)
+
+
+def record_of(scope: Scope) -> RequestRecord:
+    """The record of a request; one that nobody reads where a test leaves it out."""
+    record: RequestRecord = scope.get(RECORD) or RequestRecord()
+    return record
+
+
+@contextmanager
+def recorded(scope: Scope, telemetry: Telemetry) -> Iterator[None]:
+    """Follow a request to its end; every line of the log in between names it."""
+    began_s = time.monotonic()
+    record = scope[RECORD] = RequestRecord()
+    bind_contextvars(request=scope[REQUEST_ID])
+    try:
+        yield
+    finally:
+        seconds = time.monotonic() - began_s
+        telemetry.metrics.answered_request(scope["method"], record.route, record.status, seconds)
+        if record.route not in PROBES:
+            told = {"key": record.key} if record.key else {}
+            log.info(
+                "request",
+                method=scope["method"],
+                route=record.route,
+                status=record.status,
+                duration_ms=round(seconds * 1000, 1),
+                **told,
+            )

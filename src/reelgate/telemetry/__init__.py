@@ -1,0 +1,1 @@
+"""What the gateway tells those who run it: metrics and traces."""

@@ -1,0 +1,39 @@
+"""What a scrape tells, read by the Prometheus client's own parser."""
+
+from __future__ import annotations
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.gateway import Gateway
+
+
+class Scraped:
+    """The samples of one scrape."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._samples = [
+            sample for family in text_string_to_metric_families(text) for sample in family.samples
+        ]
+
+    def value(self, name: str, **labels: str) -> float:
+        """The sum over all samples of a name that have these labels."""
+        return sum(
+            sample.value
+            for sample in self._samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        )
+
+    def by(self, name: str, *labels: str) -> dict[tuple[str, ...], float]:
+        """The samples of a name by the values of these labels."""
+        return {
+            tuple(sample.labels[label] for label in labels): sample.value
+            for sample in self._samples
+            if sample.name == name
+        }
+
+
+async def scrape(gateway: Gateway, **headers: str) -> Scraped:
+    reply = await gateway.call("GET", "/metrics", headers=headers)
+    assert reply.status == 200, reply
+    return Scraped(reply.text)
