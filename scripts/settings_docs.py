@@ -10,7 +10,7 @@ import inspect
 import re
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from pydantic_settings import BaseSettings
 
 from reelgate.cli.config import fields_of, variables
 from reelgate.providers.registry import PROVIDERS
-from reelgate.settings import ProviderSettings, Settings
+from reelgate.settings import PROVIDERS_PREFIX, ProviderSettings, Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "configuration.md"
@@ -65,10 +65,14 @@ def settings() -> Iterator[Setting]:
     """Every setting: each provider's own, and then the gateway's in the order of the class."""
     for known in PROVIDERS.values():
         kind = known.settings
-        common = [field for field in ProviderSettings.model_fields if field in kind.model_fields]
-        own = [field for field in kind.model_fields if field not in common]
-        for name in [*own, *common]:
+        own = [name for name in kind.model_fields if name not in ProviderSettings.model_fields]
+        for name in own:
             yield setting(kind, name, f"The {kind.title} account")
+    for name in ProviderSettings.model_fields:
+        yield replace(
+            setting(ProviderSettings, name, "Each account, with its name for NAME"),
+            variables=(f"{PROVIDERS_PREFIX}NAME__{name.upper()}",),
+        )
     groups = groups_of(inspect.getsource(Settings))
     for name in fields_of(Settings):
         yield setting(Settings, name, groups[name])

@@ -271,8 +271,12 @@ async def test_a_fault_does_what_the_table_says(name: str) -> None:
         await CHECKS[name](caller)
 
 
+OF_OTHER_VENDORS = {"moderated", "expires", "forgotten", "rotates"}
+"""Tried with each of them in tests/providers/contract."""
+
+
 def test_every_fault_of_the_table_is_tried_here() -> None:
-    assert set(FAULTS) == {*ERRORS, *CHECKS}
+    assert set(FAULTS) == {*ERRORS, *CHECKS, *OF_OTHER_VENDORS}
 
 
 async def test_polls_can_have_faults_too() -> None:

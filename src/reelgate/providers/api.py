@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from abc import ABC, abstractmethod
+from base64 import b64encode
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from urllib.parse import quote, urlencode, urljoin
 from reelgate.domain.catalog import Model
 from reelgate.domain.picture import Picture
 from reelgate.domain.price import Money
+from reelgate.domain.reference import Reference
 from reelgate.domain.video import NAMED, VideoRequest
 from reelgate.errors import (
     ModerationBlocked,
@@ -160,7 +162,6 @@ class ApiProvider(ABC):
     def __init__(self, http: HttpClient, account: ApiAccount, models: Iterable[Model]) -> None:
         self._http = http
         self._account = account
-        self._key = account.key.strip()
         self._base_url = account.base_url.rstrip("/")
         self._origin = origin_of(self._base_url)
         self._models = {model.id: model for model in models}
@@ -169,6 +170,11 @@ class ApiProvider(ABC):
     def name(self) -> str:
         """Stands in stored jobs, so it never changes."""
         return self._account.name
+
+    @property
+    def _key(self) -> str:
+        """Never an attribute of its own: what shows attributes must not show it."""
+        return self._account.key.strip()
 
     @property
     def models(self) -> tuple[Model, ...]:
@@ -499,6 +505,14 @@ def is_provider_id(text: str) -> bool:
 def in_path(provider_id: str) -> str:
     """An id as it stands in a path."""
     return quote(provider_id, safe="/:~=")
+
+
+def source_of(reference: Reference, pictures: Pictures) -> str:
+    """Where an upstream gets a reference from: its bytes in a `data:` URL, or its address."""
+    picture = pictures.get(reference.url)
+    if picture is None:
+        return reference.url
+    return f"data:{picture.media_type};base64,{b64encode(picture.content).decode()}"
 
 
 def text_in(holder: Mapping[str, Any], *names: str) -> str:

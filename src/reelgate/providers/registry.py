@@ -15,11 +15,14 @@ from reelgate.net.client import HttpClient
 from reelgate.providers.api import ApiAccount, ApiProvider
 from reelgate.providers.api_settings import ApiSettings
 from reelgate.providers.base import Provider
+from reelgate.providers.fal import models as fal
+from reelgate.providers.fal.adapter import Fal
+from reelgate.providers.fal.settings import FalSettings
 from reelgate.providers.imagine.build import build_imagine, build_sandboxed, open_sandbox
 from reelgate.providers.imagine.models import imagine_models
 from reelgate.providers.imagine.settings import ImagineSettings
+from reelgate.providers.imagine_key import models as imagine_key
 from reelgate.providers.imagine_key.adapter import ImagineKey
-from reelgate.providers.imagine_key.models import ROWS, rows_with
 from reelgate.providers.imagine_key.settings import ImagineKeySettings
 from reelgate.settings import ProviderSettings, Settings, split
 
@@ -122,6 +125,11 @@ def at_api(
     )
 
 
+def more(settings: ApiSettings | None) -> list[str]:
+    """The models that a user names beside those that a provider declares."""
+    return [] if settings is None else split(settings.more_models)
+
+
 PROVIDERS: Mapping[str, Registered] = {
     "imagine": Registered(
         ImagineSettings, imagine_models, build_imagine, build_sandboxed, open_sandbox
@@ -129,10 +137,15 @@ PROVIDERS: Mapping[str, Registered] = {
     "imagine_key": at_api(
         ImagineKeySettings,
         lambda http, account, settings: ImagineKey(
-            http, account, rows_with(split(settings.more_models)) if settings else ROWS
+            http, account, imagine_key.rows_with(more(settings))
         ),
         stand_in_path="v2",
         requests_per_minute=50,
+    ),
+    "fal": at_api(
+        FalSettings,
+        lambda http, account, settings: Fal(http, account, fal.rows_with(more(settings))),
+        stand_in_path="fal",
     ),
 }
 

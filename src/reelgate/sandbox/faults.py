@@ -102,6 +102,14 @@ class Effect(Enum):
     """The file is only where the status endpoint says, and asks for the bearer there."""
     NOT_READY_403 = auto()
     """The asset host says 403, not 404, until the job is ready."""
+    MODERATED = auto()
+    """Moderation stops the job, in one of the disguises that its vendor has."""
+    EXPIRES = auto()
+    """The file is gone some time after the job got ready."""
+    FORGOTTEN = auto()
+    """The job is not known any more some time after it got ready."""
+    ROTATES = auto()
+    """Each poll tells another address of the file, and those told before are gone."""
 
 
 SHAPING = frozenset(
@@ -114,6 +122,10 @@ SHAPING = frozenset(
         Effect.CARD,
         Effect.MOVED,
         Effect.NOT_READY_403,
+        Effect.MODERATED,
+        Effect.EXPIRES,
+        Effect.FORGOTTEN,
+        Effect.ROTATES,
     }
 )
 """Effects that change the accepted job and not the answer to its submit."""
@@ -257,6 +269,34 @@ TABLE: tuple[Fault, ...] = (
         "not-ready-403",
         Effect.NOT_READY_403,
         "the asset host says 403, not 404, until the job is ready",
+        SUBMIT_ONLY,
+    ),
+    Fault(
+        "moderated",
+        Effect.MODERATED,
+        "moderation stops it `at` the submit, in the job, or in its result (not imagine.art)",
+        SUBMIT_ONLY,
+        {"at": "job", "after": 0},
+        choices={"at": ("submit", "job", "result")},
+    ),
+    Fault(
+        "expires",
+        Effect.EXPIRES,
+        "the file is gone `after` seconds of being ready (not imagine.art)",
+        SUBMIT_ONLY,
+        {"after": 0},
+    ),
+    Fault(
+        "forgotten",
+        Effect.FORGOTTEN,
+        "the job is not known `after` seconds of being ready (not imagine.art)",
+        SUBMIT_ONLY,
+        {"after": 0},
+    ),
+    Fault(
+        "rotates",
+        Effect.ROTATES,
+        "each poll tells a new address of the file, and the old one is gone (not imagine.art)",
         SUBMIT_ONLY,
     ),
 )

@@ -6,7 +6,7 @@ import json
 import time
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TextIO
@@ -111,6 +111,9 @@ class Job:
     ready_at: float | None
     fails_at: float | None
     rules: tuple[FaultRule, ...] = ()
+    vendor: str = ""
+    details: dict[str, Any] = field(default_factory=dict)
+    """What another vendor than imagine.art was sent, as it tells it."""
 
     def state_at(self, now: float, *, rendered: bool) -> JobState:
         """Decide the state: ready needs both its time and its file."""
@@ -144,6 +147,17 @@ class Job:
         ends = [rule for rule in self.rules if rule.fault.effect is Effect.ENDS]
         return ends[-1].text("reason") if ends else ""
 
+    def rule(self, effect: Effect) -> FaultRule | None:
+        """The fault with this effect, if one was asked for."""
+        return next((rule for rule in self.rules if rule.fault.effect is effect), None)
+
+    def is_past(self, effect: Effect, now: float) -> bool:
+        """Whether the `after` of a fault is over, counted from when the job got ready."""
+        rule = self.rule(effect)
+        if rule is None or self.ready_at is None:
+            return False
+        return now >= self.ready_at + (rule.number("after") or 0.0)
+
     @property
     def will_finish(self) -> bool:
         """Whether there will ever be a clip to render."""
@@ -151,7 +165,7 @@ class Job:
 
     def as_json(self) -> dict[str, Any]:
         """Return plain data: for the control endpoint and for the journal."""
-        return {
+        told = {
             "id": self.id,
             "batch_id": self.batch_id,
             "placeholder_uuid": self.placeholder_uuid,
@@ -166,6 +180,8 @@ class Job:
             "fails_at": self.fails_at,
             "faults": [str(rule) for rule in self.rules],
         }
+        # Journals of earlier versions know of no other vendors.
+        return told | ({"vendor": self.vendor, "details": self.details} if self.vendor else {})
 
 
 def job_from_json(data: dict[str, Any]) -> Job:
@@ -178,7 +194,7 @@ def job_from_json(data: dict[str, Any]) -> Job:
 
 
 def _known(record: type[Job | Clip], data: dict[str, Any]) -> dict[str, Any]:
-    return {field.name: data[field.name] for field in fields(record) if field.name in data}
+    return {each.name: data[each.name] for each in fields(record) if each.name in data}
 
 
 def _known_rules(texts: Iterable[str]) -> Iterator[FaultRule]:
@@ -251,7 +267,7 @@ def plan(
     seconds of a fault's `after` are real ones: the speed does not divide them.
     """
     after = {rule.fault.effect: rule.number("after") for rule in rules}
-    for end in (Effect.FAIL, Effect.ENDS):
+    for end in (Effect.FAIL, Effect.ENDS, Effect.MODERATED):
         if end in after:
             return Schedule(None, now + (after[end] or 0.0))
     if Effect.NEVER in after:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
 from reelgate.sandbox.clip import shrink
@@ -107,14 +107,31 @@ class Provider:
 
     def submit(self, submission: Submission, directives: tuple[FaultRule, ...]) -> Result:
         """Accept a job if the credits suffice, and begin to render it."""
-        if not self.account.charge(submission.cost):
+        job = self.accept(submission, directives)
+        if job is None:
             return Result(error_answer(402, "insufficient credits"), Outcome.REFUSED)
-        job = self._job(submission, directives)
+        body = {"batchId": job.batch_id, "cost": job.cost, "id": job.id, "status": "success"}
+        return Result(json_answer(body), Outcome.ACCEPTED, job.id)
+
+    def accept(
+        self,
+        submission: Submission,
+        directives: tuple[FaultRule, ...],
+        *,
+        job_id: str = "",
+        vendor: str = "",
+        details: dict[str, Any] | None = None,
+    ) -> Job | None:
+        """A new job that is paid for, and begins to render; None if the credits do not suffice."""
+        if not self.account.charge(submission.cost):
+            return None
+        job = replace(self._job(submission, directives), vendor=vendor, details=dict(details or {}))
+        if job_id:
+            job = replace(job, id=job_id)
         self.jobs.add(job)
         if job.will_finish:
             self.renderer.start(job.clip)
-        body = {"batchId": job.batch_id, "cost": job.cost, "id": job.id, "status": "success"}
-        return Result(json_answer(body), Outcome.ACCEPTED, job.id)
+        return job
 
     def status(self, job: Job | None, asset_url: str) -> Result:
         """A job's state; done is a non-empty `assets[].url.generation`."""
@@ -138,7 +155,8 @@ class Provider:
         """List the account's jobs in one state, the newest first."""
         if self.options.listing == "off":
             return Result(error_answer(404, "no such path"), Outcome.UNKNOWN)
-        newest = sorted(self.jobs, key=lambda job: job.accepted_at, reverse=True)
+        own = (job for job in self.jobs if not job.vendor)
+        newest = sorted(own, key=lambda job: job.accepted_at, reverse=True)
         of_state = (job for job in newest if job.word(self.state(job)) == status)
         page = islice(of_state, offset, offset + limit)
         assets = [self._listed(job, status, f"{asset_base}/{job.id}") for job in page]

@@ -82,6 +82,12 @@ class Routes:
             web.route("*", "/{path:.*}", handler(Operation.OTHER, self._other)),
         ]
 
+    def error_answer(
+        self, status: int, message: str, headers: dict[str, str] | None = None
+    ) -> Answer:
+        """An error in the provider's own words."""
+        return error_answer(status, message, headers)
+
     def _handler(
         self, operation: Operation, read: Read
     ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
@@ -116,7 +122,7 @@ class Routes:
         if plan.rule is None:
             return await send(request, work())
         recorded.fault = str(plan.rule)
-        response = await send_faulty(request, plan.rule, work)
+        response = await send_faulty(request, plan.rule, work, self.error_answer)
         self.provider.recorder.settle(recorded, Outcome.REFUSED)
         recorded.status = None if plan.rule.fault.effect in RESETS else response.status
         return response

@@ -23,6 +23,7 @@ from reelgate.sandbox.provider import Account, Provider
 from reelgate.sandbox.recorder import Recorder
 from reelgate.sandbox.renderer import Renderer
 from reelgate.sandbox.routes import Routes
+from reelgate.sandbox.vendors import VENDORS
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -192,7 +193,7 @@ class Sandbox:
 
     Used as `async with Sandbox(options) as sandbox:`; `sandbox.url` is then its base, and
     `{url}/v1`, `{url}/v2` (the key-based API), `{url}/processed`, `{url}/auth`, `{url}/team` and
-    `{url}/mcp` stand for the provider's hosts.
+    `{url}/mcp` stand for its hosts, `{url}/fal` and the like for other vendors'.
 
     Attributes:
         url: The base, such as `http://127.0.0.1:9000`; empty before the start.
@@ -306,6 +307,8 @@ def _build_app(provider: Provider) -> web.Application:
     app = web.Application(client_max_size=provider.options.max_request_bytes)
     app.add_routes(Control(provider).table())
     app.add_routes(KeyRoutes(provider).table())
+    for vendor in VENDORS:
+        app.add_routes(vendor(provider).table())
     app.add_routes(Routes(provider).table())
     app.on_response_prepare.append(_mark)
     return app

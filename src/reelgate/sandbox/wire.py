@@ -26,6 +26,11 @@ REDIRECTED = "redirected"
 """The query of an address that a redirect named."""
 PARENT_REJECTED = "user does not have access to parent asset"
 
+ID_NAMES = frozenset(
+    {"id", "request_id", "task_id", "name", "data", "status_url", "response_url", "polling_url"}
+)
+"""What the vendors call a job's id in their answers, or what holds it."""
+
 HTTP_BAD_REQUEST = 400
 HTTP_FORBIDDEN = 403
 HTTP_UNAVAILABLE = 503
@@ -123,6 +128,10 @@ def error_answer(status: int, message: str, headers: dict[str, str] | None = Non
     return replace(json_answer(body, status), headers=headers or {})
 
 
+InWords = Callable[[int, str, dict[str, str] | None], Answer]
+"""An error, from its status, a sentence and headers."""
+
+
 async def send(request: web.Request, answer: Answer) -> web.StreamResponse:
     """The response without a fault."""
     if isinstance(answer.body, Path):
@@ -145,8 +154,13 @@ async def send(request: web.Request, answer: Answer) -> web.StreamResponse:
     )
 
 
-async def send_faulty(request: web.Request, rule: FaultRule, work: Work) -> web.StreamResponse:
-    """Answer a request with a fault; `work` is called where the fault lets it be carried out."""
+async def send_faulty(
+    request: web.Request, rule: FaultRule, work: Work, in_words: InWords = error_answer
+) -> web.StreamResponse:
+    """Answer a request with a fault; `work` is called where the fault lets it be carried out.
+
+    `in_words`: an error in the words of the provider that is asked.
+    """
     match rule.fault.effect:
         case (
             Effect.ERROR
@@ -157,7 +171,7 @@ async def send_faulty(request: web.Request, rule: FaultRule, work: Work) -> web.
             | Effect.ODD
             | Effect.FRONT
         ):
-            return await send(request, _replacement(rule, work))
+            return await send(request, _replacement(rule, work, in_words))
         case Effect.RESET_BEFORE | Effect.RESET_AFTER:
             if rule.fault.effect is Effect.RESET_AFTER:
                 work()
@@ -181,13 +195,17 @@ async def send_faulty(request: web.Request, rule: FaultRule, work: Work) -> web.
             | Effect.CARD
             | Effect.MOVED
             | Effect.NOT_READY_403
+            | Effect.MODERATED
+            | Effect.EXPIRES
+            | Effect.FORGOTTEN
+            | Effect.ROTATES
         ):
             raise ValueError(f"{rule} shapes a job, not an answer")
         case unreachable:
             assert_never(unreachable)
 
 
-def _replacement(rule: FaultRule, work: Work) -> Answer:
+def _replacement(rule: FaultRule, work: Work, in_words: InWords) -> Answer:
     """The whole answer that a fault puts in place of the one without a fault."""
     if rule.fault.effect is Effect.HTML:
         return Answer(HTML_PAGE, content_type="text/html")
@@ -197,7 +215,7 @@ def _replacement(rule: FaultRule, work: Work) -> Answer:
         return _rewrite(work(), rule.fault.effect)
     if rule.number("accepted"):
         work()
-    return _front(rule) if rule.fault.effect is Effect.FRONT else _error(rule)
+    return _front(rule) if rule.fault.effect is Effect.FRONT else _error(rule, in_words)
 
 
 def _front(rule: FaultRule) -> Answer:
@@ -229,10 +247,10 @@ def _odd_part(value: str, job_id: str) -> tuple[str, bytes]:
             return ODD_PARTS[value]
 
 
-def _error(rule: FaultRule) -> Answer:
+def _error(rule: FaultRule, in_words: InWords) -> Answer:
     parent = rule.operation is Operation.SUBMIT and rule.fault.status == HTTP_FORBIDDEN
     message = PARENT_REJECTED if parent else rule.fault.meaning.split(",", maxsplit=1)[0]
-    return error_answer(rule.fault.status, message, _retry_after(rule))
+    return in_words(rule.fault.status, message, _retry_after(rule))
 
 
 def _retry_after(rule: FaultRule) -> dict[str, str]:
@@ -245,8 +263,8 @@ def _rewrite(answer: Answer, effect: Effect) -> Answer:
     if answer.status >= HTTP_BAD_REQUEST:
         return answer
     value: dict[str, Any] = json.loads(answer.bytes())
-    dropped = {Effect.NO_ID: "id", Effect.NO_BATCH: "batchId"}.get(effect)
-    kept = {key: part for key, part in value.items() if key != dropped}
+    dropped = {Effect.NO_ID: ID_NAMES, Effect.NO_BATCH: {"batchId"}}.get(effect, set())
+    kept = {key: part for key, part in value.items() if key not in dropped}
     return json_answer([kept] if effect is Effect.ARRAY else kept, answer.status)
 
 

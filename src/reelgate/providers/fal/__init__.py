@@ -1,0 +1,1 @@
+"""fal's queue: any of its video models by one key."""

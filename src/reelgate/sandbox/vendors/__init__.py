@@ -1,0 +1,8 @@
+"""The stand-ins for other vendors than imagine.art, one module each."""
+
+from __future__ import annotations
+
+from reelgate.sandbox.vendor import VendorRoutes
+from reelgate.sandbox.vendors.fal import FalRoutes
+
+VENDORS: tuple[type[VendorRoutes], ...] = (FalRoutes,)
