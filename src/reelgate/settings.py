@@ -56,7 +56,7 @@ def decode_secrets(secrets: str) -> tuple[bytes, ...]:
     return tuple(decode_secret(secret) for secret in secrets.split())
 
 
-WEBHOOK_EVENTS = frozenset({"video.completed", "video.failed", "video.in_progress"})
+WEBHOOK_EVENTS = ("video.completed", "video.failed", "video.in_progress")
 
 
 def http_url(value: str) -> str:
@@ -459,7 +459,7 @@ class Settings(BaseSettings):
     @field_validator("webhook_events")
     @classmethod
     def _are_events(cls, value: str) -> str:
-        unknown = set(split(value)) - WEBHOOK_EVENTS
+        unknown = set(split(value)).difference(WEBHOOK_EVENTS)
         if unknown:
             message = f"there is no {', '.join(sorted(unknown))}: use {', '.join(WEBHOOK_EVENTS)}"
             raise ValueError(message)

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from reelgate.settings import Settings
+from reelgate.settings import WEBHOOK_EVENTS, Settings
+from reelgate.webhooks.events import NAMES
 
 from .receivers import OTHER_SECRET, SECRET
 
@@ -57,3 +58,7 @@ def test_a_private_endpoint_is_taken_where_it_is_allowed() -> None:
 
 def test_the_ends_of_a_video_are_told_unless_something_else_is_asked_for() -> None:
     assert settings().webhook_event_names == {"video.completed", "video.failed"}
+
+
+def test_each_event_that_is_sent_can_be_listed() -> None:
+    assert sorted(NAMES.values()) == sorted(WEBHOOK_EVENTS)
