@@ -15,6 +15,7 @@
     ├── MethodNotAllowed            405  method_not_allowed
     ├── VideoNotReady               409  video_not_ready
     ├── VideoExpired                410  video_expired
+    ├── ReferenceExpired            410  reference_expired
     ├── RequestTimeout              408  request_timeout           waiting helps
     ├── RequestTooLarge             413  request_too_large
     ├── UriTooLong                  414  uri_too_long
@@ -194,6 +195,14 @@ class VideoExpired(ReelgateError):
     """The video's file is no longer kept."""
 
     code = "video_expired"
+    status = 410
+    kind = "invalid_request_error"
+
+
+class ReferenceExpired(ReelgateError):
+    """A picture, video or sound of this request is no longer kept: send it again with the file."""
+
+    code = "reference_expired"
     status = 410
     kind = "invalid_request_error"
 

@@ -11,7 +11,9 @@ from reelgate.db.admission import Admission
 from reelgate.db.changes import Changes
 from reelgate.db.database import open_database
 from reelgate.db.durations import Durations
+from reelgate.db.kept_references import KeptReferences
 from reelgate.db.videos import Videos
+from reelgate.images.kept import SCHEME, ReferenceKeeper
 from reelgate.media.keeper import Keeper
 from reelgate.media.storage import open_storage
 from reelgate.sandbox import Sandbox
@@ -37,14 +39,18 @@ async def housekeeping(
 ) -> AsyncIterator[Housekeeping]:
     """A round of housekeeping in a gateway's folder, at another time."""
     database = open_database(f"sqlite:///{data_dir}/reelgate.sqlite")
-    keeper = Keeper(open_storage(str(data_dir / "videos")), data_dir / "scratch")
+    storage = open_storage(str(data_dir / "videos"))
+    keeper = Keeper(storage, data_dir / "scratch")
     keeper.prepare()
+    clock = Later(ahead_s)
+    references = ReferenceKeeper(storage, KeptReferences(database, SCHEME), clock, data_dir)
     yield Housekeeping(
         Videos(database, Changes()),
         Admission(database),
         Durations(database),
         keeper,
-        Later(ahead_s),
+        references,
+        clock,
         max_age_s=max_age_s,
         max_total_bytes=max_bytes,
     )

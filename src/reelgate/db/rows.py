@@ -17,6 +17,7 @@ from reelgate.domain.video import (
     Correction,
     Failure,
     KeptFile,
+    RequestWarning,
     State,
     Timeline,
     Video,
@@ -47,10 +48,13 @@ PROGRESS_COLUMNS = (
 )
 """The columns that only the worker that runs the job changes."""
 
-FORECAST_FIELDS, FAILURE_FIELDS, FILE_FIELDS, CORRECTION_FIELDS = (
+FORECAST_FIELDS, FAILURE_FIELDS, FILE_FIELDS, CORRECTION_FIELDS, WARNING_FIELDS = (
     frozenset(field.name for field in fields(record))
-    for record in (Forecast, Failure, KeptFile, Correction)
+    for record in (Forecast, Failure, KeptFile, Correction, RequestWarning)
 )
+
+
+FlatRecord = Timeline | Forecast | Failure | KeptFile | Correction | RequestWarning
 
 
 def to_row(video: Video) -> dict[str, Any]:
@@ -68,6 +72,9 @@ def to_row(video: Video) -> dict[str, Any]:
         "decodings": video.decodings,
         "webhook_url": video.webhook_url,
         "metadata": json.dumps(dict(video.metadata)) if video.metadata else None,
+        "warnings": json.dumps([shallow(each) for each in video.warnings])
+        if video.warnings
+        else None,
         "estimate": None if video.estimate is None else video.estimate.amount,
         **progress_columns(video),
     }
@@ -118,6 +125,7 @@ def from_row(row: RowMapping) -> Video:
         expires_at=row["expires_at"],
         remixed_from=row["remixed_from"],
         metadata=json.loads(row["metadata"]) if row["metadata"] else {},
+        warnings=to_warnings(json.loads(row["warnings"])) if row["warnings"] else (),
         decodings=row["decodings"] or 0,
         marker=row["marker"],
         recheck_at=row["recheck_at"],
@@ -145,6 +153,10 @@ def to_request(stored: dict[str, Any]) -> VideoRequest:
     return VideoRequest(**stored, references=references, options=options)
 
 
+def to_warnings(stored: list[dict[str, Any]]) -> tuple[RequestWarning, ...]:
+    return tuple(RequestWarning(**known(each, WARNING_FIELDS)) for each in stored)
+
+
 def to_money(amount: int | None, unit: str | None) -> Money | None:
     """Rows of versions that knew no other unit name none."""
     return None if amount is None else Money(amount, Unit(unit) if unit else Unit.CREDITS)
@@ -163,6 +175,6 @@ def known(stored: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
     return stored
 
 
-def shallow(record: Timeline | Forecast | Failure | KeptFile | Correction) -> dict[str, Any]:
+def shallow(record: FlatRecord) -> dict[str, Any]:
     """The fields of a flat record; `asdict` would copy each value deeply, at ten times the cost."""
     return {field.name: getattr(record, field.name) for field in fields(record)}

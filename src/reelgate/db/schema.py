@@ -79,9 +79,17 @@ videos = Table(
     Column("marker", Text),
     Column("recheck_at", Double),
     Column("corrects", Text),
+    Column("warnings", Text),
     # What `cost` and `estimate` count; null: the provider's credits.
     Column("unit", Text),
     Column("estimate", BigInteger),
+)
+
+kept_references = Table(
+    "kept_references",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("kept_at", Double, nullable=False),
 )
 
 durations = Table(

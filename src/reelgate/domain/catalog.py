@@ -11,6 +11,7 @@ from reelgate.domain.fields import (
     COMMON,
     FIRST_FRAME,
     HOLD_REFERENCES,
+    MEDIA,
     PROMPT,
     REFERENCES,
     SHAPE,
@@ -117,8 +118,12 @@ class Model:
         return tuple(self.rows[name] for name in self._unsaid)
 
     def takes(self, request: VideoRequest) -> bool:
-        """Whether a request is for this model and has no option that it does not know."""
-        return request.model == self.id and request.options.keys() <= self._unsaid.keys()
+        """Whether a request is for this model and says nothing that it does not know."""
+        return (
+            request.model == self.id
+            and request.options.keys() <= self._unsaid.keys()
+            and all(MEDIA[each.role].name in self.rows for each in request.references)
+        )
 
     def capabilities(self) -> dict[str, Any]:
         """What a request for this model may hold, as `GET /v1/models` shows it."""

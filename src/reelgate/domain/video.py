@@ -180,6 +180,14 @@ class Timeline:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestWarning:
+    """A field that was left out of a request because its model cannot honour it, and why."""
+
+    param: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Correction:
     """The failure that a video was told to have ended with before it was found after all."""
 
@@ -228,6 +236,7 @@ class Video:
     remixed_from: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     webhook_url: str | None = None
+    warnings: tuple[RequestWarning, ...] = ()
     decodings: int = 0
     """How many processes decode the file just now that have taken the job over from another."""
     marker: str | None = None

@@ -43,6 +43,7 @@ def video_object(video: Video, *, now: float, video_url: str) -> dict[str, Any]:
             "charge_reason": charged.why,
             "attempts": video.attempts,
             "eta_s": video.eta_s(now),
+            "warnings": [{"param": each.param, "message": each.message} for each in video.warnings],
             "correction": correction_of(video),
             "timeline": {stage: getattr(video.timeline, stage) for stage in STAGES},
         },

@@ -145,6 +145,13 @@ class VideoCorrection(BaseModel):
     failed_at: int
 
 
+class VideoWarning(BaseModel):
+    """A field that was left out of a request (`"strict": false`) and why."""
+
+    param: str
+    message: str
+
+
 class VideoAdditions(BaseModel):
     """What the gateway tells beyond OpenAI's shape."""
 
@@ -162,6 +169,9 @@ class VideoAdditions(BaseModel):
     charge_reason: str = Field(description="How it is known.")
     attempts: int = Field(description="Submits made.")
     eta_s: float | None = Field(description="Seconds left, about, while it renders.")
+    warnings: list[VideoWarning] = Field(
+        description="What the model could not honour, where the request allowed that."
+    )
     correction: VideoCorrection | None = Field(
         description="What it was told to have failed for, before that turned out to be wrong."
     )

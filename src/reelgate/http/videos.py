@@ -253,6 +253,7 @@ async def remix_video(video_id: VideoId, request: AuthenticatedRequest) -> Respo
     video = await request.service.find(video_id, request.owner)
     body = validated(RemixRequest, await read_json(request))
     wanted = request.service.remix_request(video, body.prompt)
+    await request.ctx.references.renew(wanted)
     options = admission_options(request.headers, request.service, adopts=False)
     new_video = NewVideo(request=wanted, owner=request.owner, remixed_from=video_id)
     video, result = await request.service.create(new_video, options)

@@ -16,6 +16,7 @@ from reelgate.domain.picture import Picture, is_data_url, read_data_url
 from reelgate.domain.reference import Kind, Reference
 from reelgate.domain.video import VideoRequest
 from reelgate.images.fetch import PictureFetcher, Read
+from reelgate.images.kept import USED_FOR_S, ReferenceKeeper
 from reelgate.net.open_files import for_requests
 from reelgate.net.ssrf import open_session
 from reelgate.providers.base import Provider
@@ -102,12 +103,19 @@ class References:
         self,
         providers: Mapping[str, Provider],
         fetcher: PictureFetcher,
+        keeper: ReferenceKeeper,
         uploads: Cache[tuple[str, str], str],
+        kept: Cache[str, str],
     ) -> None:
-        """`uploads`: the addresses that pictures have got, so that a retry uploads none again."""
+        """`uploads`, `kept`: the addresses that files have got, so that a retry sends none again.
+
+        The first by provider and digest, the second by digest.
+        """
         self._providers = providers
         self._fetcher = fetcher
+        self._keeper = keeper
         self._uploads = uploads
+        self._kept = kept
         self._in_memory = FairPermits(MAX_PICTURES, MAX_PICTURES_PER_OWNER)
         self._fetches = FairPermits(for_requests(MAX_FETCHES), MAX_FETCHES_PER_OWNER)
 
@@ -140,10 +148,25 @@ class References:
             source = self._opened(each, files.get(each.url), param, owner)
             async with source as read, self._in_memory.held(owner):
                 picture = await read()
-                upload = partial(self._providers[provider].upload_reference, picture)
-                url = await self._uploads.get((provider, picture.digest), upload)
+                url = await self._address(picture, provider)
             placed.append(replace(each, url=url, digest=picture.digest))
         return replace(request, references=tuple(placed))
+
+    async def renew(self, request: VideoRequest) -> None:
+        """See to it that the references of an earlier job are there for one more.
+
+        Raises:
+            ReferenceExpired: one is not kept any more.
+        """
+        await self._keeper.renew(request)
+
+    async def _address(self, picture: Picture, provider: str) -> str:
+        """Where the provider reads it, or where we keep it for the submit."""
+        account = self._providers[provider]
+        if account.uploads:
+            upload = partial(account.upload_reference, picture)
+            return await self._uploads.get((provider, picture.digest), upload)
+        return await self._kept.get(picture.digest, partial(self._keeper.keep, picture))
 
     @asynccontextmanager
     async def _opened(
@@ -166,14 +189,19 @@ async def decoded(url: str, param: str, kind: Kind) -> Picture:
 
 @asynccontextmanager
 async def open_references(
-    providers: Mapping[str, Provider], clock: Clock, *, allow_private: bool
+    providers: Mapping[str, Provider],
+    keeper: ReferenceKeeper,
+    clock: Clock,
+    *,
+    allow_private: bool,
 ) -> AsyncIterator[References]:
     """`References` with an HTTP client; `allow_private` allows URLs in private networks."""
     uploads: Cache[tuple[str, str], str] = Cache(CACHED_FOR_S, clock, max_size=MAX_CACHED)
+    kept: Cache[str, str] = Cache(USED_FOR_S, clock, max_size=MAX_CACHED)
     async with open_session(allow_private=allow_private) as session:
+        fetcher = PictureFetcher(session, allow_private=allow_private)
         try:
-            yield References(
-                providers, PictureFetcher(session, allow_private=allow_private), uploads
-            )
+            yield References(providers, fetcher, keeper, uploads, kept)
         finally:
             await uploads.close()
+            await kept.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -15,14 +15,14 @@ from reelgate.clock import Clock
 from reelgate.db.changes import Subscription
 from reelgate.db.rechecks import Rechecks, sent_at
 from reelgate.db.videos import LostRace, Videos
-from reelgate.domain.video import Failure, KeptFile, State, Video
+from reelgate.domain.video import Failure, KeptFile, State, Video, VideoRequest
 from reelgate.jobs.distributions import Distributions
 from reelgate.jobs.receipts import Receipts
 from reelgate.limits.account import Account
 from reelgate.limits.polls import PollLimiter
 from reelgate.limits.submits import SubmitLimiter
 from reelgate.media.keeper import Keeper
-from reelgate.providers.base import Provider
+from reelgate.providers.base import Pictures, Provider
 from reelgate.telemetry.telemetry import Telemetry
 
 
@@ -56,6 +56,9 @@ class Upstream:
     """What counts as a second there: less where a sandbox is quicker."""
 
 
+LoadReferences = Callable[[VideoRequest], Awaitable[Pictures]]
+
+
 @dataclass(frozen=True, slots=True)
 class JobContext:
     """Shared by all jobs of a process; `keeper` is None where files stay upstream."""
@@ -68,6 +71,8 @@ class JobContext:
     clock: Clock
     limits: Limits
     upstreams: Mapping[str, Upstream]
+    load_references: LoadReferences
+    """Gets the references into memory that are kept for a submit."""
     rng: random.Random = field(default_factory=random.Random)
     telemetry: Telemetry = field(default_factory=Telemetry)
     sending: set[str] = field(default_factory=set)

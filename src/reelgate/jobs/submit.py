@@ -19,6 +19,7 @@ from reelgate.errors import (
     DatabaseAway,
     ProxyAnswered,
     RateLimited,
+    ReferenceExpired,
     StorageFailed,
     SubmissionUnknown,
     UpstreamError,
@@ -27,7 +28,7 @@ from reelgate.jobs.context import JobContext, fail
 from reelgate.limits.account import Account, NoPermit
 from reelgate.limits.submits import SubmitPermit
 from reelgate.polling.forecast import Forecast
-from reelgate.providers.base import Submission, can_reconcile
+from reelgate.providers.base import Pictures, Submission, can_reconcile
 from reelgate.retrying import Failed, retry
 
 log = structlog.get_logger()
@@ -55,6 +56,10 @@ async def submit(video: Video, permit: SubmitPermit, context: JobContext) -> tup
         The video, and for how many seconds to leave it alone before the next step.
     """
     # What can go wrong goes wrong before anything is sent.
+    try:
+        pictures = await context.load_references(video.request)
+    except ReferenceExpired as error:
+        return await fail(video, Failure(error.code, error.message), context), 0.0
     forecast = Forecast.of(await context.distributions.of(video, context.providers[video.provider]))
     account = context.upstreams[video.provider].account
     began_s = context.clock.monotonic()
@@ -71,7 +76,7 @@ async def submit(video: Video, permit: SubmitPermit, context: JobContext) -> tup
             log.warning("intent_too_old", video=video.id)
             return await written_down(partial(back_in_queue, video, context), video, context), 0.0
         try:
-            submission = await send(video, context)
+            submission = await send(video, pictures, context)
         except UpstreamError as error:
             return await refused(video, error, context)
         except Exception:
@@ -85,7 +90,7 @@ async def submit(video: Video, permit: SubmitPermit, context: JobContext) -> tup
         await account.settled(accepted=accepted)
 
 
-async def send(video: Video, context: JobContext) -> Submission:
+async def send(video: Video, pictures: Pictures, context: JobContext) -> Submission:
     """The one request that costs money; on record while it waits for its answer.
 
     Raises:
@@ -94,7 +99,9 @@ async def send(video: Video, context: JobContext) -> Submission:
     context.sending.add(video.id)
     try:
         provider = context.providers[video.provider]
-        return await provider.submit(video.provider_request, marker=video.marker or "")
+        return await provider.submit(
+            video.provider_request, marker=video.marker or "", pictures=pictures
+        )
     finally:
         context.sending.discard(video.id)
 

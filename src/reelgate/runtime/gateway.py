@@ -15,6 +15,7 @@ from reelgate.db.api_keys import ApiKeys
 from reelgate.db.backup import sqlite_file
 from reelgate.db.durations import Durations
 from reelgate.db.gauges import Gauges
+from reelgate.db.kept_references import KeptReferences
 from reelgate.db.private_files import kept_secret, warn_if_exposed
 from reelgate.db.rechecks import Rechecks
 from reelgate.db.videos import Videos
@@ -25,6 +26,7 @@ from reelgate.errors import StorageFailed
 from reelgate.http.auth import Context
 from reelgate.http.bodies import Bodies
 from reelgate.http.keyless import KeylessRules
+from reelgate.images.kept import SCHEME, ReferenceKeeper
 from reelgate.images.references import open_references
 from reelgate.jobs.context import JobContext, Limits, Upstream
 from reelgate.jobs.distributions import Distributions
@@ -104,6 +106,7 @@ async def open_gateway(settings: Settings, own_url: str = "") -> AsyncIterator[C
             accounts=accounts,
             providers=providers,
             keeper=keeper,
+            references=start_reference_keeper(settings, storage, deployment, stack),
             videos=Videos(deployment.database, deployment.changes, outbox, telemetry.moved),
             admission=Admission(deployment.database, deployment.queue_up),
             telemetry=telemetry,
@@ -134,7 +137,10 @@ async def open_gateway(settings: Settings, own_url: str = "") -> AsyncIterator[C
             scrape=start_scrape(base, stack),
             references=await stack.enter_async_context(
                 open_references(
-                    providers, SystemClock(), allow_private=settings.reference_allow_private
+                    providers,
+                    base.references,
+                    SystemClock(),
+                    allow_private=settings.reference_allow_private,
                 )
             ),
         )
@@ -209,6 +215,16 @@ def start_keeper(settings: Settings, storage: Storage, stack: AsyncExitStack) ->
     return keeper
 
 
+def start_reference_keeper(
+    settings: Settings, storage: Storage, deployment: Deployment, stack: AsyncExitStack
+) -> ReferenceKeeper:
+    """What keeps references that a provider takes in the submit itself."""
+    rows = KeptReferences(deployment.database, SCHEME)
+    keeper = ReferenceKeeper(storage, rows, deployment.clock, settings.data_dir / "scratch")
+    stack.callback(keeper.close)
+    return keeper
+
+
 @dataclass(frozen=True, slots=True)
 class Foundation:
     """What both the worker and the use cases stand on."""
@@ -218,6 +234,7 @@ class Foundation:
     accounts: Mapping[str, UpstreamAccount]
     providers: dict[str, Provider]
     keeper: Keeper | None
+    references: ReferenceKeeper
     videos: Videos
     admission: Admission
     telemetry: Telemetry
@@ -322,6 +339,7 @@ def job_context(base: Foundation) -> JobContext:
         limits=limits,
         upstreams=upstreams,
         receipts=Receipts(settings.data_dir / "receipts"),
+        load_references=base.references.load,
         telemetry=base.telemetry,
     )
 
@@ -383,6 +401,7 @@ def housekeeping_of(base: Foundation) -> Housekeeping:
         base.admission,
         Durations(base.deployment.database),
         base.keeper,
+        base.references,
         base.deployment.clock,
         max_age_s=base.settings.retention_s,
         max_total_bytes=base.settings.max_storage_bytes or None,

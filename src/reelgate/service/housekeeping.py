@@ -14,6 +14,7 @@ from reelgate.db.admission import Admission
 from reelgate.db.durations import Durations
 from reelgate.db.videos import Videos
 from reelgate.errors import DatabaseAway, StorageFailed
+from reelgate.images.kept import ReferenceKeeper
 from reelgate.media.keeper import Keeper
 
 log = structlog.get_logger()
@@ -30,6 +31,7 @@ class Housekeeping:
         admission: Admission,
         durations: Durations,
         keeper: Keeper | None,
+        references: ReferenceKeeper,
         clock: Clock,
         *,
         max_age_s: float | None,
@@ -39,6 +41,7 @@ class Housekeeping:
         self._admission = admission
         self._durations = durations
         self._keeper = keeper
+        self._references = references
         self._clock = clock
         self._max_age_s = max_age_s
         self._max_total_bytes = max_total_bytes
@@ -63,6 +66,7 @@ class Housekeeping:
         """
         await self._admission.forget_keys(self._clock.now())
         await self._durations.forget()
+        await self._references.remove_unused()
         if self._keeper is not None and (self._max_age_s or self._max_total_bytes):
             await self._expire_files(self._keeper)
 

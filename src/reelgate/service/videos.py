@@ -20,6 +20,7 @@ from reelgate.domain.catalog import Catalog
 from reelgate.domain.video import (
     Caller,
     Failure,
+    RequestWarning,
     State,
     Timeline,
     Video,
@@ -100,6 +101,7 @@ class NewVideo:
     metadata: Mapping[str, str] = field(default_factory=dict)
     remixed_from: str | None = None
     webhook_url: str | None = None
+    warnings: tuple[RequestWarning, ...] = ()
 
 
 class Service:
@@ -191,6 +193,7 @@ class Service:
             metadata=new_video.metadata,
             remixed_from=new_video.remixed_from,
             webhook_url=new_video.webhook_url,
+            warnings=new_video.warnings,
         )
 
     async def find(self, video_id: str, owner: str) -> Video:

@@ -10,12 +10,17 @@ from reelgate.db.database import Database
 from reelgate.db.durations import Durations
 from reelgate.db.rechecks import Rechecks
 from reelgate.db.videos import Videos
+from reelgate.domain.video import VideoRequest
 from reelgate.jobs.context import JobContext, Limits, Upstream
 from reelgate.jobs.distributions import Distributions
 from reelgate.limits.account import LocalAccount
 from reelgate.limits.polls import PollLimiter
 from reelgate.limits.submits import SubmitLimiter
-from reelgate.providers.base import Provider
+from reelgate.providers.base import NO_PICTURES, Pictures, Provider
+
+
+async def nothing_kept(_request: VideoRequest) -> Pictures:
+    return NO_PICTURES
 
 
 def context_on(
@@ -40,4 +45,5 @@ def context_on(
         clock=clock,
         limits=Limits(submit_lease_s=lease_s),
         upstreams={"imagine": Upstream(account, SubmitLimiter(), poll_limiter)},
+        load_references=nothing_kept,
     )
