@@ -22,8 +22,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from crowd import BLOCKING_PATH, ListenConnection, call, get, hammer, post
 from figures import table
+from load import BLOCKING_PATH, Connection, call, get, hammer, post
 from programs import (
     HERE,
     Program,
@@ -61,12 +61,12 @@ def ours(jobs: int, database_url: str = "") -> dict[str, Any]:
             took_s, well = asyncio.run(hammer(program.url, [create] * jobs, LINES))
             wait_until_quiet(program, upstream, well + jobs // 10)
             newest = fetch_json(f"{program.url}/v1/videos?limit=1")["data"][0]["id"]
-            look = get(program.url, f"/v1/videos/{newest}")
-            looked_s, seen = asyncio.run(hammer(program.url, [look] * jobs, LINES))
+            retrieve = get(program.url, f"/v1/videos/{newest}")
+            retrieved_s, seen = asyncio.run(hammer(program.url, [retrieve] * jobs, LINES))
     return {
         "server": f"ours, {'Postgres' if database_url else 'SQLite'}",
         "creates_per_s": well / took_s,
-        "retrieves_per_s": seen / looked_s,
+        "retrieves_per_s": seen / retrieved_s,
         "start_s": started_s,
         "idle_mb": idle_bytes / 1e6,
         "note": "durable before the answer",
@@ -151,16 +151,18 @@ async def litellm_rates(proxy: Program, jobs: int) -> dict[str, Any]:
     """Creates and retrieves a second."""
     key = f"Authorization: Bearer {LITELLM_KEY}\r\n"
     create = post(proxy.url, "/v1/videos", {"model": "sora-2", "prompt": "x"}, key)
-    line = await ListenConnection.open(proxy.url)
-    status, body = await line.ask(create)
-    line.close()
+    connection = await Connection.open(proxy.url)
+    status, body = await connection.ask(create)
+    connection.close()
     if status != 200:
         raise RuntimeError(f"LiteLLM answers {status}: {body[:300]!r}")
     video_id = body.split(b'"id":"')[1].split(b'"')[0].decode()
-    look = get(proxy.url, f"/v1/videos/{video_id}").replace(b"\r\n\r\n", f"\r\n{key}\r\n".encode())
+    retrieve = get(proxy.url, f"/v1/videos/{video_id}").replace(
+        b"\r\n\r\n", f"\r\n{key}\r\n".encode()
+    )
     took_s, well = await hammer(proxy.url, [create] * jobs, LINES)
-    looked_s, seen = await hammer(proxy.url, [look] * jobs, LINES)
-    return {"creates_per_s": well / took_s, "retrieves_per_s": seen / looked_s}
+    retrieved_s, seen = await hammer(proxy.url, [retrieve] * jobs, LINES)
+    return {"creates_per_s": well / took_s, "retrieves_per_s": seen / retrieved_s}
 
 
 def install_litellm() -> Path:

@@ -105,15 +105,15 @@ def download_all(done: Connection, url: str, readers: int) -> None:
 def read(url: str) -> int:
     """One download, thrown away; the length of its body in bytes."""
     parts = urlsplit(url)
-    with socket.create_connection((parts.hostname, parts.port)) as line:
+    with socket.create_connection((parts.hostname, parts.port)) as connection:
         request = f"GET {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n"
-        line.sendall(request.encode())
+        connection.sendall(request.encode())
         buffer = bytearray(READ_BYTES)
-        size = line.recv_into(buffer)
+        size = connection.recv_into(buffer)
         head = buffer[:size].split(b"\r\n\r\n", 1)[0]
         assert head.startswith(b"HTTP/1.1 200 "), head
         received = size - len(head) - 4
-        while size := line.recv_into(buffer):
+        while size := connection.recv_into(buffer):
             received += size
         return received
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from crowd import ListenConnection, get, post
 from figures import Spread, table
+from load import Connection, get, post
 from programs import Program, gateway, prepare_process, sandbox
 
 VIDEO = {"prompt": "a river [[never]]", "model": "imagine-text-to-video"}
@@ -38,11 +38,11 @@ def run(streams: int = 1000, quiet_s: float = 5.0) -> dict[str, Any]:
 
 async def observe(program: Program, streams: int, quiet_s: float) -> dict[str, Any]:
     """Open them all, wait in silence, cancel, and listen."""
-    line = await ListenConnection.open(program.url)
-    _, created = await line.ask(post(program.url, "/v1/videos", VIDEO))
+    connection = await Connection.open(program.url)
+    _, created = await connection.ask(post(program.url, "/v1/videos", VIDEO))
     video_id = created.split(b'"id":"')[1].split(b'"')[0].decode()
     idle_bytes = program.rss_bytes()
-    readers: list[ListenConnection] = []
+    readers: list[Connection] = []
     for first in range(0, streams, OPENING_AT_ONCE):
         batch = range(first, min(first + OPENING_AT_ONCE, streams))
         readers += await asyncio.gather(*(follow(program, video_id, nth) for nth in batch))
@@ -51,9 +51,9 @@ async def observe(program: Program, streams: int, quiet_s: float) -> dict[str, A
     cpu_s = program.cpu_s() - cpu_s
     ends = [asyncio.create_task(heard_end(reader)) for reader in readers]
     cancelled_at = time.monotonic()
-    await line.ask(post(program.url, f"/v1/videos/{video_id}/cancel", {}))
+    await connection.ask(post(program.url, f"/v1/videos/{video_id}/cancel", {}))
     heard = [at - cancelled_at for at in await asyncio.gather(*ends) if at is not None]
-    for each in (line, *readers):
+    for each in (connection, *readers):
         each.close()
     return {
         "streams": streams,
@@ -64,18 +64,18 @@ async def observe(program: Program, streams: int, quiet_s: float) -> dict[str, A
     }
 
 
-async def follow(program: Program, video_id: str, nth: int) -> ListenConnection:
+async def follow(program: Program, video_id: str, nth: int) -> Connection:
     """Open a stream and read its first event."""
-    line = await ListenConnection.open(program.url, nth)
-    line.writer.write(get(program.url, f"/v1/videos/{video_id}/events"))
-    await line.reader.readuntil(b"event: video")
-    return line
+    connection = await Connection.open(program.url, nth)
+    connection.writer.write(get(program.url, f"/v1/videos/{video_id}/events"))
+    await connection.reader.readuntil(b"event: video")
+    return connection
 
 
-async def heard_end(line: ListenConnection) -> float | None:
+async def heard_end(connection: Connection) -> float | None:
     """When this reader heard of the end (monotonic seconds); None if the stream broke."""
     try:
-        await line.reader.readuntil(b'"status": "failed"')
+        await connection.reader.readuntil(b'"status": "failed"')
     except (OSError, EOFError, asyncio.LimitOverrunError):
         return None
     return time.monotonic()

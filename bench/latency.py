@@ -19,8 +19,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from crowd import BLOCKING_PATH, Reply, call, crowd, post
 from figures import Spread, table
+from load import BLOCKING_PATH, Reply, call, post, spread
 from programs import Program, fetch_json, gateway, plain_loop, prepare_process, sandbox
 
 CLASSES: dict[str, dict[str, Any]] = {
@@ -69,7 +69,7 @@ async def ask(program: Program, jobs: int, speed: float) -> Sequence[tuple[str, 
         body = {"prompt": f"a clock, {name}", **CLASSES[name]}
         return await call(program.url, post(program.url, BLOCKING_PATH, body))
 
-    replies = await crowd(jobs * len(names), SPREAD_S / speed, one)
+    replies = await spread(jobs * len(names), SPREAD_S / speed, one)
     return [(names[nth % len(names)], reply) for nth, reply in enumerate(replies)]
 
 
@@ -81,27 +81,27 @@ def read(
         job["id"]: job["ready_at"] for job in fetch_json(f"{upstream.url}/_sandbox/jobs")["data"]
     }
     requests = fetch_json(f"{upstream.url}/_sandbox/requests")["data"]
-    looks = Counter(seen["id"] for seen in requests if is_look(seen))
+    polls = Counter(seen["id"] for seen in requests if is_poll(seen))
     delays: dict[str, list[float]] = defaultdict(list)
     counts: dict[str, list[int]] = defaultdict(list)
     for name, reply in replies:
         video_id = reply.json().get("id")
         if reply.status == 200 and video_id in ready_at:
             delays[name].append((reply.answered_at - ready_at[video_id]) * speed)
-            counts[name].append(looks[video_id])
+            counts[name].append(polls[video_id])
     return [
         {
             "class": name,
             "who": who,
             "jobs": len(delays[name]),
             "delay_s": asdict(Spread.of(delays[name])),
-            "looks": sum(counts[name]) / max(1, len(counts[name])),
+            "polls": sum(counts[name]) / max(1, len(counts[name])),
         }
         for name in CLASSES
     ]
 
 
-def is_look(seen: dict[str, Any]) -> bool:
+def is_poll(seen: dict[str, Any]) -> bool:
     """Whether a request asked if a video is ready."""
     return bool(
         seen["operation"] == "status" or (seen["operation"] == "asset" and seen["method"] == "HEAD")
@@ -120,7 +120,7 @@ def row(result: dict[str, Any]) -> list[str]:
         result["who"],
         str(result["jobs"]),
         *(f"{delay[name]:.2f} s" for name in ("mean", "p50", "p95", "p99")),
-        f"{result['looks']:.1f}",
+        f"{result['polls']:.1f}",
     ]
 
 

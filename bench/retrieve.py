@@ -121,11 +121,11 @@ def ask_all(done: Connection, url: str, paths: list[str], connections: int, seco
 async def asked_for(url: str, paths: list[str], connections: int, seconds: float) -> list[float]:
     """How long each answer took, in seconds."""
     ends_at = time.perf_counter() + seconds
-    lines = [line(url, paths[nth::connections], ends_at) for nth in range(connections)]
-    return [took_s for times_s in await asyncio.gather(*lines) for took_s in times_s]
+    loops = [one_connection(url, paths[nth::connections], ends_at) for nth in range(connections)]
+    return [took_s for times_s in await asyncio.gather(*loops) for took_s in times_s]
 
 
-async def line(url: str, paths: list[str], ends_at: float) -> list[float]:
+async def one_connection(url: str, paths: list[str], ends_at: float) -> list[float]:
     """One connection that asks for one path after the other."""
     parts = urlsplit(url)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)

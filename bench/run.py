@@ -1,7 +1,7 @@
 """Every benchmark, one after the other: `make bench`, or `python bench/run.py [--full]`.
 
 Prints a table for each, writes `bench/results.json` and, with `--write`, the tables and plots
-of docs/performance.md. Without `--full` the crowds stop at 1,000 callers, the table of jobs at
+of docs/performance.md. Without `--full` the loads stop at 1,000 callers, the table of jobs at
 10,000, and the soak takes a minute in place of an hour.
 One can be run alone: `python bench/run.py waiting`. What was measured earlier and not now stays in
 the results with its own date.
@@ -155,7 +155,7 @@ def draw_latency(found: Sequence[dict[str, Any]]) -> str:
         Bar(
             f"{each['class'].partition(' (')[0]}, {each['who']}",
             each["delay_s"]["mean"],
-            f"{each['delay_s']['mean']:.2f} s, {each['looks']:.1f} polls",
+            f"{each['delay_s']['mean']:.2f} s, {each['polls']:.1f} polls",
             "plain" if each["who"].startswith("plain") else "ours",
         )
         for each in order

@@ -21,8 +21,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from accept import LINES, VIDEO, postgres
-from crowd import BLOCKING_PATH, ListenConnection, post
 from figures import table
+from load import BLOCKING_PATH, Connection, post
 from programs import Program, gateway, prepare_process, sandbox
 
 FINISHED = {"prompt": "a door [[ready after=0]]", "duration": 5, "resolution": "720p"}
@@ -36,7 +36,7 @@ def measure(processes: int, jobs: int) -> dict[str, Any]:
         used_s = cpu_s(programs)
         finished_s, finished = asyncio.run(spread(programs, BLOCKING_PATH, FINISHED, jobs))
         used_s = cpu_s(programs) - used_s
-    # At the provider's own speed: no look is owed to what has just been accepted.
+    # At the provider's own speed: no poll is due to what has just been accepted.
     with several(processes, 1.0) as programs:
         asyncio.run(spread(programs, "/v1/videos", VIDEO, LINES))
         accepted_s, accepted = asyncio.run(spread(programs, "/v1/videos", VIDEO, jobs))
@@ -81,13 +81,13 @@ async def spread(
         nonlocal well
         url = programs[nth % len(programs)].url
         request = post(url, path, body)
-        line = await ListenConnection.open(url, nth)
+        connection = await Connection.open(url, nth)
         try:
             for _ in pending:
-                status, _ = await line.ask(request)
+                status, _ = await connection.ask(request)
                 well += status == 200
         finally:
-            line.close()
+            connection.close()
 
     began = time.perf_counter()
     await asyncio.gather(*(work(nth) for nth in range(LINES)))

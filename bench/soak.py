@@ -20,8 +20,8 @@ from statistics import fmean
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from crowd import BLOCKING_PATH, Reply, call, crowd, post
 from figures import table
+from load import BLOCKING_PATH, Reply, call, post, spread
 from programs import Program, fetch_json, gateway, prepare_process, sandbox
 
 FAULTS = (
@@ -93,10 +93,10 @@ async def load(program: Program, seconds: float, per_s: float) -> tuple[Sequence
         return await call(program.url, post(program.url, BLOCKING_PATH, body))
 
     # What is loaded once, at the first video, is no leak.
-    await crowd(WARM_UP_CALLERS, 0.0, one)
+    await spread(WARM_UP_CALLERS, 0.0, one)
     samples = Samples()
     collecting = asyncio.create_task(samples.collect(program))
-    replies = await crowd(max(20, int(seconds * per_s)), seconds, one)
+    replies = await spread(max(20, int(seconds * per_s)), seconds, one)
     collecting.cancel()
     return replies, samples
 

@@ -26,8 +26,8 @@ def run(times: int = 5) -> list[dict[str, Any]]:
     prepare_process()
     with TemporaryDirectory(prefix="reelgate-bench-") as folder, sandbox(speed=20) as upstream:
 
-        def ours(place: str) -> Program:
-            return gateway(Path(folder, place), sandbox_url=upstream.url)
+        def ours(name: str) -> Program:
+            return gateway(Path(folder, name), sandbox_url=upstream.url)
 
         return [
             started("ours, first", (ours(str(nth)) for nth in range(times))),

@@ -21,14 +21,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from crowd import BLOCKING_PATH, Reply, call, crowd, post
 from figures import Spread, table
+from load import BLOCKING_PATH, Reply, call, post, spread
 from programs import Program, fetch_json, gateway, plain_loop, prepare_process, sandbox
 
-BODY = {"prompt": "a crowd in the rain", "duration": 12, "resolution": "1080p"}
+BODY = {"prompt": "people in the rain", "duration": 12, "resolution": "1080p"}
 PLAIN_SLEEP_S = 10.0
 ARRIVAL_S = 100.0
-"""The time over which a crowd arrives, in the provider's seconds."""
+"""The time over which callers arrive, in the provider's seconds."""
 SAMPLE_S = 0.25
 LOOKS_PER_S = 1000
 """What the plain loop would make with 10,000 callers."""
@@ -74,16 +74,16 @@ def measure(server: str, callers: int, speed: float) -> dict[str, Any]:
 async def observe(
     program: Program, upstream: Program, callers: int, arrival_s: float, teachers: int
 ) -> dict[str, Any]:
-    """Run the crowd, after a smaller one if that is to teach, and read the meters."""
+    """Run the callers, after fewer if that is to teach, and read the meters."""
     # Of another kind: it must not teach that these are ready at once.
     first = {**BODY, "duration": 5, "prompt": "the first [[ready after=0]]"}
     await call(program.url, post(program.url, BLOCKING_PATH, first))
     request = post(program.url, BLOCKING_PATH, BODY)
     idle_bytes = program.rss_bytes()
-    await crowd(teachers, arrival_s, lambda nth: call(program.url, request, nth))
+    await spread(teachers, arrival_s, lambda nth: call(program.url, request, nth))
     requests, idle_cpu_s = requests_of(upstream), program.cpu_s()
     sampler = asyncio.create_task(highest_rss(program))
-    replies = await crowd(callers, arrival_s, lambda nth: call(program.url, request, nth))
+    replies = await spread(callers, arrival_s, lambda nth: call(program.url, request, nth))
     peak_bytes = await stop(sampler)
     return {
         "callers": callers,
@@ -151,11 +151,9 @@ def row(result: dict[str, Any]) -> list[str]:
     ]
 
 
-def run(crowds: Mapping[str, Sequence[int]], speed: float = 1.0) -> list[dict[str, Any]]:
+def run(loads: Mapping[str, Sequence[int]], speed: float = 1.0) -> list[dict[str, Any]]:
     prepare_process()
-    return [
-        measure(server, callers, speed) for server, sizes in crowds.items() for callers in sizes
-    ]
+    return [measure(server, callers, speed) for server, sizes in loads.items() for callers in sizes]
 
 
 def report(results: Sequence[dict[str, Any]]) -> str:
@@ -169,8 +167,8 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--taught", type=int, nargs="*", default=[1000])
     parser.add_argument("--speed", type=float, default=1.0)
     options = parser.parse_args(arguments)
-    crowds = {"plain": options.plain, "ours": options.callers, "ours, taught": options.taught}
-    print(report(run(crowds, options.speed)))
+    loads = {"plain": options.plain, "ours": options.callers, "ours, taught": options.taught}
+    print(report(run(loads, options.speed)))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from tests.gateway import a_prompt, callers, soon
 
 from .jobs import NEVER, READY_AT_ONCE, VIDEOS, JobsGateway, a_jobs_gateway, is_refused
 
-CROWD = 1000
+CALLERS = 1000
 STATUSES = ["queued", "in_progress", "completed"]
 
 
@@ -207,9 +207,9 @@ async def test_a_thousand_readers_are_all_told_and_a_slow_one_holds_nobody_up(
 ) -> None:
     video = await gateway.created(a_prompt("[[ready after=4]]"))
     slow = await gateway.session.get(gateway.url + path_of(video), read_bufsize=64)
-    streams = [asyncio.ensure_future(all_events(gateway, video)) for _ in range(CROWD)]
+    streams = [asyncio.ensure_future(all_events(gateway, video)) for _ in range(CALLERS)]
     told = await asyncio.gather(*streams)
-    assert [events[-1].video["status"] for events in told] == ["completed"] * CROWD
+    assert [events[-1].video["status"] for events in told] == ["completed"] * CALLERS
     assert all(never_falls(events) for events in told)
     slow.close()
 

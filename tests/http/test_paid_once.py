@@ -15,7 +15,7 @@ from .relay import losing_answers
 
 pytestmark = pytest.mark.both_databases
 
-CROWD = 50
+CALLERS = 50
 
 
 def key(name: str) -> dict[str, str]:
@@ -45,9 +45,9 @@ async def test_50_identical_requests_with_one_key_at_once_make_one_submit(
 ) -> None:
     prompt = a_prompt(READY_AT_ONCE)
     replies = await asyncio.gather(
-        *(gateway.create(prompt, headers=key("crowd")) for _ in range(CROWD))
+        *(gateway.create(prompt, headers=key("callers")) for _ in range(CALLERS))
     )
-    assert [reply.status for reply in replies] == [200] * CROWD
+    assert [reply.status for reply in replies] == [200] * CALLERS
     [video_id] = {reply.body["id"] for reply in replies}
     assert sum(not reply.attached for reply in replies) == 1
     await gateway.reached(video_id, "completed")
@@ -60,7 +60,7 @@ async def test_50_blocking_requests_with_one_key_at_once_get_one_video(
 ) -> None:
     prompt = a_prompt(READY_AT_ONCE)
     replies = await asyncio.gather(
-        *(gateway.generate(prompt, headers=key("blocking crowd")) for _ in range(CROWD))
+        *(gateway.generate(prompt, headers=key("blocking callers")) for _ in range(CALLERS))
     )
     assert {reply.body["status"] for reply in replies} == {"COMPLETED"}
     assert len({reply.body["id"] for reply in replies}) == 1

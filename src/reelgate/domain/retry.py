@@ -36,7 +36,7 @@ def backoff_s(failures: int, draw: float, cap_s: float = CAP_S) -> float:
     """Exponential backoff with half its span in jitter, in seconds.
 
     `failures` counts from 1; `draw` is uniform on 0-1, handed in so that the decision stays pure.
-    Half fixed and half random ("equal jitter") spreads a crowd and still never hammers. See
+    Half fixed and half random ("equal jitter") spreads many callers and still never hammers. See
     https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/.
     """
     span = min(cap_s, BASE_S * 2.0 ** min(failures - 1, 30))

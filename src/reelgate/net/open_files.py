@@ -2,7 +2,7 @@
 
 Each connection, file and database handle counts against one limit of the operating system
 (RLIMIT_NOFILE). Callers may use up their part of it; the rest is kept back for our own work, so
-that a crowd at the door never keeps a paid video from being fetched and stored.
+that any number of callers never keeps a paid video from being fetched and stored.
 """
 
 from __future__ import annotations

@@ -22,11 +22,11 @@ async def test_a_copy_taken_under_load_starts_a_gateway_that_knows_every_job(
     async with Sandbox(TINY) as sandbox:
         async with a_gateway(live, sandbox.url) as gateway:
             first = (await gateway.generate(a_prompt())).video
-            crowd = [asyncio.create_task(gateway.generate(a_prompt())) for _ in range(20)]
+            callers = [asyncio.create_task(gateway.generate(a_prompt())) for _ in range(20)]
             await soon(lambda: len(list((live / "videos").glob("*.mp4"))) > 3)
             copy = restored / "reelgate.sqlite"
             await asyncio.to_thread(backup, f"sqlite:///{live}/reelgate.sqlite", copy)
-            await asyncio.gather(*crowd)
+            await asyncio.gather(*callers)
         shutil.copytree(live / "videos", restored / "videos")
         async with a_gateway(restored, sandbox.url) as gateway:
             reply = await gateway.call("GET", f"/v1/videos/{first}")

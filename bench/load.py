@@ -1,4 +1,4 @@
-"""A crowd of callers on plain sockets: cheap enough that thousands of them do not distort."""
+"""Callers on plain sockets: cheap enough that thousands of them do not distort."""
 
 from __future__ import annotations
 
@@ -53,25 +53,25 @@ async def call(url: str, request: bytes, nth: int = 0) -> Reply:
     asked_at = time.time()
     status, body = 0, b""
     try:
-        line = await ListenConnection.open(url, nth)
+        connection = await Connection.open(url, nth)
         try:
-            status, body = await line.ask(request)
+            status, body = await connection.ask(request)
         finally:
-            line.close()
+            connection.close()
     except (OSError, EOFError, ValueError) as error:
         body = repr(error).encode()
     return Reply(asked_at, time.time(), status, body)
 
 
 @dataclass(frozen=True, slots=True)
-class ListenConnection:
+class Connection:
     """A connection that stays."""
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
 
     @classmethod
-    async def open(cls, url: str, nth: int = 0) -> ListenConnection:
+    async def open(cls, url: str, nth: int = 0) -> Connection:
         """Connect, from one of several loopback addresses."""
         parts = urlsplit(url)
         source = (LOOPBACKS[nth % len(LOOPBACKS)], 0)
@@ -97,7 +97,7 @@ class ListenConnection:
         self.writer.close()
 
 
-async def crowd(
+async def spread(
     count: int, over_s: float, one: Callable[[int], Awaitable[Reply]]
 ) -> Sequence[Reply]:
     """Let so many callers arrive evenly over a time, and wait for them all."""
@@ -114,19 +114,19 @@ async def crowd(
 
 
 async def hammer(url: str, requests: Sequence[bytes], lines: int) -> tuple[float, int]:
-    """Send requests over so many lasting connections; returns seconds and how many went well."""
+    """Send requests over so many kept connections; returns seconds and how many went well."""
     pending = iter(requests)
     well = 0
 
     async def work(nth: int) -> None:
         nonlocal well
-        line = await ListenConnection.open(url, nth)
+        connection = await Connection.open(url, nth)
         try:
             for request in pending:
-                status, _ = await line.ask(request)
+                status, _ = await connection.ask(request)
                 well += 200 <= status < 300
         finally:
-            line.close()
+            connection.close()
 
     began = time.perf_counter()
     await asyncio.gather(*(work(nth) for nth in range(lines)))
