@@ -53,6 +53,9 @@ async def observe(program: Program, streams: int, quiet_s: float) -> dict[str, A
     cancelled_at = time.monotonic()
     await connection.ask(post(program.url, f"/v1/videos/{video_id}/cancel", {}))
     heard = [at - cancelled_at for at in await asyncio.gather(*ends) if at is not None]
+    if not heard:
+        message = "no stream told of the end"
+        raise RuntimeError(message)
     for each in (connection, *readers):
         each.close()
     return {
@@ -75,7 +78,7 @@ async def follow(program: Program, video_id: str, nth: int) -> Connection:
 async def heard_end(connection: Connection) -> float | None:
     """When this reader heard of the end (monotonic seconds); None if the stream broke."""
     try:
-        await connection.reader.readuntil(b'"status": "failed"')
+        await connection.reader.readuntil(b'"status":"failed"')
     except (OSError, EOFError, asyncio.LimitOverrunError):
         return None
     return time.monotonic()
