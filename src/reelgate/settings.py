@@ -256,6 +256,19 @@ class Settings(BaseSettings):
         "that. Empty: on the gateway's port an operator's API key, on a port of its own nothing.",
     )
 
+    traces: Literal["off", "otlp"] = Field(
+        "off",
+        description="`otlp`: send traces, one for each video, to where OTEL_EXPORTER_OTLP_ENDPOINT "
+        "says; needs `pip install 'reelgate[otel]'`.",
+    )
+    trace_prompts: bool = Field(
+        default=False, description="Put prompts into traces: who reads traces reads them, too."
+    )
+    trace_upstreams: bool = Field(
+        default=False,
+        description="Send `traceparent` with requests to upstreams, where they trace as well.",
+    )
+
     # Where things are kept
     secret_key: SecretStr = Field(
         SecretStr(""),

@@ -74,6 +74,7 @@ def a_full_video() -> Video:
         metadata={"who": "me", "why": "because"},
         webhook_url="https://hook.example/",
         warnings=(RequestWarning("seed", "seed was left out"),),
+        traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         decodings=1,
         marker="0b9d3c1e-0000-4000-8000-00000000000a",
         recheck_at=NOW + 200,

@@ -59,7 +59,16 @@ async def test_migrating_again_changes_nothing(database: Database) -> None:
     await asyncio.gather(*(migrate(database) for _ in range(5)))
 
 
-ADDED_SINCE = ("decodings", "marker", "recheck_at", "corrects", "unit", "estimate", "warnings")
+ADDED_SINCE = (
+    "decodings",
+    "marker",
+    "recheck_at",
+    "corrects",
+    "unit",
+    "estimate",
+    "warnings",
+    "traceparent",
+)
 
 
 async def test_a_database_of_the_first_release_is_upgraded_and_keeps_its_videos(
@@ -90,6 +99,7 @@ async def test_a_database_of_the_first_release_is_upgraded_and_keeps_its_videos(
         warnings=(),
         cost=Money(10, Unit.CREDITS),
         estimate=None,
+        traceparent=None,
     )
     await database.close()
 

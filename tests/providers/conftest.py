@@ -9,7 +9,8 @@ import pytest
 from reelgate.net.client import HttpClient
 from reelgate.providers.imagine.adapter import ImagineWeb
 from reelgate.sandbox import Sandbox, SandboxOptions
-from tests.providers.imagine_account import an_imagine
+
+from .world import an_imagine
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from reelgate.providers.imagine.credentials import (
     clean_token,
     read_claims,
 )
-from tests.providers.imagine_account import NOW_S, TOKEN, StillClock, a_token, an_account
+
+from .world import NOW_S, TOKEN, StillClock, a_token, an_account
 
 
 @pytest.mark.parametrize(

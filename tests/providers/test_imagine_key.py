@@ -27,9 +27,9 @@ from reelgate.providers.imagine_key.adapter import ImagineKey
 from reelgate.providers.imagine_key.models import ROWS, Row, key_models, rows_with
 from reelgate.providers.imagine_key.wire import generation_of
 from reelgate.sandbox import Sandbox, SandboxOptions
-from tests.http_servers import replying, serving
 
 from .test_imagine_looks import until_over
+from .world import replying, serving
 
 KEY = "vk-not-a-real-key"
 MODELS = {model.id: model for model in key_models("imagine_key")}

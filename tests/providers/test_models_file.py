@@ -14,7 +14,8 @@ from reelgate.domain.reference import Kind, Reference, Role
 from reelgate.errors import InvalidRequest
 from reelgate.net.client import HttpClient
 from reelgate.providers.registry import build_providers
-from tests.providers.imagine_account import MODELS, TOKEN
+
+from .world import MODELS, TOKEN
 
 PICTURE = (Reference(Kind.IMAGE, Role.FIRST_FRAME, "u"),)
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reelgate.net.redact import MAX_EXCERPT_CHARS, redacted
-from tests.providers.imagine_account import TOKEN
+
+from .world import TOKEN
 
 
 @pytest.mark.parametrize(

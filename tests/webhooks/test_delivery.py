@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from itertools import pairwise
 from pathlib import Path
@@ -306,8 +307,8 @@ async def test_a_mistake_of_our_own_counts_as_a_failure_and_ends_with_the_schedu
     database: Database,
 ) -> None:
     class Mistaken(Sender):
-        async def send(self, message: Message) -> Reply:
-            raise KeyError(message.id)
+        async def send(self, message: Message, more: Mapping[str, str] | None = None) -> Reply:
+            raise KeyError(message.id, more)
 
     async with a_post(database) as post:
         post.deliverer._sender = Mistaken(

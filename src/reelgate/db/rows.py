@@ -71,6 +71,7 @@ def to_row(video: Video) -> dict[str, Any]:
         "retries": video.retries,
         "decodings": video.decodings,
         "webhook_url": video.webhook_url,
+        "traceparent": video.traceparent,
         "metadata": json.dumps(dict(video.metadata)) if video.metadata else None,
         "warnings": json.dumps([shallow(each) for each in video.warnings])
         if video.warnings
@@ -112,6 +113,7 @@ def from_row(row: RowMapping) -> Video:
         caller=Caller(row["caller"]),
         retries=row["retries"],
         webhook_url=row["webhook_url"],
+        traceparent=row["traceparent"],
         attempts=row["attempts"],
         provider_id=row["provider_id"],
         batch_id=row["batch_id"],

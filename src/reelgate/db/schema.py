@@ -83,6 +83,8 @@ videos = Table(
     # What `cost` and `estimate` count; null: the provider's credits.
     Column("unit", Text),
     Column("estimate", BigInteger),
+    # What its caller sent, where that names a trace.
+    Column("traceparent", Text),
 )
 
 kept_references = Table(
@@ -202,6 +204,7 @@ webhook_deliveries = Table(
     Column("tried_at", Double),
     Column("status", Integer),
     Column("error", Text),
+    Column("traceparent", Text),
 )
 
 webhook_endpoints = Table(

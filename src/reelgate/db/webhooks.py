@@ -50,6 +50,8 @@ class Message:
     url: str
     origin: str
     body: str
+    traceparent: str | None = None
+    """The header that is sent along, for the receiver's traces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +206,7 @@ def add(connection: Connection, messages: Sequence[Message]) -> None:
                 "url": message.url,
                 "origin": message.origin,
                 "body": message.body,
+                "traceparent": message.traceparent,
             },
         )
 
@@ -301,7 +304,15 @@ def claim(connection: Connection, room: Room, lease_s: float) -> list[Claimed]:
 
 def message_of(row: RowMapping) -> Message:
     """The event in a row."""
-    return Message(row["id"], row["video_id"], row["event"], row["url"], row["origin"], row["body"])
+    return Message(
+        row["id"],
+        row["video_id"],
+        row["event"],
+        row["url"],
+        row["origin"],
+        row["body"],
+        row["traceparent"],
+    )
 
 
 def claimed_of(row: RowMapping) -> Claimed:

@@ -237,6 +237,8 @@ class Video:
     metadata: Mapping[str, str] = field(default_factory=dict)
     webhook_url: str | None = None
     warnings: tuple[RequestWarning, ...] = ()
+    traceparent: str | None = None
+    """The caller's trace, as it was told (https://www.w3.org/TR/trace-context/); None: none."""
     decodings: int = 0
     """How many processes decode the file just now that have taken the job over from another."""
     marker: str | None = None

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 
 import structlog
 from starlette.types import Scope
-from structlog.contextvars import bind_contextvars
+from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from reelgate.domain.video import is_video_id
 from reelgate.http.errors import REQUEST_ID
 from reelgate.telemetry.metrics import LEFT
 from reelgate.telemetry.telemetry import Telemetry
+from reelgate.telemetry.traceparent import current, parse
 
 log = structlog.get_logger()
 
@@ -49,12 +50,23 @@ def record_of(scope: Scope) -> RequestRecord:
     return record
 
 
+def traceparent_in(scope: Scope) -> str | None:
+    """The header with which a caller names its trace."""
+    found = (value for name, value in scope["headers"] if name == b"traceparent")
+    return next(found, b"").decode("latin-1") or None
+
+
 @contextmanager
 def recorded(scope: Scope, telemetry: Telemetry) -> Iterator[None]:
     """Follow a request to its end; every line of the log in between names it."""
     began_s = time.monotonic()
     record = scope[RECORD] = RequestRecord()
+    caller = parse(traceparent_in(scope))
+    current.set(caller)
+    clear_contextvars()
     bind_contextvars(request=scope[REQUEST_ID])
+    if caller:
+        bind_contextvars(trace_id=caller.trace_id)
     try:
         yield
     finally:

@@ -119,7 +119,8 @@ class JobRunner:
                 # What is found being fetched was begun by a process that did not end it.
                 taken_over = video.state is State.FETCHING
                 while not video.is_over:
-                    video = await self._safe_step(video, pause, permit, taken_over=taken_over)
+                    with self._context.telemetry.running(video):
+                        video = await self._safe_step(video, pause, permit, taken_over=taken_over)
             finally:
                 permit.give_back()
 

@@ -48,6 +48,7 @@ from reelgate.runtime.deployment import (
     open_deployment,
 )
 from reelgate.runtime.signin import with_sign_in
+from reelgate.runtime.traces import open_traces
 from reelgate.runtime.upstreams import UpstreamAccount, start_providers
 from reelgate.runtime.webhooks import open_webhooks
 from reelgate.service.callers import NOBODY, Gatekeeper, open_standings
@@ -77,7 +78,7 @@ async def open_gateway(settings: Settings, own_url: str = "") -> AsyncIterator[C
     """
     async with AsyncExitStack() as stack:
         make_folder(settings)
-        telemetry = start_telemetry(stack)
+        telemetry = await start_telemetry(settings, stack)
         deployment = await stack.enter_async_context(open_deployment(settings))
         settings = await with_sign_in(settings, deployment.database)
         if deployment.database.is_shared:
@@ -146,9 +147,9 @@ async def open_gateway(settings: Settings, own_url: str = "") -> AsyncIterator[C
         )
 
 
-def start_telemetry(stack: AsyncExitStack) -> Telemetry:
-    """What counts, and how late the event loop is from now on."""
-    telemetry = Telemetry()
+async def start_telemetry(settings: Settings, stack: AsyncExitStack) -> Telemetry:
+    """What counts, traces, and watches the event loop from now on."""
+    telemetry = Telemetry(traces=await stack.enter_async_context(open_traces(settings)))
     watching = asyncio.create_task(watch_loop(telemetry.metrics.loop_lag))
     stack.push_async_callback(stopped, watching)
     return telemetry

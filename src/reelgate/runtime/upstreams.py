@@ -106,8 +106,10 @@ async def start_providers(
 
 def observed_client(http: HttpClient, telemetry: Telemetry, name: str) -> HttpClient:
     """The client for an account, whose requests are counted."""
-    observer = upstream_requests(telemetry, name)
-    return http.observed(observer, observer)
+    return http.observed(
+        upstream_requests(telemetry, name, is_foreign=False),
+        upstream_requests(telemetry, name, is_foreign=True),
+    )
 
 
 def client_of(

@@ -55,6 +55,7 @@ async def open_webhooks(
         clock,
         play_url,
         tells_corrections=settings.webhook_corrections,
+        traceparent_of=telemetry.traceparent_of,
     )
     async with open_session(
         allow_private=settings.webhook_allow_private, timeout_s=TIMEOUT_S

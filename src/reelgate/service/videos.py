@@ -44,6 +44,7 @@ from reelgate.providers.base import Provider
 from reelgate.providers.registry import video_url
 from reelgate.service.callers import Gatekeeper
 from reelgate.telemetry.telemetry import Telemetry
+from reelgate.telemetry.traceparent import current
 
 COUNT_TTL_S = 1.0
 """How long a count is used: counting every row for each new video would cost too much."""
@@ -194,6 +195,7 @@ class Service:
             remixed_from=new_video.remixed_from,
             webhook_url=new_video.webhook_url,
             warnings=new_video.warnings,
+            traceparent=caller.header if (caller := current.get()) else None,
         )
 
     async def find(self, video_id: str, owner: str) -> Video:

@@ -17,17 +17,27 @@ NEVER_SENT = (
 )
 
 
-def upstream_requests(telemetry: Telemetry, account: str) -> aiohttp.TraceConfig:
-    """Counts every request to an upstream account, each hop of a redirect as one."""
-    metrics = telemetry.metrics
+def upstream_requests(
+    telemetry: Telemetry, account: str, *, is_foreign: bool
+) -> aiohttp.TraceConfig:
+    """Counts and traces requests to an upstream account, each hop of a redirect as one.
+
+    `is_foreign`: they go to where an answer has led.
+    """
+    metrics, traces = telemetry.metrics, telemetry.traces
     config = aiohttp.TraceConfig()
 
     async def began(
         _session: aiohttp.ClientSession,
         request: SimpleNamespace,
-        _params: aiohttp.TraceRequestStartParams,
+        params: aiohttp.TraceRequestStartParams,
     ) -> None:
         request.began_s = time.monotonic()
+        request.span = None
+        began = traces and traces.request_began(params.method, params.url, is_foreign=is_foreign)
+        if began:
+            request.span, headers = began
+            params.headers.update(headers)
 
     async def answered(
         _session: aiohttp.ClientSession,
@@ -37,13 +47,18 @@ def upstream_requests(telemetry: Telemetry, account: str) -> aiohttp.TraceConfig
         metrics.upstream.add(account, params.method, str(params.response.status))
         seconds = time.monotonic() - request.began_s
         metrics.upstream_time.observe(seconds, account, params.method)
+        if traces and request.span:
+            traces.answered(request.span, params.response.status)
 
     async def failed(
         _session: aiohttp.ClientSession,
-        _request: SimpleNamespace,
+        request: SimpleNamespace,
         params: aiohttp.TraceRequestExceptionParams,
     ) -> None:
-        metrics.upstream.add(account, params.method, code_of(params.exception))
+        code = code_of(params.exception)
+        metrics.upstream.add(account, params.method, code)
+        if traces and request.span:
+            traces.failed(request.span, code)
 
     config.on_request_start.append(began)
     config.on_request_end.append(answered)

@@ -160,8 +160,14 @@ class Deliverer:
 
     async def _safe_send(self, claimed: Claimed) -> Reply:
         """An unexpected exception counts as a failed attempt, or it would be repeated for ever."""
+        message = claimed.message
         try:
-            return await self._sender.send(claimed.message)
+            with self._telemetry.delivering(
+                message.event, message.origin, message.traceparent
+            ) as attempt:
+                reply = await self._sender.send(message, attempt.headers)
+                attempt.status = reply.status
+                return reply
         except Exception:
             log.exception("webhook_attempt_failed", webhook=claimed.message.id)
             return Reply(error=str(InternalError()))

@@ -54,6 +54,7 @@ class Events:
         url: the endpoint for every video; empty for none.
         clock: the time.
         play_url: where a video plays.
+        traceparent_of: the trace that the messages belong to.
         tells_corrections: whether a video is told to be completed that was told to have failed.
     """
 
@@ -65,7 +66,9 @@ class Events:
         play_url: Callable[[Video], str],
         *,
         tells_corrections: bool = True,
+        traceparent_of: Callable[[Video], str | None] = lambda video: video.traceparent,
     ) -> None:
+        self._traceparent_of = traceparent_of
         self._tells_corrections = tells_corrections
         self._wanted = frozenset(wanted)
         self._url = url
@@ -83,9 +86,10 @@ class Events:
         urls = dict.fromkeys(url for url in (self._url, video.webhook_url) if url)
         if event is None or event not in self._wanted or not urls:
             return []
-        body = self._body(event, video)
+        body, traceparent = self._body(event, video), self._traceparent_of(video)
         return [
-            Message(new_message_id(), video.id, event, url, origin_of(url), body) for url in urls
+            Message(new_message_id(), video.id, event, url, origin_of(url), body, traceparent)
+            for url in urls
         ]
 
     def _body(self, event: str, video: Video) -> str:

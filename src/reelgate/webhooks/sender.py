@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -75,11 +75,11 @@ class Sender:
         self._signer = signer
         self._clock = clock
 
-    async def send(self, message: Message) -> Reply:
-        """Try once. Redirects are not followed: only the address that was named is told."""
+    async def send(self, message: Message, more: Mapping[str, str] | None = None) -> Reply:
+        """Try once, with more headers; redirects are not followed: only who was named is told."""
         body = message.body.encode()
         headers = self._signer.headers(message.id, self._clock.now(), body)
-        headers["Content-Type"] = "application/json"
+        headers |= {"Content-Type": "application/json", **(more or {})}
         try:
             async with self._session.post(
                 message.url, data=body, headers=headers, allow_redirects=False
