@@ -27,10 +27,10 @@ async def test_a_post_never_rides_a_connection_that_was_used_before(http: HttpCl
             await http.request("GET", url, timeout_s=5)
         for _ in range(3):
             await http.post_form(url, [("a", "b")], headers={}, timeout_s=5)
-    looks, posts = peers[:3], peers[3:]
-    assert len(set(looks)) == 1
+    polls, posts = peers[:3], peers[3:]
+    assert len(set(polls)) == 1
     assert len(set(posts)) == 3
-    assert not set(looks) & set(posts)
+    assert not set(polls) & set(posts)
 
 
 async def test_text_parts_have_neither_a_file_name_nor_a_type(http: HttpClient) -> None:
