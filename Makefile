@@ -51,10 +51,11 @@ format: $(READY) ## Format the code
 format-web: node_modules/.package-lock.json
 	npm run --silent format
 
-docs: $(READY) ## Write settings, metrics and the dashboard from the code
+docs: $(READY) ## Write settings, metrics, the dashboard and providers from the code
 	$(BIN)/python -m scripts.settings_docs
 	$(BIN)/python -m scripts.metrics_docs
 	$(BIN)/python -m scripts.dashboard
+	$(BIN)/python -m scripts.providers_docs
 
 bench: $(READY) ## Measure, side by side with peers; BENCH_ARGS="--full", or the names of some
 	$(BIN)/python bench/run.py $(BENCH_ARGS)

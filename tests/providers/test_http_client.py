@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.client_reqrep import ConnectionKey
 
 from reelgate.errors import AnswerLost, UpstreamBadResponse, UpstreamError, UpstreamUnavailable
-from reelgate.net.client import MAX_ANSWER_BYTES, USER_AGENT, HttpClient
+from reelgate.net.client import MAX_ANSWER_BYTES, USER_AGENT, HttpClient, without_credentials
 from reelgate.net.transport import transport_error
 
 from .world import StillClock, forever, replying, serving, serving_bytes
@@ -99,6 +99,13 @@ async def test_redirects_are_followed_up_to_the_limit(http: HttpClient) -> None:
         assert answer.text == "here"
         with pytest.raises(UpstreamBadResponse):
             await http.request("GET", f"{url}/0", timeout_s=5, redirects=2)
+
+
+def test_no_header_that_may_hold_a_key_goes_to_another_host() -> None:
+    harmless = {"Range": "bytes=0-11", "Accept-Encoding": "identity"}
+    keys = {"Authorization": "Bearer k", "Cookie": "k", "x-goog-api-key": "k", "X-Api-Key": "k"}
+    assert without_credentials({**keys, **harmless}) == harmless
+    assert without_credentials(None) == {}
 
 
 async def test_a_redirect_to_nowhere_makes_no_sense(http: HttpClient) -> None:
