@@ -11,9 +11,16 @@ from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
 from pydantic import AliasChoices, Field, PrivateAttr, SecretStr, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from reelgate.domain.api_keys import check_bootstrap_secret
+from reelgate.domain.routing import VirtualModel
 from reelgate.errors import InvalidRequest
 from reelgate.net.hosts import is_loopback, is_origin, normal_origin, split_host
 from reelgate.net.secret_keys import decode_keys
@@ -98,6 +105,11 @@ class ProviderSettings(BaseSettings):
     example_model: ClassVar[str] = ""
     """The model that a new user is told to try."""
 
+    kind: str = Field(
+        "",
+        description="The provider that an account of another name is one of. Empty: the provider"
+        " of its name.",
+    )
     looks_per_s: float | None = Field(
         None, gt=0, description="REELGATE_LOOKS_PER_S for this account alone. Empty: that."
     )
@@ -110,6 +122,24 @@ class ProviderSettings(BaseSettings):
     sandbox_url: str = Field(
         "", description="REELGATE_SANDBOX_URL for this provider alone. Empty: that."
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """An account that says whose it is has its own values only, not those of the variables.
+
+        They are the first account's: with its key another would be paid for by the wrong one.
+        """
+        if isinstance(init_settings, InitSettingsSource) and init_settings.init_kwargs.get("kind"):
+            return (init_settings,)
+        del settings_cls
+        return init_settings, env_settings, dotenv_settings, file_secret_settings
 
     @field_validator("looks_per_s", "max_in_flight", "max_submits", mode="before")
     @classmethod
@@ -165,6 +195,11 @@ class Settings(BaseSettings):
         default_factory=dict,
         description="Each upstream account's own settings, by its name; "
         "`reelgate.providers.registry` reads them.",
+    )
+
+    virtual_models: Annotated[Mapping[str, VirtualModel], NoDecode] = Field(
+        default_factory=dict,
+        description="The virtual models of the file that REELGATE_CONFIG names.",
     )
 
     # Where the gateway listens
@@ -299,6 +334,10 @@ class Settings(BaseSettings):
     )
 
     # What can be asked for
+    config: Path | None = Field(
+        None,
+        description="A TOML file with accounts of providers and virtual models. Empty: none.",
+    )
     default_model: str = Field(
         "",
         description="The model of a video request that names none. Empty: the first model of the "
@@ -416,6 +455,11 @@ class Settings(BaseSettings):
     @classmethod
     def _is_http_url(cls, value: str) -> str:
         return http_url(value)
+
+    @field_validator("config", mode="before")
+    @classmethod
+    def _is_named(cls, value: object) -> object:
+        return None if value == "" else value
 
     @field_validator("allowed_hosts")
     @classmethod

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from reelgate.domain.price import Money, Unit
+from reelgate.domain.routing import PassedOver, Route
 from reelgate.domain.video import (
     Caller,
     Correction,
@@ -73,6 +74,20 @@ def a_full_video() -> Video:
         remixed_from="video_0",
         metadata={"who": "me", "why": "because"},
         webhook_url="https://hook.example/",
+        route=Route(
+            asked=VideoRequest(
+                model="best",
+                prompt="a cat",
+                aspect_ratio=None,
+                duration=8,
+                resolution=None,
+                options={"seed": 7},
+            ),
+            chosen="imagine/veo-3.1",
+            why="the cheapest",
+            passed=(PassedOver("fal/veo", "no credits"),),
+            left=("gemini/veo",),
+        ),
         warnings=(RequestWarning("seed", "seed was left out"),),
         traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         decodings=1,

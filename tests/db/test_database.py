@@ -68,6 +68,7 @@ ADDED_SINCE = (
     "estimate",
     "warnings",
     "traceparent",
+    "route",
 )
 
 
@@ -100,6 +101,7 @@ async def test_a_database_of_the_first_release_is_upgraded_and_keeps_its_videos(
         cost=Money(10, Unit.CREDITS),
         estimate=None,
         traceparent=None,
+        route=None,
     )
     await database.close()
 

@@ -14,10 +14,12 @@ from pydantic import AliasChoices, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsError
 
+from reelgate.cli.config_file import in_variables, read_config
 from reelgate.cli.console import say
 from reelgate.cli.exits import CliError, ExitCode
+from reelgate.domain.routing import VirtualModel
 from reelgate.providers.registry import PROVIDERS
-from reelgate.settings import PROVIDERS_PREFIX, Settings
+from reelgate.settings import PROVIDERS_PREFIX, ProviderSettings, Settings
 
 OPTIONS = ("REELGATE_SERVER", "REELGATE_API_KEY")
 """What the command line's own options read."""
@@ -28,6 +30,7 @@ NOT_MEANT_FOR_US = re.compile(
     r"|REELGATE_TEST_\w+"
 )
 OF_A_PROVIDER = re.compile(rf"{PROVIDERS_PREFIX}.+?__")
+READ_FROM_ELSEWHERE = frozenset({"providers", "virtual_models"})
 ALIKE = 0.75
 NEARLY_THE_SAME = 0.9
 """How alike a name must be whose first word is not one of ours: it may be anybody's."""
@@ -37,7 +40,14 @@ def known_variables() -> set[str]:
     """Every variable that is read."""
     kinds: list[type[BaseSettings]] = [Settings, *(known.settings for known in PROVIDERS.values())]
     names = {name for kind in kinds for field in fields_of(kind) for name in variables(kind, field)}
-    return names | set(OPTIONS)
+    return names | set(OPTIONS) | set(of_named_accounts())
+
+
+def of_named_accounts() -> Iterator[str]:
+    """The variables of the accounts beside each provider's own."""
+    for name, told in in_variables().items():
+        for field in PROVIDERS[told["kind"]].settings.model_fields:
+            yield f"{PROVIDERS_PREFIX}{name.upper()}__{field.upper()}"
 
 
 def prefixes() -> tuple[str, ...]:
@@ -48,7 +58,7 @@ def prefixes() -> tuple[str, ...]:
 
 def fields_of(kind: type[BaseSettings]) -> list[str]:
     """The settings of a class that are read from a variable."""
-    return [field for field in kind.model_fields if field != "providers"]
+    return [field for field in kind.model_fields if field not in READ_FROM_ELSEWHERE]
 
 
 def variables(kind: type[BaseSettings], field: str) -> tuple[str, ...]:
@@ -137,8 +147,9 @@ def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - Settings chec
     """
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
-        providers = {name: read(known.settings) for name, known in PROVIDERS.items()}
-        settings = read(Settings, **given, providers=providers)
+        settings = read(Settings, **given)
+        providers, virtual = read_config_file(settings.config)
+        settings = settings.model_copy(update={"providers": providers, "virtual_models": virtual})
         warn_of_misspelled()
     except (SettingsError, OSError, UnicodeDecodeError) as error:
         message = f"the settings cannot be read: {error}"
@@ -146,10 +157,24 @@ def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - Settings chec
     return settings
 
 
+def read_config_file(
+    path: Path | None,
+) -> tuple[dict[str, ProviderSettings], dict[str, VirtualModel]]:
+    """See `config_file.read_config`.
+
+    Raises:
+        CliError: a line cannot be used.
+    """
+    try:
+        return read_config(path, read)
+    except ValueError as error:
+        raise CliError(str(error), ExitCode.USAGE, code="invalid_settings") from None
+
+
 S = TypeVar("S", bound=BaseSettings)
 
 
-def read(kind: type[S], **given: Any) -> S:  # noqa: ANN401 - Pydantic checks their types
+def read(kind: type[S], /, **given: Any) -> S:  # noqa: ANN401 - Pydantic checks their types
     """The settings of one class.
 
     Raises:

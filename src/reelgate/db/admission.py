@@ -314,7 +314,7 @@ def body_digest(video: Video) -> str:
     Rows hold it, as they hold fingerprints: something new beside a request may count only where
     it is told. See docs/adr/0014-fingerprints.md.
     """
-    digest = video.request.fingerprint()
+    digest = video.asked.fingerprint()
     row = to_row(video)
     others = [row[name] for name in OTHER_FIELDS]
     if not any(others):
@@ -383,5 +383,5 @@ def first(
     connection: Connection, video: Video, statement: Executable, more: dict[str, Any]
 ) -> RowMapping | None:
     """The first row of a statement about this video's owner and request."""
-    values = {"the_owner": video.owner, "the_fingerprint": video.request.fingerprint()}
+    values = {"the_owner": video.owner, "the_fingerprint": video.asked.fingerprint()}
     return connection.execute(statement, values | more).mappings().first()

@@ -10,6 +10,7 @@ from sqlalchemy import RowMapping
 
 from reelgate.domain import reference
 from reelgate.domain.price import Money, Unit
+from reelgate.domain.routing import PassedOver, Route
 from reelgate.domain.video import (
     FINGERPRINTED,
     NAMED,
@@ -63,7 +64,7 @@ def to_row(video: Video) -> dict[str, Any]:
         "owner": video.owner,
         "model": video.request.model,
         "request": json.dumps(video.request.as_json()),
-        "fingerprint": video.request.fingerprint(),
+        "fingerprint": video.asked.fingerprint(),
         "provider": video.provider,
         "epoch": video.epoch,
         "remixed_from": video.remixed_from,
@@ -77,6 +78,7 @@ def to_row(video: Video) -> dict[str, Any]:
         if video.warnings
         else None,
         "estimate": None if video.estimate is None else video.estimate.amount,
+        "route": None if video.route is None else json.dumps(route_as_json(video.route)),
         **progress_columns(video),
     }
 
@@ -134,6 +136,7 @@ def from_row(row: RowMapping) -> Video:
         corrects=Correction(**known(json.loads(row["corrects"]), CORRECTION_FIELDS))
         if row["corrects"]
         else None,
+        route=to_route(json.loads(row["route"])) if row["route"] else None,
         timeline=Timeline(
             created_at=row["created_at"],
             submitting_at=row["submitting_at"],
@@ -157,6 +160,28 @@ def to_request(stored: dict[str, Any]) -> VideoRequest:
 
 def to_warnings(stored: list[dict[str, Any]]) -> tuple[RequestWarning, ...]:
     return tuple(RequestWarning(**known(each, WARNING_FIELDS)) for each in stored)
+
+
+def route_as_json(route: Route) -> dict[str, Any]:
+    """A route as rows hold it."""
+    return {
+        "asked": route.asked.as_json(),
+        "chosen": route.chosen,
+        "why": route.why,
+        "passed": [[each.model, each.why] for each in route.passed],
+        "left": list(route.left),
+    }
+
+
+def to_route(stored: dict[str, Any]) -> Route:
+    """The route of a row."""
+    return Route(
+        asked=to_request(stored["asked"]),
+        chosen=stored["chosen"],
+        why=stored["why"],
+        passed=tuple(PassedOver(model, why) for model, why in stored["passed"]),
+        left=tuple(stored["left"]),
+    )
 
 
 def to_money(amount: int | None, unit: str | None) -> Money | None:

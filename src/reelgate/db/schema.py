@@ -85,6 +85,8 @@ videos = Table(
     Column("estimate", BigInteger),
     # What its caller sent, where that names a trace.
     Column("traceparent", Text),
+    # How its model was chosen, as JSON; null: it was asked for by name.
+    Column("route", Text),
 )
 
 kept_references = Table(

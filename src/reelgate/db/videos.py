@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cache
@@ -28,9 +29,10 @@ from sqlalchemy.sql.functions import FunctionElement
 from reelgate.db.changes import Changes
 from reelgate.db.database import Database
 from reelgate.db.group_commit import Work
-from reelgate.db.rows import PROGRESS_COLUMNS, from_row, progress_columns
+from reelgate.db.rows import PROGRESS_COLUMNS, from_row, progress_columns, route_as_json
 from reelgate.db.schema import HAS_FILE, OPEN, videos
 from reelgate.domain.price import Money
+from reelgate.domain.routing import Route
 from reelgate.domain.video import (
     Caller,
     Correction,
@@ -39,6 +41,7 @@ from reelgate.domain.video import (
     State,
     Timeline,
     Video,
+    VideoRequest,
     first_id_of,
     may_move,
 )
@@ -70,6 +73,25 @@ MOVE = (
     .values({column: bindparam(column) for column in PROGRESS_COLUMNS})
     # What others may have changed meanwhile; the rest is known.
     .returning(videos.c.caller, videos.c.retries)
+)
+REROUTE = (
+    update(videos)
+    .where(
+        videos.c.id == bindparam("the_id"),
+        videos.c.state == bindparam("was"),
+        videos.c.epoch == bindparam("the_epoch"),
+        videos.c.attempts == bindparam("the_attempts"),
+    )
+    .values(
+        state=State.QUEUED.value,
+        provider=bindparam("now_provider"),
+        model=bindparam("now_model"),
+        request=bindparam("now_request"),
+        route=bindparam("now_route"),
+        marker="",
+        recheck_at=None,
+    )
+    .returning(*videos.c)
 )
 TRANSFER = (
     update(videos)
@@ -273,6 +295,34 @@ class Videos:
             return replace(moved, caller=Caller(row["caller"]), retries=row["retries"])
 
         result = await self._change(MOVE, values, as_it_is, self._outbox, write)
+        if result is None:
+            raise LostRace(video.id)
+        self._moved(video, result)
+        return result
+
+    async def reroute(
+        self, video: Video, provider: str, request: VideoRequest, route: Route
+    ) -> Video:
+        """Put a video that surely was not accepted into the queue of another model's account.
+
+        Raises:
+            LostRace: it is no longer in the state and epoch of `video`.
+            IllegalMove: it may have been accepted.
+        """
+        if not may_move(video, State.QUEUED):
+            message = f"{video.id}: {video.state} -> {State.QUEUED}"
+            raise IllegalMove(message)
+        values = {
+            "the_id": video.id,
+            "was": video.state.value,
+            "the_epoch": video.epoch,
+            "the_attempts": video.attempts,
+            "now_provider": provider,
+            "now_model": request.model,
+            "now_request": json.dumps(request.as_json()),
+            "now_route": json.dumps(route_as_json(route)),
+        }
+        result = await self._change(REROUTE, values, from_row)
         if result is None:
             raise LostRace(video.id)
         self._moved(video, result)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
-from typing import Any, Literal, assert_never
+from typing import TYPE_CHECKING, Any, Literal, assert_never
 
 import uuid_utils
 
@@ -16,6 +16,9 @@ from reelgate.domain import reference
 from reelgate.domain.price import Money, Unit
 from reelgate.domain.reference import Reference
 from reelgate.polling.forecast import Forecast
+
+if TYPE_CHECKING:
+    from reelgate.domain.routing import Route
 
 
 class State(StrEnum):
@@ -248,6 +251,13 @@ class Video:
     """When a failed job is looked for, or polled, again: Unix seconds."""
     corrects: Correction | None = None
     """The failure it was told to have ended with before."""
+    route: Route | None = None
+    """How its model was chosen, where it was asked of a virtual one."""
+
+    @property
+    def asked(self) -> VideoRequest:
+        """What was asked for: where that was a virtual model, `request` is what its target is."""
+        return self.request if self.route is None else self.route.asked
 
     @property
     def unit(self) -> Unit | None:

@@ -45,6 +45,7 @@ def video_object(video: Video, *, now: float, video_url: str) -> dict[str, Any]:
             "eta_s": video.eta_s(now),
             "warnings": [{"param": each.param, "message": each.message} for each in video.warnings],
             "correction": correction_of(video),
+            "route": None if video.route is None else video.route.described(),
             "timeline": {stage: getattr(video.timeline, stage) for stage in STAGES},
         },
     }

@@ -152,6 +152,22 @@ class VideoWarning(BaseModel):
     message: str
 
 
+class VideoPassedOver(BaseModel):
+    """A target of a virtual model that does not make the video, and why."""
+
+    model: str
+    why: str
+
+
+class VideoRoute(BaseModel):
+    """How a video's model was chosen."""
+
+    asked: str = Field(description="The virtual model.")
+    chosen: str
+    why: str
+    passed_over: list[VideoPassedOver]
+
+
 class VideoAdditions(BaseModel):
     """What the gateway tells beyond OpenAI's shape."""
 
@@ -174,6 +190,9 @@ class VideoAdditions(BaseModel):
     )
     correction: VideoCorrection | None = Field(
         description="What it was told to have failed for, before that turned out to be wrong."
+    )
+    route: VideoRoute | None = Field(
+        description="How its model was chosen, where a virtual one was asked for."
     )
     timeline: dict[str, float | None] = Field(description="When each stage began, Unix seconds.")
 

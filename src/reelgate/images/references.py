@@ -162,8 +162,9 @@ class References:
 
     async def _address(self, picture: Picture, provider: str) -> str:
         """Where the provider reads it, or where we keep it for the submit."""
-        account = self._providers[provider]
-        if account.uploads:
+        # A virtual model's target is not known yet.
+        account = self._providers.get(provider)
+        if account is not None and account.uploads:
             upload = partial(account.upload_reference, picture)
             return await self._uploads.get((provider, picture.digest), upload)
         return await self._kept.get(picture.digest, partial(self._keeper.keep, picture))

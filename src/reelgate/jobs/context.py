@@ -16,8 +16,10 @@ from reelgate.db.changes import Subscription
 from reelgate.db.rechecks import Rechecks, sent_at
 from reelgate.db.videos import LostRace, Videos
 from reelgate.domain.video import Failure, KeptFile, State, Video, VideoRequest
+from reelgate.errors import UpstreamError
 from reelgate.jobs.distributions import Distributions
 from reelgate.jobs.receipts import Receipts
+from reelgate.jobs.routing import Choice
 from reelgate.limits.account import Account
 from reelgate.limits.polls import PollLimiter
 from reelgate.limits.submits import SubmitLimiter
@@ -59,6 +61,11 @@ class Upstream:
 LoadReferences = Callable[[VideoRequest], Awaitable[Pictures]]
 
 
+def nobody_else(_video: Video, _error: UpstreamError) -> Choice | None:
+    """Where there are no virtual models."""
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class JobContext:
     """Shared by all jobs of a process; `keeper` is None where files stay upstream."""
@@ -79,6 +86,8 @@ class JobContext:
     """The videos whose submit waits for the upstream's answer."""
     lost: dict[str, Failure] = field(default_factory=dict)
     """Why it is not known what became of a submit that this process has made."""
+    next_target: Callable[[Video, UpstreamError], Choice | None] = nobody_else
+    """Who is asked next for a video of a virtual model that was surely refused."""
     receipts: Receipts | None = None
     """Where an accepted submit is kept while the database does not take it."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)

@@ -112,17 +112,22 @@ class JobRunner:
             log.debug("claimed", video=video.id, state=video.state.value, epoch=video.epoch)
             if video.provider not in self._context.providers:
                 raise ReleaseJob(NOT_OURS_PAUSE_S)
-            permit = SubmitPermit(
-                self._context.upstreams[video.provider].submit_limiter, video.owner
-            )
+            permit = self._permit_of(video)
             try:
                 # What is found being fetched was begun by a process that did not end it.
                 taken_over = video.state is State.FETCHING
                 while not video.is_over:
+                    account = video.provider
                     with self._context.telemetry.running(video):
                         video = await self._safe_step(video, pause, permit, taken_over=taken_over)
+                    if video.provider != account:
+                        permit.give_back()
+                        permit = self._permit_of(video)
             finally:
                 permit.give_back()
+
+    def _permit_of(self, video: Video) -> SubmitPermit:
+        return SubmitPermit(self._context.upstreams[video.provider].submit_limiter, video.owner)
 
     async def _safe_step(
         self, video: Video, pause: Pause, permit: SubmitPermit, *, taken_over: bool
@@ -162,7 +167,7 @@ class JobRunner:
                 return await self._reconcile(video, pause)
             case State.RENDERING:
                 permit.occupy()
-                return await PollLoop(video, self._context).run(pause)
+                return await PollLoop(video, self._context).keep(pause)
             case State.FETCHING:
                 permit.give_back()
                 return await fetch(video, self._context, pause, taken_over=taken_over)

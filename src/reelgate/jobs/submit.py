@@ -14,7 +14,7 @@ import structlog
 
 from reelgate.db.videos import LostRace
 from reelgate.domain.retry import LONGEST_RETRY_AFTER_S, SendAgain, after_failed_submit
-from reelgate.domain.video import Failure, State, Video
+from reelgate.domain.video import Failure, State, Video, VideoRequest
 from reelgate.errors import (
     DatabaseAway,
     ProxyAnswered,
@@ -23,12 +23,13 @@ from reelgate.errors import (
     StorageFailed,
     SubmissionUnknown,
     UpstreamError,
+    UpstreamUnavailable,
 )
 from reelgate.jobs.context import JobContext, fail
 from reelgate.limits.account import Account, NoPermit
 from reelgate.limits.submits import SubmitPermit
 from reelgate.polling.forecast import Forecast
-from reelgate.providers.base import Pictures, Submission, can_reconcile
+from reelgate.providers.base import Pictures, Provider, Submission, can_reconcile
 from reelgate.retrying import Failed, retry
 
 log = structlog.get_logger()
@@ -99,11 +100,31 @@ async def send(video: Video, pictures: Pictures, context: JobContext) -> Submiss
     context.sending.add(video.id)
     try:
         provider = context.providers[video.provider]
-        return await provider.submit(
-            video.provider_request, marker=video.marker or "", pictures=pictures
-        )
+        request = await uploaded(video.provider_request, provider, pictures)
+        return await provider.submit(request, marker=video.marker or "", pictures=pictures)
     finally:
         context.sending.discard(video.id)
+
+
+async def uploaded(request: VideoRequest, provider: Provider, pictures: Pictures) -> VideoRequest:
+    """A request whose references, if we keep them, are where a provider that uploads reads them.
+
+    Raises:
+        UpstreamError: one was not taken, and nothing was submitted.
+    """
+    if not pictures or not provider.uploads:
+        return request
+    placed = []
+    for each in request.references:
+        picture, url = pictures.get(each.url), each.url
+        try:
+            url = each.url if picture is None else await provider.upload_reference(picture)
+        except UpstreamError as error:
+            if error.surely_refused:
+                raise
+            raise UpstreamUnavailable(error.message, upstream=error.upstream) from error
+        placed.append(replace(each, url=url))
+    return replace(request, references=tuple(placed))
 
 
 async def record_intent(video: Video, account: Account, context: JobContext) -> Video:
@@ -300,6 +321,14 @@ async def refused(video: Video, error: UpstreamError, context: JobContext) -> tu
         # Each further job would end unknown as well: let them try one by one.
         asked_s = min(error.retry_after_s or 0.0, LONGEST_RETRY_AFTER_S)
         await rest(video, max(asked_s, PROXY_REST_S), context)
+    if (choice := context.next_target(video, error)) is not None:
+        if isinstance(error, RateLimited):
+            await rest(video, error.retry_after_s or PROXY_REST_S, context)
+        log.info("rerouted", video=video.id, model=choice.model.id, why=choice.route.why)
+        outcome = partial(
+            context.videos.reroute, video, choice.model.provider, choice.request, choice.route
+        )
+        return await written_down(outcome, video, context), 0.0
     match decision:
         case SendAgain():
             if isinstance(error, RateLimited):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from urllib.parse import urljoin
 
@@ -20,9 +20,10 @@ from reelgate.db.private_files import kept_secret, warn_if_exposed
 from reelgate.db.rechecks import Rechecks
 from reelgate.db.videos import Videos
 from reelgate.domain.api_keys import digest_of
-from reelgate.domain.catalog import Catalog
-from reelgate.domain.video import Video
-from reelgate.errors import StorageFailed
+from reelgate.domain.catalog import Catalog, Model
+from reelgate.domain.routing import VirtualModel, as_model
+from reelgate.domain.video import Timeline, Video, VideoRequest
+from reelgate.errors import InvalidRequest, ModelNotFound, StorageFailed
 from reelgate.http.auth import Context
 from reelgate.http.bodies import Bodies
 from reelgate.http.keyless import KeylessRules
@@ -33,6 +34,7 @@ from reelgate.jobs.distributions import Distributions
 from reelgate.jobs.engine import Engine
 from reelgate.jobs.follow_up import FollowUp
 from reelgate.jobs.receipts import Receipts, redeem
+from reelgate.jobs.routing import Router
 from reelgate.jobs.runner import JobRunner
 from reelgate.limits.account import AccountLimits
 from reelgate.limits.polls import PollLimiter
@@ -262,12 +264,15 @@ class Work:
 
 async def start_work(base: Foundation, gatekeeper: Gatekeeper, stack: AsyncExitStack) -> Work:
     """Set the worker going, first of all on what an earlier process left behind."""
+    catalog = catalog_of(base.settings, base.accounts)
     context = job_context(base)
+    router = router_of(base, context, catalog)
+    context = replace(context, next_target=router.after_refusal)
     worker = JobRunner(context, base.deployment.changes)
     dispatch = await base.deployment.open_engine(worker.run, base.providers, stack)
     load = Load(base.videos, base.deployment.clock, base.settings.max_waiting)
     follow_up = FollowUp(context, dispatch.resume)
-    service = service_of(base, dispatch, gatekeeper, load, follow_up)
+    service = service_of(base, catalog, router, dispatch, gatekeeper, load, follow_up)
     if context.receipts is not None:
         await redeem(context.receipts, base.videos)
     await base.deployment.begin(dispatch, base.videos, base.providers)
@@ -358,8 +363,28 @@ def upstream_of(base: Foundation, name: str) -> Upstream:
     )
 
 
+def router_of(base: Foundation, context: JobContext, catalog: Catalog) -> Router:
+    """What chooses among the targets of virtual models."""
+
+    async def expected_s(model: Model, request: VideoRequest) -> float:
+        job = Video(
+            id="", owner="", request=request, provider=model.provider, timeline=Timeline(0.0)
+        )
+        return (await context.distributions.of(job, base.providers[model.provider])).mean_s
+
+    return Router(
+        catalog,
+        base.settings.virtual_models,
+        closed_because=lambda account: context.upstreams[account].submit_limiter.closed_because(),
+        expected_s=expected_s,
+        clock=base.deployment.clock,
+    )
+
+
 def service_of(
     base: Foundation,
+    catalog: Catalog,
+    router: Router,
     dispatch: Engine,
     gatekeeper: Gatekeeper,
     load: Load,
@@ -368,7 +393,8 @@ def service_of(
     """The use cases."""
     settings, clock = base.settings, base.deployment.clock
     return Service(
-        catalog=catalog_of(settings, base.accounts),
+        catalog=catalog,
+        router=router,
         videos=base.videos,
         admission=base.admission,
         changes=base.deployment.changes,
@@ -392,7 +418,27 @@ def catalog_of(settings: Settings, accounts: Mapping[str, UpstreamAccount]) -> C
         ids = {model.id for model in models}
         aliases = {alias: target for alias, target in aliases.items() if target in ids}
     stands_for = {name: account.stands_for for name, account in accounts.items()}
-    return Catalog(models, aliases, stands_for=stands_for, default=settings.default_model)
+    real = Catalog(models, stands_for=stands_for)
+    virtual = [virtual_model_in(real, each) for each in settings.virtual_models.values()]
+    return Catalog(
+        [*models, *virtual], aliases, stands_for=stands_for, default=settings.default_model
+    )
+
+
+def virtual_model_in(catalog: Catalog, virtual: VirtualModel) -> Model:
+    """A virtual model over the models there are.
+
+    Raises:
+        InvalidRequest: one of its targets is none, or could be several, or a model has its name.
+    """
+    if virtual.name in {model.id for model in catalog.models()}:
+        message = f"the virtual model {virtual.name} has the name of a model: give it another"
+        raise InvalidRequest(message)
+    try:
+        return as_model(virtual, [catalog.find(each.model) for each in virtual.targets])
+    except (InvalidRequest, ModelNotFound, ValueError) as error:
+        message = f"the virtual model {virtual.name}: {error}"
+        raise InvalidRequest(message) from error
 
 
 def housekeeping_of(base: Foundation) -> Housekeeping:

@@ -39,6 +39,7 @@ from reelgate.errors import (
     brief,
 )
 from reelgate.jobs.engine import Engine
+from reelgate.jobs.routing import Router
 from reelgate.media.keeper import Keeper
 from reelgate.providers.base import Provider
 from reelgate.providers.registry import video_url
@@ -112,6 +113,7 @@ class Service:
         self,
         *,
         catalog: Catalog,
+        router: Router,
         videos: Videos,
         admission: Admission,
         changes: Changes,
@@ -126,6 +128,7 @@ class Service:
         telemetry: Telemetry,
     ) -> None:
         self.catalog = catalog
+        self._router = router
         self._videos = videos
         self._admission = admission
         self._changes = changes
@@ -158,7 +161,7 @@ class Service:
             raise ShuttingDown(retry_after_s=5)
         await self._load.check()
         options = replace(options, quota=self._quota_of(new_video.owner))
-        video, result = await self._admission.admit(self._video_of(new_video), options)
+        video, result = await self._admission.admit(await self._video_of(new_video), options)
         bind_contextvars(video=video.id)
         if result is AdmissionResult.NEW:
             self._telemetry.created(video)
@@ -183,12 +186,17 @@ class Service:
         midnight = self._clock.now() // DAY_S * DAY_S
         return Quota(allowance.max_in_flight, allowance.credits_per_day, midnight, midnight + DAY_S)
 
-    def _video_of(self, new_video: NewVideo) -> Video:
+    async def _video_of(self, new_video: NewVideo) -> Video:
+        request, route = new_video.request, None
+        if self._router.is_virtual(request.model):
+            choice = await self._router.choose(request)
+            request, route = choice.request, choice.route
         return Video(
             id=new_video_id(),
             owner=new_video.owner,
-            request=new_video.request,
-            provider=self.catalog.find(new_video.request.model).provider,
+            request=request,
+            route=route,
+            provider=self.catalog.find(request.model).provider,
             timeline=Timeline(created_at=self._clock.now()),
             caller=new_video.caller,
             metadata=new_video.metadata,

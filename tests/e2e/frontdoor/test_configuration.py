@@ -9,7 +9,7 @@ import pytest
 from pydantic import AliasChoices
 from pydantic_settings import BaseSettings
 
-from reelgate.cli.config import load_settings
+from reelgate.cli.config import READ_FROM_ELSEWHERE, load_settings
 from reelgate.providers.imagine.settings import ImagineSettings
 from reelgate.providers.registry import PROVIDERS
 from reelgate.settings import ProviderSettings, Settings
@@ -39,7 +39,7 @@ def test_no_field_is_left_out_of_either() -> None:
     fields = [each for kind in kinds for each in kind.model_fields.items()]
     for name, field in fields:
         alias = field.validation_alias
-        if name == "providers" or name in ProviderSettings.model_fields:
+        if name in READ_FROM_ELSEWHERE or name in ProviderSettings.model_fields:
             continue
         variable = alias.choices[0] if isinstance(alias, AliasChoices) else alias
         variable = variable or f"REELGATE_{name.upper()}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -12,8 +11,8 @@ from typing import Any
 
 from reelgate.errors import brief
 from reelgate.providers.imagine.models import SEEDANCE_2_5, Row, seedance_2_5
+from reelgate.toml_file import Fault, TomlFile, quoted
 
-MAX_FILE_BYTES = 1_000_000
 MAX_NUMBER = 2**31 - 1
 MAX_SECONDS = 600
 MODEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
@@ -79,58 +78,18 @@ KEYS: Mapping[str, Key] = {
 """What a model's table may hold."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What is wrong at one place of the file."""
-
-    path: tuple[str, ...]
-    message: str
-
-
 def read_rows(path: Path, rows: Iterable[Row]) -> tuple[Row, ...]:
     """The rows, with those of the file in their place or after them.
 
     Raises:
         ValueError: naming the file, each line that is wrong, and what is allowed there.
     """
-    text = read_text(path)
-    try:
-        told = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        message = f"{path} is not valid TOML: {error}"
-        raise ValueError(message) from None
+    file = TomlFile.read(path)
     known = {row.id: row for row in rows}
-    if faults := list(faults_in(told, known)):
-        lines = lines_of(text)
-        raise ValueError(
-            "\n".join(f"{path}, line {line_of(f, lines)}: {f.message}" for f in faults)
-        )
-    for name, table in told.get(TABLE, {}).items():
+    file.refuse(faults_in(file.tables, known))
+    for name, table in file.tables.get(TABLE, {}).items():
         known[name] = changed(base_row(name, known), table)
     return tuple(known.values())
-
-
-def read_text(path: Path) -> str:
-    """The file's text.
-
-    Raises:
-        ValueError: it cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_FILE_BYTES + 1)
-    except OSError as error:
-        message = f"{path} cannot be read: {error.strerror}"
-        raise ValueError(message) from None
-    if len(raw) > MAX_FILE_BYTES:
-        message = f"{path} is larger than {MAX_FILE_BYTES} bytes"
-        raise ValueError(message)
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        message = f"{path}, line {line}: it is not UTF-8"
-        raise ValueError(message) from None
 
 
 def base_row(name: str, known: Mapping[str, Row]) -> Row:
@@ -195,49 +154,3 @@ def unknown_key(model: str, name: str, value: object) -> str:
     close = get_close_matches(name, KEYS, n=1)
     meant = f"; did you mean {close[0]}?" if close else ""
     return f"{brief(name)} is not known for {model}: use {', '.join(KEYS)}{meant}"
-
-
-def quoted(model: str) -> str:
-    """A model's name as a key of TOML."""
-    return model if re.fullmatch(r"[A-Za-z0-9_-]+", model, re.ASCII) else f'"{model}"'
-
-
-HEADER = re.compile(r"\s*\[\[?(?P<name>.+?)\]\]?\s*(?:#.*)?")
-
-
-def lines_of(text: str) -> dict[tuple[str, ...], int]:
-    """The line on which each table and key of a TOML text begins: `tomllib` tells no places."""
-    found: dict[tuple[str, ...], int] = {}
-    table: tuple[str, ...] = ()
-    for number, line in enumerate(text.splitlines(), 1):
-        if (header := HEADER.fullmatch(line)) and (path := key_path(header["name"])):
-            table = path
-            found.setdefault(path, number)
-        elif "=" in line and (path := key_path(line.partition("=")[0])):
-            for end in range(1, len(path) + 1):
-                found.setdefault((*table, *path[:end]), number)
-    return found
-
-
-def key_path(text: str) -> tuple[str, ...]:
-    """The parts of a dotted key; empty where the text is none."""
-    try:
-        inner: object = tomllib.loads(f"{text.strip()} = 0")
-    except tomllib.TOMLDecodeError:
-        return ()
-    path: list[str] = []
-    while isinstance(inner, dict) and inner:
-        name, inner = next(iter(inner.items()))
-        path.append(name)
-    return tuple(path)
-
-
-def line_of(fault: Fault, lines: Mapping[tuple[str, ...], int]) -> int:
-    """The line of a fault, or of the nearest table around it that has one."""
-    for end in range(len(fault.path), 0, -1):
-        if fault.path[:end] in lines:
-            return lines[fault.path[:end]]
-        below = [line for path, line in lines.items() if path[:end] == fault.path[:end]]
-        if below:
-            return min(below)
-    return 1

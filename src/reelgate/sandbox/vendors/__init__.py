@@ -4,6 +4,5 @@ from __future__ import annotations
 
 from reelgate.sandbox.vendor import VendorRoutes
 from reelgate.sandbox.vendors.fal import FalRoutes
-from reelgate.sandbox.vendors.gemini import GeminiRoutes
 
-VENDORS: tuple[type[VendorRoutes], ...] = (FalRoutes, GeminiRoutes)
+VENDORS: tuple[type[VendorRoutes], ...] = (FalRoutes,)
