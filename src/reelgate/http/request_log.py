@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 import structlog
@@ -50,10 +51,21 @@ def record_of(scope: Scope) -> RequestRecord:
     return record
 
 
-def traceparent_in(scope: Scope) -> str | None:
-    """The header with which a caller names its trace."""
-    found = (value for name, value in scope["headers"] if name == b"traceparent")
-    return next(found, b"").decode("latin-1") or None
+_in_request: ContextVar[bool] = ContextVar("in_request", default=False)
+
+
+def begin_context(scope: Scope) -> None:
+    """Let every line of the log and every new job name this request, and its caller's trace."""
+    if _in_request.get():
+        # One that was sent before the last was answered begins in the context of that.
+        clear_contextvars()
+        current.set(None)
+    _in_request.set(True)
+    bind_contextvars(request=scope[REQUEST_ID])
+    for name, value in scope["headers"]:
+        if name == b"traceparent" and (caller := parse(value.decode("latin-1"))):
+            current.set(caller)
+            bind_contextvars(trace_id=caller.trace_id)
 
 
 @contextmanager
@@ -61,12 +73,7 @@ def recorded(scope: Scope, telemetry: Telemetry) -> Iterator[None]:
     """Follow a request to its end; every line of the log in between names it."""
     began_s = time.monotonic()
     record = scope[RECORD] = RequestRecord()
-    caller = parse(traceparent_in(scope))
-    current.set(caller)
-    clear_contextvars()
-    bind_contextvars(request=scope[REQUEST_ID])
-    if caller:
-        bind_contextvars(trace_id=caller.trace_id)
+    begin_context(scope)
     try:
         yield
     finally:

@@ -258,3 +258,20 @@ class Reconciler(Provider, Protocol):
 def can_reconcile(provider: Provider) -> TypeGuard[Reconciler]:
     """Whether a provider declares `reconcile`."""
     return callable(getattr(provider, "reconcile", None))
+
+
+class CreditTeller(Provider, Protocol):
+    """A provider that tells how many credits its account has left."""
+
+    async def credits_left(self) -> int | None:
+        """How many; None where the answer does not say. Costs nothing.
+
+        Raises:
+            UpstreamError: it is not told.
+        """
+        ...
+
+
+def tells_credits(provider: Provider) -> TypeGuard[CreditTeller]:
+    """Whether a provider declares `credits_left`."""
+    return callable(getattr(provider, "credits_left", None))

@@ -7,12 +7,12 @@ import math
 import platform
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from reelgate.clock import Clock
 from reelgate.db.gauges import Gauges, OpenJobs
 from reelgate.errors import ReelgateError
-from reelgate.providers.base import Provider
+from reelgate.providers.base import Provider, tells_credits
 from reelgate.service.readiness import Remembered
 from reelgate.telemetry.metrics import Metrics
 from reelgate.version import VERSION
@@ -25,6 +25,10 @@ FRESH_S = 5.0
 """How old the counts of jobs may be: scraping often costs no more than this."""
 SPEND_FRESH_S = 30.0
 """The day's jobs are many more rows than those that go on."""
+UPSTREAM_TIMEOUT_S = 2.0
+"""An answer that comes later is told to the next scrape."""
+CREDITS_FRESH_S = 300.0
+"""Each question is a request to the upstream."""
 
 
 T = TypeVar("T")
@@ -51,22 +55,32 @@ class Scrape:
             lambda: gauges.spent_today(clock.now()), DATABASE_TIMEOUT_S, SPEND_FRESH_S, clock
         )
         self._pending = Remembered(gauges.webhooks_pending, DATABASE_TIMEOUT_S, FRESH_S, clock)
+        self._credits = {
+            provider.name: Remembered(
+                provider.credits_left, UPSTREAM_TIMEOUT_S, CREDITS_FRESH_S, clock
+            )
+            for provider in providers
+            if tells_credits(provider)
+        }
         self._clock = clock
         self._exporter: Exporter | None = None
 
     async def exposition(self, accept: str) -> Exposition:
         """The metrics as they are now, in the format that an `Accept` header asks for.
 
-        What the database tells is missing while it is away.
+        What the database or an upstream tells is missing while it is away.
         """
-        await asyncio.gather(self._read_jobs(), self._read_spend(), self._read_webhooks())
+        await asyncio.gather(
+            self._read_jobs(), self._read_spend(), self._read_webhooks(), self._read_credits()
+        )
         self._read_credentials()
         self._metrics.build.values = {(VERSION, platform.python_version()): 1.0}
         return self._exporting().exposition(accept)
 
     async def close(self) -> None:
-        """Ask the database no more."""
-        for question in (self._open, self._spent, self._pending):
+        """Ask nobody any more."""
+        of_database: tuple[Remembered[Any], ...] = (self._open, self._spent, self._pending)
+        for question in (*of_database, *self._credits.values()):
             await question.close()
 
     async def _read_jobs(self) -> None:
@@ -90,6 +104,14 @@ class Scrape:
     async def _read_webhooks(self) -> None:
         pending = await told_by(self._pending)
         self._metrics.webhooks_pending.values = {} if pending is None else {(): pending}
+
+    async def _read_credits(self) -> None:
+        left = await asyncio.gather(*map(told_by, self._credits.values()))
+        self._metrics.credits_left.values = {
+            (name,): credits_left
+            for name, credits_left in zip(self._credits, left, strict=True)
+            if credits_left is not None
+        }
 
     def _read_credentials(self) -> None:
         ends = {provider.name: provider.expiry for provider in self._providers}

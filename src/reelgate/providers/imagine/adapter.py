@@ -41,6 +41,7 @@ from reelgate.providers.base import (
 )
 from reelgate.providers.errors import MODERATION_WORDS
 from reelgate.providers.expiry import CredentialEnd
+from reelgate.providers.imagine.account import AccountLookUps
 from reelgate.providers.imagine.asset_host import POLL_TIMEOUT_S, AssetHost
 from reelgate.providers.imagine.credentials import (
     AccountEnd,
@@ -113,6 +114,7 @@ class ImagineWeb:
     ) -> None:
         self._http = http
         self._api_url = hosts.api_url.rstrip("/")
+        self._team_url = hosts.team_url
         self._asset_host = AssetHost(
             http, hosts.asset_url, (hosts.api_url, hosts.auth_url, hosts.team_url)
         )
@@ -159,6 +161,17 @@ class ImagineWeb:
         if usual_s is None:
             return None
         return usual_s[0] * self._time_scale, usual_s[1] * self._time_scale
+
+    async def credits_left(self) -> int | None:
+        """What the organisation has left that videos are booked on.
+
+        Raises:
+            UpstreamError: it is not told.
+        """
+        look_ups = AccountLookUps(
+            self._http, self._api_url, self._team_url, self._account.credentials
+        )
+        return await look_ups.credits_left(self._account.organisation())
 
     async def upload_reference(self, picture: Picture) -> str:
         """Put a reference picture among the account's assets, which costs nothing.
