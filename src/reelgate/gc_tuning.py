@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 THRESHOLDS = (20_000, 10, 10)
 """Objects until the young are collected, and collections until the next generation's turn."""
@@ -18,6 +20,17 @@ def configure_gc() -> None:
     holds it, `raise error` for one: it waits with all that the frames below hold, buffers and all.
     """
     gc.set_threshold(*THRESHOLDS)
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """Import modules: what that makes stays, and to look through it is a fifteenth of a start."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def freeze_startup_objects() -> None:

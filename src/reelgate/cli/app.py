@@ -14,7 +14,7 @@ from typer.main import get_command
 
 from reelgate.cli.console import put, say
 from reelgate.cli.exits import EPILOG, CliError, ExitCode
-from reelgate.gc_tuning import configure_gc
+from reelgate.gc_tuning import configure_gc, loading
 from reelgate.version import VERSION
 
 
@@ -78,7 +78,9 @@ class LazyGroup(TyperGroup):
         name, stand_in, rest = super().resolve_command(ctx, args)
         if name is None or stand_in is None:
             return name, stand_in, rest
-        return name, get_command(import_module(COMMANDS[name].module).app), rest
+        with loading():
+            module = import_module(COMMANDS[name].module)
+        return name, get_command(module.app), rest
 
 
 NO_WINDOWS = (
@@ -121,7 +123,6 @@ def main() -> None:
     if sys.platform == "win32":
         say(NO_WINDOWS, "red")
         sys.exit(ExitCode.GATEWAY)
-    # Before a command's module is read: reading it makes much that stays.
     configure_gc()
     try:
         app()

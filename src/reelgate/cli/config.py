@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -50,6 +51,7 @@ def of_named_accounts() -> Iterator[str]:
             yield f"{PROVIDERS_PREFIX}{name.upper()}__{field.upper()}"
 
 
+@cache
 def prefixes() -> tuple[str, ...]:
     """How our variables begin: with our own name, or a provider's."""
     providers = (f"{known.settings.credential.partition('_')[0]}_" for known in PROVIDERS.values())

@@ -16,13 +16,13 @@ from reelgate.settings import Settings
 T = TypeVar("T")
 
 
-def in_database(work: Callable[[Database], Awaitable[T]]) -> T:
+def in_database(work: Callable[[Database], Awaitable[T]], settings: Settings | None = None) -> T:
     """Do something with the database that the settings name, its tables up to date.
 
     Raises:
         CliError: the database cannot be used.
     """
-    settings = load_settings()
+    settings = settings or load_settings()
     with in_one_line():
         return asyncio.run(opened(settings, work))
 

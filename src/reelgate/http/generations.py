@@ -19,7 +19,7 @@ from reelgate.http.idempotency import admission_options
 from reelgate.http.openapi import body_schema_of
 from reelgate.http.parsing import read_json, validated
 from reelgate.http.request_shapes import shapes_of
-from reelgate.http.schemas import ErrorAnswer, GenerationRequest, GenerationResult
+from reelgate.http.schemas import GenerationRequest, GenerationResult
 from reelgate.http.streaming import BlockingResponse, failure_of
 from reelgate.service.videos import NewVideo
 
@@ -140,15 +140,15 @@ After the wait limit (300 s) the job goes on and the answer is `PROCESSING` with
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
     202: {"description": "Accepted (`Prefer: respond-async`): `Location` tells where to look."},
-    400: {"model": ErrorAnswer, "description": "The body cannot be read."},
-    402: {"model": ErrorAnswer, "description": "The upstream account has no credits left."},
-    404: {"model": ErrorAnswer, "description": "There is no such model."},
-    413: {"model": ErrorAnswer, "description": "The body is too large."},
-    415: {"model": ErrorAnswer, "description": "The body is not JSON."},
-    422: {"model": ErrorAnswer, "description": "A value the model does not take."},
-    429: {"model": ErrorAnswer, "description": "Too many requests, after our own retries."},
-    502: {"model": ErrorAnswer, "description": "The upstream failed or refused the job."},
-    504: {"model": ErrorAnswer, "description": "The upstream did not finish in time."},
+    400: {"description": "The body cannot be read."},
+    402: {"description": "The upstream account has no credits left."},
+    404: {"description": "There is no such model."},
+    413: {"description": "The body is too large."},
+    415: {"description": "The body is not JSON."},
+    422: {"description": "A value the model does not take."},
+    429: {"description": "Too many requests, after our own retries."},
+    502: {"description": "The upstream failed or refused the job."},
+    504: {"description": "The upstream did not finish in time."},
 }
 
 PreferHeader = Annotated[

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from reelgate.domain.catalog import Model
 from reelgate.http.auth import AuthenticatedRequest, AuthenticatedRoute
-from reelgate.http.schemas import ErrorAnswer, ModelList, ModelObject
+from reelgate.http.schemas import ModelList, ModelObject
 
 router = APIRouter(tags=["Models"], route_class=AuthenticatedRoute)
 
@@ -21,7 +21,7 @@ async def list_models(request: AuthenticatedRequest) -> ModelList:
 @router.get(
     "/v1/models/{model:path}",
     summary="One model and what it takes",
-    responses={404: {"model": ErrorAnswer, "description": "There is no such model."}},
+    responses={404: {"description": "There is no such model."}},
 )
 async def get_model(model: str, request: AuthenticatedRequest) -> ModelObject:
     """One model, by its id or an alias."""

@@ -22,12 +22,12 @@ METHODS = frozenset({"get", "post", "delete"})
 Document = dict[str, Any]
 Responses = dict[int | str, dict[str, Any]]
 
-NOT_FOUND: Responses = {404: {"model": ErrorAnswer, "description": "There is no such video."}}
+NOT_FOUND: Responses = {404: {"description": "There is no such video."}}
 REFUSED: Responses = {
-    400: {"model": ErrorAnswer, "description": "The body cannot be read."},
-    413: {"model": ErrorAnswer, "description": "The body is too large."},
-    415: {"model": ErrorAnswer, "description": "The body is neither JSON nor a form."},
-    422: {"model": ErrorAnswer, "description": "A value the model does not take."},
+    400: {"description": "The body cannot be read."},
+    413: {"description": "The body is too large."},
+    415: {"description": "The body is neither JSON nor a form."},
+    422: {"description": "A value the model does not take."},
     **NOT_FOUND,
 }
 

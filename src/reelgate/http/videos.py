@@ -24,7 +24,6 @@ from reelgate.http.openapi import CREATE_BODY, NOT_FOUND, REFUSED, body_schema_o
 from reelgate.http.parsing import check_once, read_json, validated
 from reelgate.http.request_shapes import shapes_of
 from reelgate.http.schemas import (
-    ErrorAnswer,
     Ordering,
     RemixRequest,
     VideoDeleted,
@@ -180,9 +179,9 @@ async def get_video(video_id: VideoId, request: AuthenticatedRequest) -> Respons
         200: {"content": {"video/mp4": {}, "image/webp": {}}},
         206: {"description": "The range that was asked for."},
         304: {"description": "You have it already."},
-        409: {"model": ErrorAnswer, "description": "It is not finished yet."},
-        410: {"model": ErrorAnswer, "description": "The file is no longer kept."},
-        416: {"model": ErrorAnswer, "description": "The range lies beyond the end."},
+        409: {"description": "It is not finished yet."},
+        410: {"description": "The file is no longer kept."},
+        416: {"description": "The range lies beyond the end."},
     },
 )
 async def get_content(

@@ -4,6 +4,7 @@ import asyncio
 import signal
 import socket
 from collections.abc import Callable, Coroutine
+from functools import partial
 from types import FrameType
 from typing import Annotated, Any
 
@@ -11,16 +12,20 @@ import typer
 from uvloop import new_event_loop
 
 from reelgate.cli.app import command_app
-from reelgate.cli.commands.keys import standing, with_keys
+from reelgate.cli.commands.keys import standing
 from reelgate.cli.config import load_settings
 from reelgate.cli.console import say
+from reelgate.cli.database import in_database
 from reelgate.cli.exits import CliError, in_one_line
 from reelgate.cli.listening import Access, banner, cannot_listen, may_listen, not_open
-from reelgate.cli.reach import check_account, known_sign_in
+from reelgate.cli.reach import check_account
 from reelgate.clock import SystemClock
+from reelgate.db.api_keys import ApiKeys
+from reelgate.db.database import Database
 from reelgate.domain.api_keys import KeyStanding
 from reelgate.logs import configure_log
 from reelgate.runtime import server
+from reelgate.runtime.signin import with_sign_in
 from reelgate.settings import Settings
 
 app = command_app()
@@ -46,11 +51,10 @@ def serve(
     """
     end_at_sigterm()
     settings = load_settings(host=host, port=port)
-    keys = KeyStanding.ACTIVE if settings.bootstrap_key else with_keys(standing)
+    keys, settings = in_database(partial(read_kept, settings), settings)
     access = may_listen(settings, has_keys=keys is KeyStanding.ACTIVE)
     if access is Access.FORBIDDEN:
         raise not_open(settings.host)
-    settings = known_sign_in(settings)
     check_account(settings)
     configure_log(settings.log_level, settings.log_format)
     listener = listen(settings)
@@ -61,6 +65,12 @@ def serve(
             say(line, style)
 
     run_server(lambda begun: server.serve(settings, listener, begun), ready)
+
+
+async def read_kept(settings: Settings, database: Database) -> tuple[KeyStanding, Settings]:
+    """How the keys stand, and the settings, which know whether somebody has signed in."""
+    keys = KeyStanding.ACTIVE if settings.bootstrap_key else await standing(ApiKeys(database))
+    return keys, settings if settings.configured else await with_sign_in(settings, database)
 
 
 def end_at_sigterm() -> None:
