@@ -7,8 +7,8 @@ BIN := .venv/bin
 READY := .venv/.ready
 CHECKED := src tests bench chaos scripts
 
-# Tests that need Node, Chromium or curl skip where there is none; REELGATE_TEST_REQUIRE=1 turns
-# every skip into a failure. PYTEST_ARGS is for more arguments.
+# Tests that need Node, Chromium, Prometheus or curl skip where there is none;
+# REELGATE_TEST_REQUIRE=1 turns every skip into a failure. PYTEST_ARGS is for more arguments.
 # Work is stolen: the longest tests are many times the mean, and a process may get several of them.
 PYTEST_ARGS ?= -n 4 --dist worksteal
 
@@ -51,9 +51,11 @@ format: $(READY) ## Format the code
 format-web: node_modules/.package-lock.json
 	npm run --silent format
 
-docs: $(READY) ## Write the settings and metrics into the documentation
+docs: $(READY) ## Write settings, metrics, the dashboard and providers from the code
 	$(BIN)/python -m scripts.settings_docs
 	$(BIN)/python -m scripts.metrics_docs
+	$(BIN)/python -m scripts.dashboard
+	$(BIN)/python -m scripts.providers_docs
 
 bench: $(READY) ## Measure, side by side with peers; BENCH_ARGS="--full", or the names of some
 	$(BIN)/python bench/run.py $(BENCH_ARGS)

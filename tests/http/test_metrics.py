@@ -53,6 +53,7 @@ async def test_metrics_agree_with_what_the_upstream_has_seen(tmp_path: Path) -> 
     assert found.value("reelgate_jobs_created_total") == 4
     assert found.by("reelgate_jobs_finished_total", "code") == {
         ("completed",): 2,
+        ("submission_unknown",): 0,
         ("insufficient_credits",): 1,
     }
     assert found.by("reelgate_submits_total", "outcome") == {

@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.client_reqrep import ConnectionKey
 
 from reelgate.errors import AnswerLost, UpstreamBadResponse, UpstreamError, UpstreamUnavailable
-from reelgate.net.client import MAX_ANSWER_BYTES, USER_AGENT, HttpClient
+from reelgate.net.client import MAX_ANSWER_BYTES, USER_AGENT, HttpClient, without_credentials
 from reelgate.net.transport import transport_error
 
 from .world import StillClock, forever, replying, serving, serving_bytes
@@ -27,10 +27,10 @@ async def test_a_post_never_rides_a_connection_that_was_used_before(http: HttpCl
             await http.request("GET", url, timeout_s=5)
         for _ in range(3):
             await http.post_form(url, [("a", "b")], headers={}, timeout_s=5)
-    looks, posts = peers[:3], peers[3:]
-    assert len(set(looks)) == 1
+    polls, posts = peers[:3], peers[3:]
+    assert len(set(polls)) == 1
     assert len(set(posts)) == 3
-    assert not set(looks) & set(posts)
+    assert not set(polls) & set(posts)
 
 
 async def test_text_parts_have_neither_a_file_name_nor_a_type(http: HttpClient) -> None:
@@ -99,6 +99,13 @@ async def test_redirects_are_followed_up_to_the_limit(http: HttpClient) -> None:
         assert answer.text == "here"
         with pytest.raises(UpstreamBadResponse):
             await http.request("GET", f"{url}/0", timeout_s=5, redirects=2)
+
+
+def test_no_header_that_may_hold_a_key_goes_to_another_host() -> None:
+    harmless = {"Range": "bytes=0-11", "Accept-Encoding": "identity"}
+    keys = {"Authorization": "Bearer k", "Cookie": "k", "x-goog-api-key": "k", "X-Api-Key": "k"}
+    assert without_credentials({**keys, **harmless}) == harmless
+    assert without_credentials(None) == {}
 
 
 async def test_a_redirect_to_nowhere_makes_no_sense(http: HttpClient) -> None:

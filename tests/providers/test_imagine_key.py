@@ -28,7 +28,7 @@ from reelgate.providers.imagine_key.models import ROWS, Row, key_models, rows_wi
 from reelgate.providers.imagine_key.wire import generation_of
 from reelgate.sandbox import Sandbox, SandboxOptions
 
-from .test_imagine_looks import until_over
+from .test_imagine_polls import until_over
 from .world import replying, serving
 
 KEY = "vk-not-a-real-key"

@@ -67,7 +67,7 @@ async def submit(imagine: ImagineWeb) -> None:
     await imagine.submit(a_request())
 
 
-async def look(imagine: ImagineWeb) -> None:
+async def poll(imagine: ImagineWeb) -> None:
     await imagine.watch("id-1").poll()
 
 
@@ -76,7 +76,7 @@ async def look(imagine: ImagineWeb) -> None:
 async def test_no_error_holds_the_token(http: HttpClient, upstream: str, token: str) -> None:
     async with UPSTREAMS[upstream]() as url:
         imagine = an_imagine(http, url, token)
-        errors = [await error_of(act(imagine)) for act in (submit, look)]
+        errors = [await error_of(act(imagine)) for act in (submit, poll)]
     assert errors[0] is not None
     for error in filter(None, errors):
         said = everything_said(error)

@@ -72,7 +72,7 @@ class LearnedDistribution:
     published_s: float | None
 
     def pace(self, submitted_at: float, unit_s: float) -> Pace:
-        """How eagerly to look at a job that begins now, were it alone on its account."""
+        """How densely to poll a job that begins now, were it alone on its account."""
         earlier = bisect_right(self.taught_at, submitted_at - APART * self.distribution.mean_s)
         return default_pace(self.distribution, unit_s=unit_s, earlier=earlier)
 
@@ -132,7 +132,7 @@ class Distributions:
         return known.distribution, self._crowds[waiting.account].slowed(waiting.pace, budget_per_s)
 
     async def teach(self, waiting: WaitingJob, polled_at_s: float) -> None:
-        """Remember how long a video took: a look this long after its submit found it ready."""
+        """Remember how long a video took: a poll this long after its submit found it ready."""
         record = waiting.ended(polled_at_s)
         records = {waiting.kind: record}
         known = self._known[waiting.account].latest(waiting.kind)

@@ -48,35 +48,35 @@ class PollLoop:
         self._was_not_ready = False
         self._ended_at_s: float | None = None
         self._ended_polls = 0
-        # Zero for a job taken over as well: if its first look is overdue, it is due now.
+        # Zero for a job taken over as well: if its first poll is overdue, it is due now.
         self._polled_at_s = 0.0
         self._not_before_s = 0.0
         self._failures = 0
-        # One step on average. Jobs that were submitted together must not look together.
+        # One step on average. Jobs that were submitted together must not be polled together.
         self._phase = 1.5 - context.rng.random()
 
-    async def keep(self, pause: Pause) -> Video:
-        """Look at the right moments until the video is ready, has failed or is out of time."""
+    async def run(self, pause: Pause) -> Video:
+        """Poll at the right moments until the video is ready, has failed or is out of time."""
         distributions = self._context.distributions
         waiting = await distributions.join(self._video, self._provider)
         try:
             with self._limiter.waiting():
-                look = await self._watch_over(waiting, pause)
+                result = await self._until_over(waiting, pause)
         finally:
             distributions.leave(waiting)
-        unseen_s = self._polled_at_s - waiting.not_ready_at_s if isinstance(look, Ready) else None
+        unseen_s = self._polled_at_s - waiting.not_ready_at_s if isinstance(result, Ready) else None
         self._context.telemetry.polled(self._video, waiting.polls, unseen_s)
-        return await (self._give_up() if look is None else self._act(look, waiting))
+        return await (self._give_up() if result is None else self._act(result, waiting))
 
-    async def _watch_over(self, waiting: WaitingJob, pause: Pause) -> Ready | Failed | None:
+    async def _until_over(self, waiting: WaitingJob, pause: Pause) -> Ready | Failed | None:
         while True:
             await pause.sleep(self._video, await self._next_poll_s(waiting) - self._elapsed_s)
             await self._take_turn(pause)
-            look = await self._look(waiting)
-            # Only after a look that was answered: a job that was taken over late may be ready all
+            result = await self._poll(waiting)
+            # Only after a poll that was answered: a job that was taken over late may be ready all
             # the same.
-            if look is not None or (self._is_late and self._was_not_ready):
-                return look
+            if result is not None or (self._is_late and self._was_not_ready):
+                return result
 
     @property
     def _elapsed_s(self) -> float:
@@ -110,19 +110,19 @@ class PollLoop:
         )
 
     async def _take_turn(self, pause: Pause) -> None:
-        """A look that is due waits for its turn, and for another if the account rests then."""
+        """A poll that is due waits for its turn, and for another if the account rests then."""
         while True:
             if (turn_s := self._limiter.turn_s()) > 0:
                 await pause.sleep(self._video, turn_s)
             if not await self._limiter.rest_s():
                 return
 
-    async def _look(self, waiting: WaitingJob) -> Ready | Failed | None:
-        """The end of the rendering, if this look shows it."""
+    async def _poll(self, waiting: WaitingJob) -> Ready | Failed | None:
+        """The end of the rendering, if this poll shows it."""
         self._polled_at_s = self._elapsed_s
         waiting.polls += 1
         try:
-            look = await self._watch.poll()
+            result = await self._watch.poll()
         except RateLimited as error:
             began_s = self._submitted_s + self._polled_at_s
             await self._limiter.refused(error, began_s, self._context.rng.random())
@@ -132,16 +132,16 @@ class PollLoop:
             return None
         self._failures = 0
         self._limiter.answered()
-        match look:
+        match result:
             case Running():
                 self._ended_at_s, self._ended_polls = None, 0
             case Ended():
                 if self._has_really_ended():
-                    return look.failed
+                    return result.failed
             case Ready() | Failed():
-                return look
+                return result
             case _:
-                assert_never(look)
+                assert_never(result)
         self._was_not_ready = True
         waiting.not_ready_at_s = self._polled_at_s
         return None
@@ -155,17 +155,17 @@ class PollLoop:
         return self._ended_polls >= ENDED_POLLS and ended_for_s >= ENDED_GRACE_S
 
     def _leave_alone(self, error: UpstreamError) -> None:
-        """A look that failed says nothing about the job, only when to look again."""
+        """A poll that failed says nothing about the job, only when to poll again."""
         self._failures += 1
         pause = pause_s(error, self._failures, self._context.rng.random())
         self._not_before_s = self._elapsed_s + pause
-        log.info("look_failed", video=self._video.id, error=error.message, pause_s=round(pause, 1))
+        log.info("poll_failed", video=self._video.id, error=error.message, pause_s=round(pause, 1))
 
-    async def _act(self, look: Ready | Failed, waiting: WaitingJob) -> Video:
-        match look:
+    async def _act(self, result: Ready | Failed, waiting: WaitingJob) -> Video:
+        match result:
             case Ready():
                 timeline = replace(self._video.timeline, ready_at=self._context.clock.now())
-                cost = look.cost or self._video.cost
+                cost = result.cost or self._video.cost
                 move = self._context.videos.move(
                     self._video, State.FETCHING, timeline=timeline, cost=cost
                 )
@@ -177,10 +177,10 @@ class PollLoop:
                 )
                 return video
             case Failed():
-                failure = Failure(look.code, look.message)
-                return await fail(self._video, failure, self._context, upstream=look.upstream)
+                failure = Failure(result.code, result.message)
+                return await fail(self._video, failure, self._context, upstream=result.upstream)
             case _:
-                assert_never(look)
+                assert_never(result)
 
     async def _give_up(self) -> Video:
         limit_s = self._context.limits.job_timeout_s

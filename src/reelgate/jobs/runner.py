@@ -167,7 +167,7 @@ class JobRunner:
                 return await self._reconcile(video, pause)
             case State.RENDERING:
                 permit.occupy()
-                return await PollLoop(video, self._context).keep(pause)
+                return await PollLoop(video, self._context).run(pause)
             case State.FETCHING:
                 permit.give_back()
                 return await fetch(video, self._context, pause, taken_over=taken_over)

@@ -89,6 +89,8 @@ KEEP_ALIVE_S = 50.0
 # A CDN in front of the files may send the reader on; more hops than that are a loop.
 MAX_REDIRECTS = 3
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+NO_SECRETS = frozenset({"accept", "accept-encoding", "range", "if-range"})
+"""Headers that another host may see, too."""
 # The head of an answer must be there by then; a body may take its time.
 OPEN_TIMEOUT_S = 60.0
 
@@ -401,9 +403,12 @@ def points_inside(url: str) -> UpstreamBadResponse:
 
 
 def without_credentials(headers: Mapping[str, str] | None) -> Mapping[str, str]:
-    """What may be sent to another host than the one that was asked."""
-    secret = {"authorization", "cookie"}
-    return {name: value for name, value in (headers or {}).items() if name.lower() not in secret}
+    """What may be sent to another host than the one that was asked.
+
+    Vendors carry their keys in headers of any name (`x-goog-api-key`), so that only what is known
+    to be none goes along.
+    """
+    return {name: value for name, value in (headers or {}).items() if name.lower() in NO_SECRETS}
 
 
 async def _chunks(response: aiohttp.ClientResponse, url: str) -> AsyncGenerator[bytes, None]:

@@ -252,6 +252,10 @@ class ApiProvider(ABC):
         """The headers that carry the key."""
         return {"Authorization": f"Bearer {self._key}"}
 
+    def key_opens(self, url: str) -> bool:
+        """Whether a request for a video at this address carries the key."""
+        return self.key_opens_files and origin_of(url) == self._origin
+
     async def report(self, provider_id: str) -> Report:
         """What the upstream says of a job, in as many requests as it takes.
 
@@ -414,7 +418,7 @@ class ApiProvider(ABC):
             upstream=self.upstream,
             refuse=self.refusal,
             range_header=range_header,
-            headers=self._checked_key() if is_own and self.key_opens_files else None,
+            headers=self._checked_key() if self.key_opens(url) else None,
             is_told=not is_own,
         )
         async with asset as opened_asset:

@@ -18,6 +18,9 @@ from reelgate.providers.base import Provider
 from reelgate.providers.fal import models as fal
 from reelgate.providers.fal.adapter import Fal
 from reelgate.providers.fal.settings import FalSettings
+from reelgate.providers.gemini import models as gemini
+from reelgate.providers.gemini.adapter import Gemini
+from reelgate.providers.gemini.settings import GeminiSettings
 from reelgate.providers.imagine.build import build_imagine, build_sandboxed, open_sandbox
 from reelgate.providers.imagine.models import imagine_models
 from reelgate.providers.imagine.settings import ImagineSettings
@@ -146,6 +149,11 @@ PROVIDERS: Mapping[str, Registered] = {
         FalSettings,
         lambda http, account, settings: Fal(http, account, fal.rows_with(more(settings))),
         stand_in_path="fal",
+    ),
+    "gemini": at_api(
+        GeminiSettings,
+        lambda http, account, settings: Gemini(http, account, gemini.rows_with(more(settings))),
+        stand_in_path="gemini/v1beta",
     ),
 }
 

@@ -62,12 +62,14 @@ class VendorRoutes(Routes, ABC):
     Attributes:
         vendor: the first part of its paths, and what its jobs are known by.
         key_scheme: what comes before the key in `Authorization`.
-        files_need_key: whether its files are served to the key alone.
+        file_path: where its files are below that.
+        files_need_key: whether they are served to the key alone.
         rotations: how many addresses each job's file has had.
     """
 
     vendor: ClassVar[str]
     key_scheme: ClassVar[str] = "Bearer "
+    file_path: ClassVar[str] = "/files/{file}.mp4"
     files_need_key: ClassVar[bool] = False
     rotations: Counter[str] = field(default_factory=Counter)
 
@@ -111,10 +113,7 @@ class VendorRoutes(Routes, ABC):
 
     def table(self) -> list[web.RouteDef]:
         """The routes."""
-        file_route = web.get(
-            f"/{self.vendor}/files/{{file}}", self._handler(Operation.ASSET, self._file)
-        )
-        return [*self.endpoints(), file_route]
+        return [*self.endpoints(), self.on("GET", self.file_path, Operation.ASSET, self._file)]
 
     def on(
         self,
@@ -243,7 +242,8 @@ class VendorRoutes(Routes, ABC):
         if job.has(Effect.ROTATES):
             self.rotations[job.id] += 1
         suffix = f".{self.rotations[job.id]}" if job.has(Effect.ROTATES) else ""
-        return f"{request.scheme}://{request.host}/{self.vendor}/files/{job.id}{suffix}.mp4"
+        path = self.file_path.format(file=f"{job.id}{suffix}")
+        return f"{request.scheme}://{request.host}/{self.vendor}{path}"
 
     def answer(self, value: object, status: int = 200) -> Answer:
         """A JSON answer."""
@@ -259,7 +259,7 @@ class VendorRoutes(Routes, ABC):
     async def _file(self, request: web.Request, recorded: RecordedRequest) -> Plan:
         if self.files_need_key:
             self.need_key(request)
-        job_id, _, rotation = request.match_info["file"].removesuffix(".mp4").partition(".")
+        job_id, _, rotation = request.match_info["file"].partition(".")
         job = self.find(job_id)
         recorded.id = job.id
         is_stale = rotation != str(self.rotations[job.id] or "")

@@ -118,6 +118,9 @@ class Scrape:
         self._metrics.credential_expires.values = {
             (name,): end.left_s for name, end in ends.items() if end and math.isfinite(end.left_s)
         }
+        self._metrics.credential_ok.values = {
+            (name,): float(not (end.is_over or end.is_near)) for name, end in ends.items() if end
+        }
 
     def _exporting(self) -> Exporter:
         if self._exporter is None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reelgate.domain.video import State, Video
+from reelgate.errors import SubmissionUnknown
 from reelgate.telemetry.instruments import Counter, Gauge, Histogram, Instrument
 
 SHORT_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -61,6 +62,12 @@ class Metrics:
             "reelgate_credential_expires_seconds",
             "Time until a credential expires; negative once it has. Without one that expires: no "
             "series.",
+            ("provider",),
+        )
+        self.credential_ok = Gauge(
+            "reelgate_credential_ok",
+            "1 as long as videos can be made with a credential, and for the next hour unless it is "
+            "renewed by itself; else 0.",
             ("provider",),
         )
         # Of this process, since its start.
@@ -141,6 +148,17 @@ class Metrics:
     def instruments(self) -> Iterator[Instrument]:
         """Every metric, in the order in which they stand above."""
         yield from vars(self).values()
+
+    def created_job(self, video: Video) -> None:
+        """A request has made a job.
+
+        A series that begins with its first event hides that from `increase()`: those that alerts
+        wait for begin here, at 0.
+        """
+        job = (video.provider, video.request.model)
+        self.created.add(*job)
+        for code in (COMPLETED, SubmissionUnknown.code):
+            self.finished.add(*job, code, by=0)
 
     def moved(self, before: Video, after: Video) -> None:
         """A job went from one state to another, durably."""

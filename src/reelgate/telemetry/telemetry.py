@@ -35,7 +35,7 @@ class Telemetry:
 
     def created(self, video: Video) -> None:
         """A request has made a job."""
-        self.metrics.created.add(video.provider, video.request.model)
+        self.metrics.created_job(video)
 
     def moved(self, before: Video, after: Video) -> None:
         """A job went from one state to another, durably."""

@@ -17,7 +17,7 @@ from reelgate import http
 from reelgate.domain.video import MOVES, STATUS, State
 from reelgate.errors import ReelgateError
 from reelgate.http import generations
-from scripts import metrics_docs
+from scripts import metrics_docs, providers_docs
 
 from .checkout import DOCS, PAGES, ROOT, read
 
@@ -118,6 +118,11 @@ def test_every_metric_is_described_as_it_is() -> None:
     """`make docs` writes it anew."""
     text = read("docs", "metrics.md")
     assert text == metrics_docs.page(text)
+
+
+def test_every_provider_is_described_as_it_declares_itself() -> None:
+    text = read("docs", "providers.md")
+    assert text == providers_docs.page(text)
 
 
 def test_every_test_that_backs_a_promise_exists() -> None:

@@ -98,7 +98,7 @@ TABLE = (
     Case("[[no-id]]", *UNREADABLE, submits=1, paid=1),
     # Refused first, perhaps accepted then
     Case("[[429 times=1]] [[reset-after]]", *UNKNOWN, submits=2, paid=1),
-    # Accepted, and the looks go wrong
+    # Accepted, and the polls go wrong
     Case("[[says as=upscaling]]", *DONE, submits=1, paid=1),
     Case("[[status-404]]", *DONE, submits=1, paid=1),
     Case("[[status-403]]", *DONE, submits=1, paid=1),

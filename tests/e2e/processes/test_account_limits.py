@@ -18,7 +18,7 @@ from .gateways import Gateways, most_at_once
 
 REST_S = 2
 ANSWER_S = 0.5
-LOOK_BUDGET_PER_S = 10.0
+POLL_BUDGET_PER_S = 10.0
 WATCHED_S = 2.0
 
 
@@ -100,7 +100,7 @@ async def test_one_callers_many_jobs_do_not_starve_anothers_few_on_another_gatew
     assert len(waiting) > len(many) / 4
 
 
-async def test_a_429_to_a_look_of_one_gateway_lets_anothers_looks_rest(gateways: Gateways) -> None:
+async def test_a_429_to_a_poll_of_one_gateway_lets_anothers_polls_rest(gateways: Gateways) -> None:
     async def is_noted() -> bool:
         return bool((await gateways.account())["looks_rest_until"])
 
@@ -113,27 +113,27 @@ async def test_a_429_to_a_look_of_one_gateway_lets_anothers_looks_rest(gateways:
         await until(is_noted)
     ended = time.time()
     await gateways.start()
-    looks = gateways.requests("status")
-    [refused] = [look["at"] for look in looks if look["status"] == 429]
+    polls = gateways.requests("status")
+    [refused] = [poll["at"] for poll in polls if poll["status"] == 429]
     await soon(lambda: gateways.requests("status")[-1]["at"] >= refused + REST_S)
     assert not [
-        look for look in gateways.requests("status") if ended < look["at"] < refused + REST_S
+        poll for poll in gateways.requests("status") if ended < poll["at"] < refused + REST_S
     ]
 
 
-async def test_all_gateways_together_keep_the_budget_of_looks(gateways: Gateways) -> None:
-    """On average: twice as many are let pass here. How it is divided, test_looks.py says."""
+async def test_all_gateways_together_keep_the_budget_of_polls(gateways: Gateways) -> None:
+    """On average: twice as many are let pass here. test_shared_account.py has its division."""
     # A sandbox's time is followed up to fifty times ours.
-    looks_per_s = LOOK_BUDGET_PER_S / min(SPEED, 50.0)
+    looks_per_s = POLL_BUDGET_PER_S / min(SPEED, 50.0)
     pair = [await gateways.start(looks_per_s=looks_per_s) for _ in range(2)]
     await order_all([a_prompt("[[never]]") for _ in range(60)], *pair)
     await gateways.until_all_are("rendering")
     # Once every process has counted the others' jobs.
     began = time.time() + FRESH_S
     ended = began + WATCHED_S
-    await soon(lambda: any(look["at"] >= ended for look in gateways.requests("status")))
-    looks = [look for look in gateways.requests("status") if began <= look["at"] < ended]
-    assert 0 < len(looks) < 2 * LOOK_BUDGET_PER_S * WATCHED_S
+    await soon(lambda: any(poll["at"] >= ended for poll in gateways.requests("status")))
+    polls = [poll for poll in gateways.requests("status") if began <= poll["at"] < ended]
+    assert 0 < len(polls) < 2 * POLL_BUDGET_PER_S * WATCHED_S
 
 
 async def test_a_keys_requests_a_minute_are_counted_by_all_gateways(gateways: Gateways) -> None:

@@ -34,7 +34,7 @@ class Member:
     def __init__(self, database: PostgresDatabase, limits: AccountLimits) -> None:
         self.videos = Videos(database, Changes())
         self.account = PostgresAccount(database, ACCOUNT, limits)
-        self.looks = PollLimiter(self.account, SystemClock(), BUDGET_PER_S)
+        self.polls = PollLimiter(self.account, SystemClock(), BUDGET_PER_S)
         self._admission = Admission(database)
 
     async def queued(self) -> Video:
@@ -141,21 +141,21 @@ async def test_an_intent_that_lost_its_race_takes_no_room(pair: tuple[Member, Me
     assert isinstance(outcomes[1], Video)
 
 
-async def test_the_budget_of_looks_is_divided_by_the_jobs_that_each_waits_for(
+async def test_the_budget_of_polls_is_divided_by_the_jobs_that_each_waits_for(
     pair: tuple[Member, Member],
 ) -> None:
     ours, theirs = pair
     for video in await ours.begin_some(4):
         await ours.videos.move(video, State.RENDERING)
     with ExitStack() as stack:
-        for looks in (ours.looks, ours.looks, ours.looks, theirs.looks):
-            stack.enter_context(looks.waiting())
-        assert await ours.looks.budget_per_s() == BUDGET_PER_S * 3 / 4
-        assert await theirs.looks.budget_per_s() == BUDGET_PER_S / 4
+        for polls in (ours.polls, ours.polls, ours.polls, theirs.polls):
+            stack.enter_context(polls.waiting())
+        assert await ours.polls.budget_per_s() == BUDGET_PER_S * 3 / 4
+        assert await theirs.polls.budget_per_s() == BUDGET_PER_S / 4
 
 
-async def test_a_rest_from_looks_is_known_to_all(pair: tuple[Member, Member]) -> None:
+async def test_a_rest_from_polls_is_known_to_all(pair: tuple[Member, Member]) -> None:
     ours, theirs = pair
-    await ours.looks.refused(RateLimited(retry_after_s=LONG_S), SystemClock().monotonic(), 0.5)
+    await ours.polls.refused(RateLimited(retry_after_s=LONG_S), SystemClock().monotonic(), 0.5)
     for one in (ours, theirs):
-        assert LONG_S / 2 < await one.looks.rest_s() <= 2 * LONG_S
+        assert LONG_S / 2 < await one.polls.rest_s() <= 2 * LONG_S

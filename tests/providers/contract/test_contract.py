@@ -13,6 +13,7 @@ from reelgate.errors import (
     VideoExpired,
 )
 from reelgate.net.client import HttpClient
+from reelgate.providers.api import ApiProvider
 from reelgate.providers.base import (
     CancelOutcome,
     Match,
@@ -157,6 +158,20 @@ async def test_addresses_that_rotate_are_asked_for_anew(vendor: Case) -> None:
     await vendor.end_of(made.provider_id)
     await vendor.provider.watch(made.provider_id).poll()
     assert (await content_of(vendor, made.provider_id))[4:8] == b"ftyp"
+
+
+async def test_a_file_opens_to_the_key_alone_where_the_adapter_says_so(
+    vendor: Case, http: HttpClient
+) -> None:
+    provider = vendor.provider
+    assert isinstance(provider, ApiProvider)
+    made = await provider.submit(vendor.request("[[ready after=0]]"))
+    await vendor.end_of(made.provider_id)
+    url = (await provider.report(made.provider_id)).url
+    assert SANDBOX_KEY not in url
+    answer = await http.request("GET", url, timeout_s=5)
+    assert answer.ok is not provider.key_opens(url)
+    assert provider.video_url(made.provider_id) == ""
 
 
 async def test_a_dead_key_is_told_with_what_to_do(

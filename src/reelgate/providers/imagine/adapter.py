@@ -322,15 +322,15 @@ class ImagineWeb:
 
 OVER_WITHOUT = frozenset({Word.MODERATED, Word.ENDED})
 MOST_LEFT_OUT = 7
-"""Looks in a row that leave the status endpoint out once it has failed again and again."""
+"""Polls in a row that leave the status endpoint out once it has failed again and again."""
 
 
 class ImaginePoller:
     """Asks the status endpoint, which alone can show a failure, and then the asset host.
 
     Where the status endpoint fails or does not serve this account, the asset host alone decides,
-    and the status endpoint is asked again at the next look, then after two, four and eight: a
-    running job costs about one request per look either way.
+    and the status endpoint is asked again at the next poll, then after two, four and eight: a
+    running job costs about one request per poll either way.
     """
 
     def __init__(

@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from reelgate.sandbox.vendor import VendorRoutes
 from reelgate.sandbox.vendors.fal import FalRoutes
+from reelgate.sandbox.vendors.gemini import GeminiRoutes
 
-VENDORS: tuple[type[VendorRoutes], ...] = (FalRoutes,)
+VENDORS: tuple[type[VendorRoutes], ...] = (FalRoutes, GeminiRoutes)

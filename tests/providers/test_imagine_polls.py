@@ -24,7 +24,7 @@ MP4_START = b"\x00\x00\x00\x20ftypisom\x00\x00\x02\x00"
 Reply = Callable[[web.BaseRequest], web.StreamResponse]
 
 
-def looks(sandbox: Sandbox) -> list[str]:
+def polls(sandbox: Sandbox) -> list[str]:
     """The requests after the submit, by method."""
     return [seen.method for seen in sandbox.recorder if seen.operation != "submit"]
 
@@ -36,9 +36,9 @@ async def a_watch(imagine: ImagineWeb, prompt: str) -> Poller:
 
 async def until_over(watch: Poller) -> PollResult:
     """Look until the job is no longer running; the test's own time limit ends it otherwise."""
-    while isinstance(look := await watch.poll(), Running):
+    while isinstance(result := await watch.poll(), Running):
         pass
-    return look
+    return result
 
 
 async def test_a_running_job_costs_one_request_per_look(
@@ -46,13 +46,13 @@ async def test_a_running_job_costs_one_request_per_look(
 ) -> None:
     watch = await a_watch(imagine, "a cat [[never]]")
     assert [await watch.poll() for _ in range(3)] == [Running()] * 3
-    assert looks(sandbox) == ["GET"] * 3
+    assert polls(sandbox) == ["GET"] * 3
 
 
 async def test_a_failed_job_is_found_out(imagine: ImagineWeb) -> None:
-    look = await until_over(await a_watch(imagine, "a cat [[fail after=0]]"))
-    assert isinstance(look, Failed)
-    assert look.code == "upstream_failed"
+    result = await until_over(await a_watch(imagine, "a cat [[fail after=0]]"))
+    assert isinstance(result, Failed)
+    assert result.code == "upstream_failed"
 
 
 async def test_a_finished_job_is_ready_and_can_be_read(imagine: ImagineWeb) -> None:
@@ -78,9 +78,9 @@ async def test_a_status_endpoint_that_refuses_is_asked_ever_more_rarely(
 ) -> None:
     watch = await a_watch(imagine, f"a cat [[status-{status}]] [[never]]")
     assert [await watch.poll() for _ in range(16)] == [Running()] * 16
-    asked = [method for method in looks(sandbox) if method == "GET"]
+    asked = [method for method in polls(sandbox) if method == "GET"]
     assert len(asked) == 5
-    assert looks(sandbox)[:7] == ["GET", "HEAD", "GET", "HEAD", "HEAD", "GET", "HEAD"]
+    assert polls(sandbox)[:7] == ["GET", "HEAD", "GET", "HEAD", "HEAD", "GET", "HEAD"]
 
 
 @pytest.mark.parametrize("status", [401, 404, 500])
@@ -103,10 +103,10 @@ async def test_a_video_is_found_although_the_status_endpoint_only_fails(
     assert await until_over(watch) == Ready()
 
 
-def told(look: PollResult) -> Failed:
-    """What a look says of a job that is over."""
-    assert isinstance(look, Ended | Failed)
-    return look.failed if isinstance(look, Ended) else look
+def told(result: PollResult) -> Failed:
+    """What a poll says of a job that is over."""
+    assert isinstance(result, Ended | Failed)
+    return result.failed if isinstance(result, Ended) else result
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ async def test_a_token_that_died_meanwhile_leaves_the_asset_host(
     dead = an_imagine(http, sandbox.url, a_token(exp=1))
     watch = dead.watch(submission.provider_id)
     assert [await watch.poll() for _ in range(2)] == [Running()] * 2
-    assert looks(sandbox) == ["HEAD", "HEAD"]
+    assert polls(sandbox) == ["HEAD", "HEAD"]
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ async def test_a_token_that_died_meanwhile_leaves_the_asset_host(
         ("[[asset-503]] [[status-404]]", UpstreamUnavailable),
     ],
 )
-async def test_a_look_that_fails_says_nothing_about_the_job(
+async def test_a_poll_that_fails_says_nothing_about_the_job(
     imagine: ImagineWeb, directive: str, kind: type[UpstreamError]
 ) -> None:
     watch = await a_watch(imagine, f"a cat {directive} [[never]]")
@@ -203,12 +203,12 @@ async def test_one_reset_connection_does_not_spoil_a_look(imagine: ImagineWeb) -
     assert await watch.poll() == Running()
 
 
-async def test_a_status_page_leaves_this_look_to_the_asset_host(
+async def test_a_status_page_leaves_this_poll_to_the_asset_host(
     imagine: ImagineWeb, sandbox: Sandbox
 ) -> None:
     watch = await a_watch(imagine, "a cat [[status-html times=1]] [[never]]")
     assert [await watch.poll() for _ in range(2)] == [Running()] * 2
-    assert looks(sandbox) == ["GET", "HEAD", "GET"]
+    assert polls(sandbox) == ["GET", "HEAD", "GET"]
 
 
 class Upstream:
@@ -230,7 +230,7 @@ class Upstream:
 DONE = {"status": "finished", "assets": [{"url": {"generation": ["https://x/v.mp4"]}}]}
 
 
-async def look_once(
+async def poll_once(
     http: HttpClient, upstream: Callable[..., Awaitable[web.StreamResponse]]
 ) -> PollResult:
     async with serving(upstream) as url:
@@ -281,23 +281,23 @@ def a_moved_video(request: web.BaseRequest) -> web.StreamResponse:
 async def test_only_a_served_video_is_ready(
     http: HttpClient, asset: Reply, expected: PollResult | None, status: object
 ) -> None:
-    look = await look_once(http, Upstream(status, asset))
+    result = await poll_once(http, Upstream(status, asset))
     if expected is None:
         is_end = isinstance(status, dict) and status.get("status") and status is not DONE
-        assert isinstance(look, Ended if is_end else Running)
+        assert isinstance(result, Ended if is_end else Running)
     else:
-        assert look == expected
+        assert result == expected
 
 
 async def test_an_address_with_a_failure_word_is_decided_by_the_file(http: HttpClient) -> None:
     status = {**DONE, "status": "failed"}
-    assert await look_once(http, Upstream(status, a_video)) == Ready()
-    assert isinstance(await look_once(http, Upstream(status, missing)), Ended)
+    assert await poll_once(http, Upstream(status, a_video)) == Ready()
+    assert isinstance(await poll_once(http, Upstream(status, missing)), Ended)
 
 
 async def test_the_bearer_goes_to_the_api_and_never_to_the_asset_host(http: HttpClient) -> None:
     upstream = Upstream(DONE, an_untyped_video)
-    await look_once(http, upstream)
+    await poll_once(http, upstream)
     assert upstream.seen == [
         ("GET", "/v1/assets/id-1/status", f"Bearer {TOKEN}"),
         ("HEAD", "/processed/id-1", None),

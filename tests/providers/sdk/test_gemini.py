@@ -1,0 +1,62 @@
+"""Google's own client against the stand-in."""
+
+from __future__ import annotations
+
+import pytest
+from google import genai
+from google.genai import errors, types
+
+from reelgate.sandbox import Sandbox
+
+MODEL = "veo-3.1-generate-preview"
+# It makes a class of aiohttp's session, which aiohttp discourages.
+pytestmark = pytest.mark.filterwarnings("ignore:Inheritance class:DeprecationWarning")
+
+
+def client_of(sandbox: Sandbox, key: str = "any") -> genai.Client:
+    options = types.HttpOptions(base_url=f"{sandbox.url}/gemini")
+    return genai.Client(api_key=key, http_options=options)
+
+
+async def ended(
+    client: genai.Client, prompt: str, **config: object
+) -> types.GenerateVideosOperation:
+    operation = await client.aio.models.generate_videos(
+        model=MODEL,
+        source=types.GenerateVideosSource(prompt=prompt),
+        config=types.GenerateVideosConfig(**config),  # type: ignore[arg-type]
+    )
+    while not operation.done:
+        operation = await client.aio.operations.get(operation)
+    return operation
+
+
+async def test_googles_client_makes_and_reads_a_video(sandbox: Sandbox) -> None:
+    client = client_of(sandbox)
+    done = await ended(client, "a cat [[ready after=0]]", duration_seconds=4, aspect_ratio="9:16")
+    assert done.response is not None
+    assert done.response.generated_videos
+    video = done.response.generated_videos[0].video
+    assert video is not None
+    assert video.uri is not None
+    # The client itself cuts the name out of an https address only.
+    name = video.uri.rpartition("/")[2].partition(":")[0]
+    assert (await client.aio.files.download(file=f"files/{name}"))[4:8] == b"ftyp"
+
+
+async def test_googles_client_sees_a_filtered_video_as_the_vendor_tells_it(
+    sandbox: Sandbox,
+) -> None:
+    done = await ended(client_of(sandbox), "a cat [[moderated]]")
+    assert done.error is None
+    assert done.response is not None
+    assert done.response.generated_videos is None
+    assert done.response.rai_media_filtered_count == 1
+    assert "audio" in (done.response.rai_media_filtered_reasons or [""])[0]
+
+
+async def test_googles_client_understands_a_refusal(sandbox: Sandbox) -> None:
+    with pytest.raises(errors.ClientError) as caught:
+        await ended(client_of(sandbox, "expired"), "a cat")
+    assert (caught.value.code, caught.value.status) == (400, "INVALID_ARGUMENT")
+    assert not sandbox.jobs.count("a cat")
