@@ -486,7 +486,7 @@ class ApiPoller:
             case Word.MODERATED | Word.ENDED | Word.DONE:
                 return Ended(self._provider.failed(report))
             case _:
-                return Running(report.progress)
+                return Running(None if report.progress is None else min(report.progress, 99))
 
 
 def payload_of(answer: Answer) -> Mapping[str, Any]:

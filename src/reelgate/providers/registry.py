@@ -27,6 +27,9 @@ from reelgate.providers.imagine.settings import ImagineSettings
 from reelgate.providers.imagine_key import models as imagine_key
 from reelgate.providers.imagine_key.adapter import ImagineKey
 from reelgate.providers.imagine_key.settings import ImagineKeySettings
+from reelgate.providers.replicate import models as replicate
+from reelgate.providers.replicate.adapter import Replicate
+from reelgate.providers.replicate.settings import ReplicateSettings
 from reelgate.settings import ProviderSettings, Settings, split
 
 SANDBOX_SUFFIX = "-sandbox"
@@ -154,6 +157,13 @@ PROVIDERS: Mapping[str, Registered] = {
         GeminiSettings,
         lambda http, account, settings: Gemini(http, account, gemini.rows_with(more(settings))),
         stand_in_path="gemini/v1beta",
+    ),
+    "replicate": at_api(
+        ReplicateSettings,
+        lambda http, account, settings: Replicate(
+            http, account, replicate.rows_with(more(settings)), settings
+        ),
+        stand_in_path="replicate/v1",
     ),
 }
 

@@ -65,6 +65,7 @@ class VendorRoutes(Routes, ABC):
         file_path: where its files are below that.
         files_need_key: whether they are served to the key alone.
         rotations: how many addresses each job's file has had.
+        cancelled: the ids of the jobs that were stopped.
     """
 
     vendor: ClassVar[str]
@@ -72,6 +73,7 @@ class VendorRoutes(Routes, ABC):
     file_path: ClassVar[str] = "/files/{file}.mp4"
     files_need_key: ClassVar[bool] = False
     rotations: Counter[str] = field(default_factory=Counter)
+    cancelled: set[str] = field(default_factory=set)
 
     # What a vendor says
 
@@ -233,6 +235,10 @@ class VendorRoutes(Routes, ABC):
         own = (job for job in self.provider.jobs if job.vendor == self.vendor)
         return sorted(own, key=lambda job: job.accepted_at, reverse=True)
 
+    def state(self, job: Job) -> JobState:
+        """A job's state now; one that was stopped has failed."""
+        return JobState.FAILED if job.id in self.cancelled else self.provider.state(job)
+
     def is_moderated(self, job: Job, at: str) -> bool:
         """Whether moderation stops a job in its end (`job`) or hides its result (`result`)."""
         return any(is_moderated(rule, at) for rule in job.rules)
@@ -250,7 +256,7 @@ class VendorRoutes(Routes, ABC):
         return json_answer(value, status)
 
     def _told(self, request: web.Request, job: Job) -> Result:
-        state = self.provider.state(job)
+        state = self.state(job)
         outcome = {JobState.FINISHED: Outcome.READY, JobState.FAILED: Outcome.FAILED}.get(
             state, Outcome.RENDERING
         )

@@ -5,5 +5,6 @@ from __future__ import annotations
 from reelgate.sandbox.vendor import VendorRoutes
 from reelgate.sandbox.vendors.fal import FalRoutes
 from reelgate.sandbox.vendors.gemini import GeminiRoutes
+from reelgate.sandbox.vendors.replicate import ReplicateRoutes
 
-VENDORS: tuple[type[VendorRoutes], ...] = (FalRoutes, GeminiRoutes)
+VENDORS: tuple[type[VendorRoutes], ...] = (FalRoutes, GeminiRoutes, ReplicateRoutes)

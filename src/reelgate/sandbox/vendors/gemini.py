@@ -62,8 +62,8 @@ class GeminiRoutes(VendorRoutes):
         )
 
     def new_id(self) -> str:
-        """Of letters and digits, as the ids of files are."""
-        return uuid4().hex[:12]
+        """Of letters and digits, as the ids of files are; the store knows digits alone as UUIDs."""
+        return f"v{uuid4().hex[:11]}"
 
     def key_of(self, request: web.Request) -> str:
         """In a header; the real one takes `?key=` as well, which nobody ought to send."""
