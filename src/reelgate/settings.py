@@ -357,6 +357,12 @@ class Settings(BaseSettings):
     wait_limit_s: float = Field(
         300.0, gt=0, description="A blocking caller is answered `PROCESSING` after this long."
     )
+    mcp_wait_s: float = Field(
+        45.0,
+        gt=0,
+        description="How long a call of an agent waits for a video, by MCP, before it is answered "
+        "with the video's id: below the time after which its program gives up.",
+    )
     job_timeout_s: float = Field(
         3600.0,
         gt=0,

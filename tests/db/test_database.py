@@ -223,10 +223,10 @@ async def test_a_reader_sees_the_last_commit_while_a_writer_is_at_work(tmp_path:
     await database.close()
 
 
-def test_a_gateway_with_a_file_does_not_load_what_is_postgres_own() -> None:
+def test_a_gateway_with_a_file_does_not_load_what_postgres_and_agents_need() -> None:
     code = (
         "import sys, reelgate.runtime.server; "
-        "sys.exit(any(name.startswith(('asyncpg', 'pgqueuer', 'sqlalchemy.dialects.postgresql')) "
-        "for name in sys.modules))"
+        "unused = ('asyncpg', 'pgqueuer', 'sqlalchemy.dialects.postgresql', 'mcp'); "
+        "sys.exit(any(name.startswith(unused) for name in sys.modules))"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -38,6 +38,7 @@ COMMANDS = {
     "backup": Entry("reelgate.cli.commands.backup", "Copy the database while the gateway runs."),
     "keys": Entry("reelgate.cli.commands.keys", "Make, list and revoke API keys."),
     "webhooks": Entry("reelgate.cli.commands.webhooks", "Show and repeat what was told to others."),
+    "mcp": Entry("reelgate.cli.commands.mcp", "Give an agent the gateway's tools."),
     "sandbox": Entry("reelgate.cli.commands.sandbox", "Run a stand-in for imagine.art, alone."),
 }
 

@@ -144,6 +144,14 @@ class Client:
                 await check(answer)
             yield answer
 
+    @asynccontextmanager
+    async def message(
+        self, message: Mapping[str, Any], headers: Mapping[str, str]
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """The answer to a message of the Model Context Protocol."""
+        async with self._answer("POST", "/mcp", json=message, headers=headers) as answer:
+            yield answer
+
     async def _video(self, method: str, path: str, **more: Any) -> RemoteVideo:  # noqa: ANN401 - aiohttp's own arguments
         body = await self._json(method, path, **more)
         try:

@@ -47,7 +47,7 @@ class Caller(StrEnum):
     NONE = "none"  # nobody ever waited: the job was asked for by its id
     WAITING = "waiting"  # a blocking caller holds the line
     GONE = "gone"  # it hung up without an answer: the next identical request adopts the job
-    ANSWERED = "answered"  # it has had its answer
+    ANSWERED = "answered"  # it has had its answer, or was told the failure of the job it follows
 
 
 MOVES: Mapping[State, frozenset[State]] = {

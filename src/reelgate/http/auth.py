@@ -16,6 +16,7 @@ from reelgate.http.connections import authenticated
 from reelgate.http.keyless import READING, KeylessRules
 from reelgate.http.request_log import record_of
 from reelgate.images.references import References
+from reelgate.mcp.endpoint import McpEndpoint
 from reelgate.media.storage import Storage
 from reelgate.providers.base import Provider
 from reelgate.service.callers import NOBODY, Gatekeeper
@@ -59,6 +60,7 @@ class Context:
     """What signs for an owner's links; None for an owner that has no key any more."""
     telemetry: Telemetry
     scrape: Scrape
+    mcp: McpEndpoint
 
     @property
     def sandbox(self) -> bool:

@@ -89,13 +89,19 @@ class ProblemResponse(JSONResponse):
 
 
 def answer(error: ReelgateError, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """An error as a response, with `Retry-After` (whole seconds) where waiting helps."""
-    all_headers = dict(headers or {})
-    if isinstance(error, InvalidApiKey):
-        all_headers["WWW-Authenticate"] = CHALLENGE
-    if error.retry_after_s is not None:
-        all_headers["Retry-After"] = str(math.ceil(error.retry_after_s))
+    """An error as a response."""
+    all_headers = dict(headers or {}) | headers_of(error)
     return ProblemResponse(body_of(error), status_code=error.status, headers=all_headers)
+
+
+def headers_of(error: ReelgateError) -> dict[str, str]:
+    """What an error says in headers: `Retry-After` (whole seconds) where waiting helps."""
+    headers = {}
+    if isinstance(error, InvalidApiKey):
+        headers["WWW-Authenticate"] = CHALLENGE
+    if error.retry_after_s is not None:
+        headers["Retry-After"] = str(math.ceil(error.retry_after_s))
+    return headers
 
 
 async def on_error(_request: Request, error: Exception) -> JSONResponse:

@@ -53,7 +53,7 @@ class RequestContext:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                record.status = message["status"]
+                record.status = int(message["status"])  # Some send an HTTPStatus.
                 message["headers"] = [*message["headers"], *headers]
             await send(message)
 

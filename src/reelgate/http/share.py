@@ -43,8 +43,16 @@ async def share_video(video_id: VideoId, request: AuthenticatedRequest) -> Share
     """The link; it reads this video only, and ends with the API key that made it."""
     video = await request.service.find(video_id, request.owner)
     told = await read_json(request) if await request.body() else {}
-    wanted = validated(ShareRequest, told)
-    until = int(request.service.now()) + wanted.expires_in_s
+    return share_of(video, request, validated(ShareRequest, told).expires_in_s)
+
+
+def share_of(video: Video, request: AuthenticatedRequest, expires_in_s: int) -> Share:
+    """A link to a video of the request's owner.
+
+    Raises:
+        VideoNotFound: the owner's key is gone by now.
+    """
+    until = int(request.service.now()) + expires_in_s
     secret = request.ctx.secret_of(video.owner)
     if secret is None:
         raise VideoNotFound(GONE)

@@ -39,6 +39,7 @@ from reelgate.jobs.runner import JobRunner
 from reelgate.limits.account import AccountLimits
 from reelgate.limits.polls import PollLimiter
 from reelgate.limits.submits import SubmitLimiter
+from reelgate.mcp.endpoint import McpBackend, McpEndpoint
 from reelgate.media.keeper import Keeper
 from reelgate.media.storage import Storage, open_storage
 from reelgate.providers.base import Provider
@@ -116,6 +117,16 @@ async def open_gateway(settings: Settings, own_url: str = "") -> AsyncIterator[C
         )
         work = await start_work(base, gatekeeper, stack)
         readiness = start_readiness(base, work, storage, stack)
+        references = await stack.enter_async_context(
+            open_references(
+                providers,
+                base.references,
+                SystemClock(),
+                allow_private=settings.reference_allow_private,
+            )
+        )
+        mcp = McpEndpoint(McpBackend(work.service, references, settings.mcp_wait_s))
+        stack.push_async_callback(mcp.close)
         yield Context(
             service=work.service,
             settings=settings,
@@ -138,14 +149,8 @@ async def open_gateway(settings: Settings, own_url: str = "") -> AsyncIterator[C
             secret_of=partial(secret_of, settings, gatekeeper),
             telemetry=telemetry,
             scrape=start_scrape(base, stack),
-            references=await stack.enter_async_context(
-                open_references(
-                    providers,
-                    base.references,
-                    SystemClock(),
-                    allow_private=settings.reference_allow_private,
-                )
-            ),
+            references=references,
+            mcp=mcp,
         )
 
 

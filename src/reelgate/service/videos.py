@@ -150,6 +150,8 @@ class Service:
     ) -> tuple[Video, AdmissionResult]:
         """Create a durable job for this request, or find the one that it already has.
 
+        A caller who is cancelled meanwhile leaves a job that is carried, or none.
+
         Raises:
             ShuttingDown: the gateway takes no more work.
             IdempotencyMismatch: its Idempotency-Key belongs to another request.
@@ -161,7 +163,15 @@ class Service:
             raise ShuttingDown(retry_after_s=5)
         await self._load.check()
         options = replace(options, quota=self._quota_of(new_video.owner))
-        video, result = await self._admission.admit(await self._video_of(new_video), options)
+        video, result = await asyncio.shield(self._admit(await self._video_of(new_video), options))
+        # Here for the request's own lines, and there for the job's.
+        bind_contextvars(video=video.id)
+        return video, result
+
+    async def _admit(
+        self, video: Video, options: AdmissionOptions
+    ) -> tuple[Video, AdmissionResult]:
+        video, result = await self._admission.admit(video, options)
         bind_contextvars(video=video.id)
         if result is AdmissionResult.NEW:
             self._telemetry.created(video)
@@ -233,9 +243,14 @@ class Service:
     async def cancel(self, video_id: str, owner: str) -> Video:
         """Cancel a job, and the upstream's work where that is possible; no change once it is over.
 
+        A caller who goes away meanwhile stops neither half of it.
+
         Raises:
             VideoNotFound: there is none, or it belongs to somebody else.
         """
+        return await asyncio.shield(self._cancel(video_id, owner))
+
+    async def _cancel(self, video_id: str, owner: str) -> Video:
         while True:
             video = await self.find(video_id, owner)
             if video.is_over:
@@ -374,6 +389,10 @@ class Service:
         for was in (Caller.WAITING, Caller.GONE):
             if await self._videos.transfer(video_id, was, Caller.ANSWERED):
                 return
+
+    async def failure_told(self, video_id: str) -> None:
+        """Who asked for a job, and follows it by its id, knows that it failed."""
+        await self._videos.transfer(video_id, Caller.NONE, Caller.ANSWERED)
 
     def provider_of(self, video: Video) -> Provider:
         """The provider that made a video.
