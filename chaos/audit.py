@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from chaos import webhook_audit
 from chaos.callers import CallerRequest, RequestStyle
+from chaos.metrics import Told, miscounted
 from chaos.receiver import Delivery
 from chaos.rows import Row
 
@@ -29,6 +30,8 @@ class Evidence:
         upstream_sha256: the digest of each finished file as the upstream serves it, by its id.
         kept_sha256: the digest of each file that is kept, by its key.
         deliveries: the webhooks that arrived, in their order.
+        costs: what the upstream has booked for each accepted job, by its id.
+        told: what each gateway's metrics say.
     """
 
     requests: Sequence[CallerRequest]
@@ -37,6 +40,8 @@ class Evidence:
     upstream_sha256: Mapping[str, str]
     kept_sha256: Mapping[str, str]
     deliveries: Sequence[Delivery]
+    costs: Mapping[str, int] = field(default_factory=dict)
+    told: Sequence[Told] = ()
 
 
 @dataclass(slots=True)
@@ -55,6 +60,7 @@ class Findings:
     reordered: list[str] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)
     forged: list[str] = field(default_factory=list)
+    miscounted: list[str] = field(default_factory=list)
 
     def all(self) -> dict[str, list[str]]:
         """Each kind and its findings."""
@@ -71,6 +77,7 @@ class Findings:
             "reordered (webhooks of a video in a wrong order)": self.reordered,
             "unexpected (a webhook for no event of its endpoint)": self.unexpected,
             "forged (a webhook whose signature is wrong)": self.forged,
+            "miscounted (metrics that differ from the upstream's record)": self.miscounted,
         }
 
     @property
@@ -88,6 +95,7 @@ def audit(evidence: Evidence) -> Findings:
         reordered=webhook_audit.reordered(evidence.deliveries),
         unexpected=webhook_audit.unexpected(by_id, evidence.deliveries),
         forged=webhook_audit.forged(evidence.deliveries),
+        miscounted=miscounted(evidence.told, evidence.rows, evidence.costs),
     )
     for request in evidence.requests:
         check_request(request, by_id, findings)

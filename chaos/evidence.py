@@ -7,12 +7,14 @@ import hashlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
 from chaos.audit import Evidence
 from chaos.callers import CallerRequest
 from chaos.cluster import Cluster
+from chaos.metrics import Told
 from chaos.rows import Row
 
 SETTLE_TIMEOUT_S = 300.0
@@ -33,22 +35,34 @@ async def settled(cluster: Cluster) -> None:
 
 async def collected(cluster: Cluster, requests: Sequence[CallerRequest]) -> Evidence:
     rows = await cluster.database.rows()
+    jobs = await accepted(cluster)
     return Evidence(
         requests=requests,
         rows=rows,
-        accepted=await accepted(cluster),
+        accepted=[{name: job[name] for name in ("prompt", "id", "state")} for job in jobs],
+        costs={job["id"]: job["cost"] for job in jobs},
+        told=await told(cluster),
         upstream_sha256=await upstream_sha256(cluster, rows),
         kept_sha256=await asyncio.to_thread(kept_sha256, cluster.environment.storage, rows),
         deliveries=tuple(cluster.receiver.deliveries),
     )
 
 
-async def accepted(cluster: Cluster) -> list[dict[str, str]]:
+async def accepted(cluster: Cluster) -> list[dict[str, Any]]:
     """The upstream's own record of accepted jobs."""
     async with cluster.session.get(f"{cluster.sandbox.url}/_sandbox/jobs") as response:
-        answer = await response.json()
-    fields = ("prompt", "id", "state")
-    return [{name: job[name] for name in fields} for job in answer["data"]]
+        return list((await response.json())["data"])
+
+
+async def told(cluster: Cluster) -> list[Told]:
+    """What each gateway's metrics say now."""
+    found = []
+    for gateway in cluster.gateways:
+        await gateway.answers(cluster.session, "/health")
+        async with cluster.session.get(f"{gateway.url}/metrics") as response:
+            response.raise_for_status()
+            found.append(Told.by(gateway.name, await response.text()))
+    return found
 
 
 def kept_sha256(storage: Path, rows: Sequence[Row]) -> dict[str, str]:

@@ -20,6 +20,8 @@ class Row:
     sha256: str | None = None
     file_key: str | None = None
     webhook_url: str | None = None
+    has_price: bool = False
+    """Whether it is known what it cost."""
 
     @classmethod
     def of(cls, columns: Mapping[str, Any]) -> Row:
@@ -35,6 +37,7 @@ class Row:
             sha256=file.get("sha256"),
             file_key=file.get("key"),
             webhook_url=columns["webhook_url"],
+            has_price=columns["cost"] is not None,
         )
 
     @property

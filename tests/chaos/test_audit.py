@@ -10,6 +10,7 @@ import pytest
 from chaos.audit import Evidence, audit
 from chaos.callers import CallerRequest, RequestStyle
 from chaos.logs import Claim, Stop, takeovers_s
+from chaos.metrics import Told
 from chaos.receiver import Delivery
 from chaos.rows import Row
 
@@ -45,15 +46,26 @@ def found(
     upstream: Mapping[str, str] = UPSTREAM,
     kept: Mapping[str, str] = KEPT,
     deliveries: Sequence[Delivery] | None = None,
+    told: Sequence[Told] = (),
 ) -> set[str]:
     """The kinds of promise that were broken, by their first word."""
     heard = deliveries_of(rows) if deliveries is None else deliveries
-    findings = audit(Evidence([request], rows, accepted, upstream, kept, heard))
+    costs = {"up-1": 5, "up-2": 5}
+    findings = audit(Evidence([request], rows, accepted, upstream, kept, heard, costs, told))
     return {kind.split()[0] for kind, broken in findings.all().items() if broken}
 
 
 def test_a_video_made_once_and_kept_breaks_no_promise() -> None:
     assert found(a_request(), [GOOD]) == set()
+
+
+def test_metrics_that_tell_another_sum_than_the_upstream_are_miscounted() -> None:
+    priced = replace(GOOD, has_price=True)
+    right = Told.by("gateway-0", 'reelgate_spend_today{unit="credits"} 5.0\n')
+    wrong = Told.by("gateway-1", 'reelgate_spend_today{unit="credits"} 10.0\n')
+    assert found(a_request(), [priced], told=[right]) == set()
+    assert found(a_request(), [priced], told=[right, wrong]) == {"miscounted"}
+    assert found(a_request(), [GOOD], told=[right]) == {"miscounted"}
 
 
 def test_a_job_that_a_caller_was_deliveries_of_and_that_is_gone_is_lost() -> None:
