@@ -550,11 +550,6 @@ class Settings(BaseSettings):
         return self.model_copy(update={"providers": {**self.providers, name: own}})
 
     @property
-    def credential_variables(self) -> str:
-        """The variables that hold the providers' credentials, to be told to people."""
-        return " or ".join({own.credential: None for own in self.providers.values()})
-
-    @property
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the gateway."""
         return is_loopback(self.host)

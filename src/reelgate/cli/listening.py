@@ -9,6 +9,7 @@ from enum import Enum
 
 from reelgate.cli.exits import CliError, ExitCode
 from reelgate.domain.api_keys import KeyStanding
+from reelgate.providers.registry import credential_variables
 from reelgate.settings import ProviderSettings, Settings
 
 
@@ -62,6 +63,10 @@ CLOSED = (
     "CLOSED: every API key was revoked, so nobody may call. Make one with `reelgate keys create "
     "NAME`, or set REELGATE_ALLOW_OPEN=true."
 )
+SANDBOX = (
+    f"SANDBOX: no {credential_variables()} is set, so videos are test pictures made on this"
+    " machine, not real ones."
+)
 SIGNED_IN = ("  credential     of `reelgate login imagine`; `reelgate doctor` tells more", "")
 WITH_KEY = "-H 'Authorization: Bearer rg_...' "
 EXAMPLE = (
@@ -83,7 +88,7 @@ def banner(
     yield f"  data folder    {settings.data_dir.absolute()}", ""
     if not settings.configured:
         yield f"  provider       the built-in SANDBOX, {settings.sandbox_speed:g} times as fast", ""
-        yield sandbox_sentence(settings), "bold yellow"
+        yield SANDBOX, "bold yellow"
     for own in settings.configured.values():
         yield f"  provider       {own.title} ({own.address})", ""
         yield SIGNED_IN if own.is_signed_in else token_line(own, own.credential_left_s(now_s))
@@ -97,15 +102,6 @@ def banner(
     model = next(iter((settings.configured or settings.providers).values())).example_model
     yield "Try it:", ""
     yield f"  curl -X POST {url}/v1/{model}/generations {example}", ""
-
-
-def sandbox_sentence(settings: Settings) -> str:
-    """That no video is real."""
-    titles = " or ".join(own.title for own in settings.providers.values())
-    return (
-        f"SANDBOX: no {settings.credential_variables} is set, so videos are test pictures made on "
-        f"this machine, not {titles}'s."
-    )
 
 
 def token_line(own: ProviderSettings, left_s: float | None) -> BannerLine:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from reelgate.clock import Clock
@@ -21,7 +19,7 @@ from reelgate.providers.fal.settings import FalSettings
 from reelgate.providers.gemini import models as gemini
 from reelgate.providers.gemini.adapter import Gemini
 from reelgate.providers.gemini.settings import GeminiSettings
-from reelgate.providers.imagine.build import build_imagine, build_sandboxed, open_sandbox
+from reelgate.providers.imagine.build import build_imagine, build_sandboxed
 from reelgate.providers.imagine.models import imagine_models
 from reelgate.providers.imagine.settings import ImagineSettings
 from reelgate.providers.imagine_key import models as imagine_key
@@ -63,7 +61,6 @@ class Registered:
         models: those of an account of that name, without credentials.
         build: an account under a name, with the settings of that class.
         build_stand_in: the same against a stand-in.
-        open_sandbox: a stand-in inside this process, given a folder and its speed.
         requests_per_minute: what it takes of one account, of all processes together; None: any.
         has_default_stand_in: whether a stand-in plays for it where nobody has credentials and no
             sandbox is named.
@@ -73,7 +70,6 @@ class Registered:
     models: Callable[[str], tuple[Model, ...]]
     build: Callable[[HttpClient, Any, Clock, str], Provider]
     build_stand_in: BuildStandIn
-    open_sandbox: Callable[[Path, float], AbstractAsyncContextManager[str]]
     requests_per_minute: int | None = None
     has_default_stand_in: bool = True
 
@@ -90,6 +86,7 @@ def at_api(
     *,
     stand_in_path: str,
     requests_per_minute: int | None = None,
+    has_default_stand_in: bool = True,
 ) -> Registered:
     """A provider that is reached with an API key.
 
@@ -98,6 +95,7 @@ def at_api(
         adapter: builds it; the settings are None where a stand-in plays without any.
         stand_in_path: where its stand-in's API begins below the sandbox's address.
         requests_per_minute: see `Registered`.
+        has_default_stand_in: likewise.
     """
 
     def build(http: HttpClient, settings: S, _clock: Clock, name: str) -> Provider:
@@ -125,9 +123,8 @@ def at_api(
         models,
         build,
         build_stand_in,
-        open_sandbox,
         requests_per_minute=requests_per_minute,
-        has_default_stand_in=False,
+        has_default_stand_in=has_default_stand_in,
     )
 
 
@@ -137,9 +134,7 @@ def more(settings: ApiSettings | None) -> list[str]:
 
 
 PROVIDERS: Mapping[str, Registered] = {
-    "imagine": Registered(
-        ImagineSettings, imagine_models, build_imagine, build_sandboxed, open_sandbox
-    ),
+    "imagine": Registered(ImagineSettings, imagine_models, build_imagine, build_sandboxed),
     "imagine_key": at_api(
         ImagineKeySettings,
         lambda http, account, settings: ImagineKey(
@@ -147,6 +142,7 @@ PROVIDERS: Mapping[str, Registered] = {
         ),
         stand_in_path="v2",
         requests_per_minute=50,
+        has_default_stand_in=False,
     ),
     "fal": at_api(
         FalSettings,
@@ -195,8 +191,9 @@ def build_providers(
 
 
 def credential_variables() -> str:
-    """The variables that hold the providers' credentials, to be told to people."""
-    return " or ".join(known.settings.credential for known in PROVIDERS.values())
+    """The variables that hold the providers' credentials, to be told to people: there are many."""
+    first = next(iter(PROVIDERS.values()))
+    return f"{first.settings.credential} or another provider's credential"
 
 
 def video_url(video: Video, providers: Mapping[str, Provider]) -> str | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import structlog
 
@@ -91,17 +93,39 @@ async def start_providers(
             " REELGATE_SANDBOX=off: there is nobody to make videos"
         )
         raise UpstreamUnauthorized(message)
-    log.info("sandbox", note=f"no {missing}: videos are made by the sandbox, not for real")
+    log.info("sandbox", note="nobody has credentials: videos are made by stand-ins, not for real")
     accounts: dict[str, UpstreamAccount] = {}
-    for name in settings.providers or PROVIDERS:
-        if not has_stand_in(name, settings.providers.get(name)):
-            continue
+    urls = await sandbox_urls(settings, stack)
+    for name, url in urls.items():
         observed = observed_client(http, telemetry, f"{name}{SANDBOX_SUFFIX}")
-        stand_in = await start_stand_in(
-            settings, name, observed, clock, stack, is_first=not accounts
-        )
+        stand_in = stand_in_of(settings, name, url, observed, clock, is_first=not accounts)
         accounts[stand_in.provider.name] = stand_in
     return accounts
+
+
+async def sandbox_urls(settings: Settings, stack: AsyncExitStack) -> dict[str, str]:
+    """Where each account's stand-in is: where the settings say, else in a sandbox of our own."""
+    urls = {
+        name: (own.sandbox_url if own else "") or settings.sandbox_url
+        for name in settings.providers or PROVIDERS
+        if has_stand_in(name, own := settings.providers.get(name))
+    }
+    if not all(urls.values()):
+        # Its jobs survive a restart together with the gateway's.
+        sandbox = open_sandbox(settings.data_dir / "sandbox", settings.sandbox_speed)
+        ours = await stack.enter_async_context(sandbox)
+        urls = {name: url or ours for name, url in urls.items()}
+    return urls
+
+
+@asynccontextmanager
+async def open_sandbox(data_dir: Path, speed: float) -> AsyncIterator[str]:
+    """A sandbox inside this process; gives its address. Its jobs are kept in `data_dir`."""
+    # A server of its own takes 0.1 s to load, and a gateway with an account does without it.
+    from reelgate.sandbox import Sandbox, SandboxOptions  # noqa: PLC0415
+
+    async with Sandbox(SandboxOptions(speed=speed, data_dir=data_dir)) as sandbox:
+        yield sandbox.url
 
 
 def observed_client(http: HttpClient, telemetry: Telemetry, name: str) -> HttpClient:
@@ -151,23 +175,12 @@ def account(
     )
 
 
-async def start_stand_in(
-    settings: Settings,
-    name: str,
-    http: HttpClient,
-    clock: Clock,
-    stack: AsyncExitStack,
-    *,
-    is_first: bool,
+def stand_in_of(
+    settings: Settings, name: str, url: str, http: HttpClient, clock: Clock, *, is_first: bool
 ) -> UpstreamAccount:
-    """A stand-in in an account's place: the one that its settings name, else one of our own."""
+    """A stand-in in an account's place."""
     own = settings.providers.get(name)
     known = PROVIDERS[name] if own is None else registered(own)
-    url = (own and own.sandbox_url) or settings.sandbox_url
-    if not url:
-        # Its jobs survive a restart together with the gateway's.
-        folder = settings.data_dir / ("sandbox" if is_first else f"sandbox-{name}")
-        url = await stack.enter_async_context(known.open_sandbox(folder, settings.sandbox_speed))
     provider = known.build_stand_in(
         http,
         clock,

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
-
 from reelgate.clock import Clock
 from reelgate.net.client import HttpClient
 from reelgate.providers.base import Provider
@@ -68,16 +64,6 @@ def build_sandboxed(
         public_asset_url=public_asset_url,
         time_scale=1.0 / speed,
     )
-
-
-@asynccontextmanager
-async def open_sandbox(data_dir: Path, speed: float) -> AsyncIterator[str]:
-    """A sandbox inside this process; gives its address. Its jobs are kept in `data_dir`."""
-    # A server of its own takes 0.1 s to load, and a gateway with an account does without it.
-    from reelgate.sandbox import Sandbox, SandboxOptions  # noqa: PLC0415
-
-    async with Sandbox(SandboxOptions(speed=speed, data_dir=data_dir)) as sandbox:
-        yield sandbox.url
 
 
 def sandbox_hosts(sandbox_url: str) -> ImagineHosts:
