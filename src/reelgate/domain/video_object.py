@@ -43,12 +43,17 @@ def video_object(video: Video, *, now: float, video_url: str) -> dict[str, Any]:
             "charge_reason": charged.why,
             "attempts": video.attempts,
             "eta_s": video.eta_s(now),
-            "warnings": [{"param": each.param, "message": each.message} for each in video.warnings],
+            "warnings": warnings_of(video),
             "correction": correction_of(video),
             "route": None if video.route is None else video.route.described(),
             "timeline": {stage: getattr(video.timeline, stage) for stage in STAGES},
         },
     }
+
+
+def warnings_of(video: Video) -> list[dict[str, str]]:
+    """What was left out of its request, and why."""
+    return [{"param": each.param, "message": each.message} for each in video.warnings]
 
 
 def error_of(video: Video) -> dict[str, str] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -13,14 +14,16 @@ from starlette.types import Receive, Scope, Send
 
 from reelgate.db.admission import AdmissionResult
 from reelgate.domain.video import Caller, State, Video
+from reelgate.domain.video_object import warnings_of
 from reelgate.http.auth import AuthenticatedRequest, AuthenticatedRoute, Context
 from reelgate.http.errors import ProblemResponse, answer, body_of
 from reelgate.http.idempotency import admission_options
-from reelgate.http.openapi import body_schema_of
-from reelgate.http.parsing import read_json, validated
+from reelgate.http.openapi import json_or_form
+from reelgate.http.request_form import read_video_body
 from reelgate.http.request_shapes import shapes_of
-from reelgate.http.schemas import GenerationRequest, GenerationResult
+from reelgate.http.schemas import GenerationResult
 from reelgate.http.streaming import BlockingResponse, failure_of
+from reelgate.http.video_request import GenerationRequest, request_of
 from reelgate.service.videos import NewVideo
 
 LONGEST_WAIT_S = 86_400.0
@@ -113,12 +116,14 @@ class GenerationResponse(BlockingResponse):
         return JSONResponse(self._body(video, request), headers=self.extra_headers)
 
     def _body(self, video: Video, request: Request) -> dict[str, Any]:
-        return {
+        body = {
             "id": video.provider_id or "",
             "status": "COMPLETED" if video.state is State.COMPLETED else "PROCESSING",
             "video_url": self.ctx.video_url(request, video),
             "batch_id": video.batch_id or "",
         }
+        # Nothing new where nothing was left out: some read this answer strictly.
+        return body | ({"warnings": warnings_of(video)} if video.warnings else {})
 
     def _late_response(self, video: Video, request: Request) -> Response:
         """With heartbeats the status line has gone out as 200: a failure is told in the body."""
@@ -144,7 +149,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     402: {"description": "The upstream account has no credits left."},
     404: {"description": "There is no such model."},
     413: {"description": "The body is too large."},
-    415: {"description": "The body is not JSON."},
+    415: {"description": "The body is neither JSON nor a form."},
     422: {"description": "A value the model does not take."},
     429: {"description": "Too many requests, after our own retries."},
     502: {"description": "The upstream failed or refused the job."},
@@ -155,7 +160,7 @@ PreferHeader = Annotated[
     list[str] | None,
     Header(alias="Prefer", description="`wait=N` or `respond-async` (RFC 7240)."),
 ]
-BODY = body_schema_of(GenerationRequest)
+BODY = json_or_form(GenerationRequest)
 
 
 @router.post(
@@ -193,15 +198,23 @@ async def generate(
 ) -> Response:
     """Validate, find or make the job, and wait for it as the caller prefers."""
     model = request.service.catalog.find(name)
-    body = validated(shapes_of(request).generation, await read_json(request))
-    wanted = model.request(**dict(body))
     preference = parse_prefer(", ".join(prefer or ()))
     at_once = preference.respond_async and not preference.wait_s
-    new_video = NewVideo(
-        request=wanted, owner=request.owner, caller=Caller.NONE if at_once else Caller.WAITING
-    )
-    options = admission_options(request.headers, request.service, adopts=not at_once)
-    video, result = await request.service.create(new_video, options)
+    # A form may hold files, which lie in temporary files as long as the stack is open.
+    async with AsyncExitStack() as stack:
+        shapes = shapes_of(request)
+        body, files = await read_video_body(request, stack, shapes.generation)
+        wanted, warnings = await request_of(
+            body, files, model, request.ctx.references, request.owner
+        )
+        new_video = NewVideo(
+            request=wanted,
+            owner=request.owner,
+            caller=Caller.NONE if at_once else Caller.WAITING,
+            warnings=warnings,
+        )
+        options = admission_options(request.headers, request.service, adopts=not at_once)
+        video, result = await request.service.create(new_video, options)
     if at_once:
         return accepted(video.id, preference.applied())
     return GenerationResponse(

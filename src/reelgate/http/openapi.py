@@ -31,21 +31,24 @@ REFUSED: Responses = {
     **NOT_FOUND,
 }
 
-FORM = "multipart/form-data"
-CREATE_BODY: Document = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {"schema": {"$ref": REF.format(model=VideoCreate.__name__)}},
-            FORM: {"schema": {}},
-        },
+JSON, FORM = "application/json", "multipart/form-data"
+
+
+def json_or_form(shape: type[BaseModel]) -> Document:
+    """A body that the routes read themselves: either kind may hold the same fields.
+
+    What these are the catalog tells: `completed` puts the form's schema in.
+    """
+    schema = {"$ref": REF.format(model=shape.__name__)}
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {JSON: {"schema": schema}, FORM: {"schema": {}}},
+        }
     }
-}
-"""A body that the routes read themselves: either kind may hold the same fields.
 
-What these are the catalog tells: `completed` puts the form's schema in.
-"""
 
+CREATE_BODY = json_or_form(VideoCreate)
 
 API_KEY = HTTPBearer(
     scheme_name="ApiKey",
@@ -82,14 +85,17 @@ def completed(document: Document, shapes: RequestShapes) -> Document:
     schemas = components.setdefault("schemas", {})
     for name in FASTAPIS_OWN:
         schemas.pop(name, None)
-    for shape in (shapes.video, shapes.generation, RemixRequest, ShareRequest, ErrorAnswer):
+    bodies = (shapes.video, shapes.generation)
+    forms = {REF.format(model=each.model.__name__): each.form for each in bodies}
+    models = (each.model for each in bodies)
+    for shape in (*models, RemixRequest, ShareRequest, ErrorAnswer):
         add_schema(schemas, shape.model_json_schema(ref_template=REF))
     for path in document.get("paths", {}).values():
         for method in METHODS & path.keys():
             guard(path[method])
             body = path[method].get("requestBody", {}).get("content", {})
             if FORM in body:
-                body[FORM] = {"schema": shapes.form}
+                body[FORM] = {"schema": forms[body[JSON]["schema"]["$ref"]]}
             complete(path[method]["responses"])
     return document
 

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Request
 from pydantic import Field, StrictStr, WithJsonSchema, create_model
 
 from reelgate.domain.catalog import Catalog, DeclaredField, Model
-from reelgate.domain.fields import (
-    AUTO,
-    FIRST_FRAME,
-    PROMPT,
-    FieldType,
-    Spelling,
-)
+from reelgate.domain.fields import AUTO, PROMPT, FieldType, Spelling
+from reelgate.domain.fields import Field as Row
 from reelgate.domain.sizes import sizes
-from reelgate.http.schemas import GenerationRequest, prompt_schema
-from reelgate.http.video_request import FromText, VideoCreate, from_text
+from reelgate.http.reference_fields import FILE_FIELDS, ONE
+from reelgate.http.request_form import BodyShape, from_text
+from reelgate.http.video_request import GenerationRequest, VideoBody, VideoCreate, prompt_schema
 
 Document = dict[str, Any]
 
@@ -54,56 +50,51 @@ FORM_SCHEMAS: dict[FieldType, Document] = {
 class RequestShapes:
     """What requests may hold, for the models of one gateway."""
 
-    generation: type[GenerationRequest]
-    video: type[VideoCreate]
-    form: Document
-    """The schema of the job shape as a multipart form."""
-    texts: FromText
-    """How each optional field of that form is read."""
+    generation: BodyShape[GenerationRequest]
+    video: BodyShape[VideoCreate]
 
     @classmethod
     def of(cls, catalog: Catalog) -> RequestShapes:
         """The shapes of these models."""
         declared = catalog.fields()
         first = next(iter(catalog.models()), None)
-        prompt = catalog.prompt()
-        prompt_field: Any = (
-            StrictStr,
-            Field(description=prompt.help, json_schema_extra=dict(prompt_schema(prompt))),
-        )
-        blocking: dict[str, Any] = {PROMPT.name: prompt_field} | {
-            each.field.name: definition(each, blocking_help(each)) for each in declared
-        }
-        job: dict[str, Any] = {PROMPT.name: prompt_field} | {
-            spelling.name: definition(each, spelling.help, spelling)
+        blocking = [(each.field.name, each, blocking_help(each), None) for each in declared]
+        job = [
+            (spelling.name, each, spelling.help, spelling)
             for each in declared
             for spelling in each.field.spellings
-        }
+        ]
+        prompt = catalog.prompt()
         return cls(
-            generation=create_model(
-                GenerationRequest.__name__,
-                __base__=GenerationRequest,
-                __doc__=GenerationRequest.__doc__,
-                **blocking,
-            ),
-            video=create_model(
-                VideoCreate.__name__,
-                __base__=VideoCreate,
-                __doc__=VideoCreate.__doc__,
-                **job,
-            ),
-            form=form_schema(declared, prompt_schema(prompt)),
-            texts=from_text(each.field for each in declared),
-        ).with_examples(first)
+            shape_of(GenerationRequest, prompt, blocking, blocking_example(first)),
+            shape_of(VideoCreate, prompt, job, job_example(first)),
+        )
 
-    def with_examples(self, model: Model | None) -> RequestShapes:
-        """The same, with an example of this model in the document."""
-        for shape, example in (
-            (self.generation, blocking_example(model)),
-            (self.video, job_example(model)),
-        ):
-            shape.model_config["json_schema_extra"] = {"example": example}
-        return self
+
+Spelled = tuple[str, DeclaredField, str, Spelling | None]
+"""A plain value of a shape: its name there, its field, its help, and its spelling if it has one."""
+B = TypeVar("B", bound=VideoBody)
+
+
+def shape_of(
+    base: type[B], prompt: Row, values: Sequence[Spelled], example: Document
+) -> BodyShape[B]:
+    """A shape with these fields beside those that stand in its class."""
+    fields: dict[str, Any] = {
+        PROMPT.name: (
+            StrictStr,
+            Field(description=prompt.help, json_schema_extra=prompt_schema(prompt)),
+        )
+    }
+    fields |= {name: definition(each, text, spelling) for name, each, text, spelling in values}
+    model = create_model(base.__name__, __base__=base, __doc__=base.__doc__, **fields)
+    model.model_config["json_schema_extra"] = {"example": example}
+    plain = {
+        name: STRING if spelling is not None and spelling.is_frame else FORM_SCHEMAS[row.field.type]
+        for name, row, _, spelling in values
+    }
+    texts = from_text(base, {name: row.field for name, row, _, _ in values})
+    return BodyShape(model, form_schema(base, prompt_schema(prompt), plain), texts)
 
 
 def shapes_of(request: Request) -> RequestShapes:
@@ -156,23 +147,23 @@ def quoted(value: object) -> str:
     return f"`{value}`" if isinstance(value, str) else json.dumps(value)
 
 
-def form_schema(declared: Iterable[DeclaredField], prompt: Document) -> Document:
-    """The job shape as a form."""
+def form_schema(base: type[VideoBody], prompt: Document, plain: Document) -> Document:
+    """A shape as a form; `plain`: its plain values."""
+    file = STRING | {"format": "binary"}
     return {
         "type": "object",
         "required": [PROMPT.name],
         "additionalProperties": False,
         "properties": {
+            name: STRING | ({"contentMediaType": "application/json"} if name == "metadata" else {})
+            for name in base.model_fields
+        }
+        | dict.fromkeys(ONE & base.model_fields.keys(), file)
+        | {name: {"type": "array", "items": file} for name in FILE_FIELDS - ONE}
+        | {
             PROMPT.name: STRING | prompt,
-            "model": STRING,
-            **{
-                spelling.name: STRING if spelling.is_frame else FORM_SCHEMAS[each.field.type]
-                for each in declared
-                for spelling in each.field.spellings
-            },
-            "metadata": STRING | {"contentMediaType": "application/json"},
-            FIRST_FRAME.name: STRING | {"format": "binary"},
-            "webhook_url": STRING,
+            "strict": FORM_SCHEMAS[FieldType.BOOLEAN],
+            **plain,
         },
     }
 

@@ -8,26 +8,16 @@ from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, StrictStr
 
 from reelgate.domain import video_object as public
-from reelgate.domain.fields import PROMPT
-from reelgate.domain.fields import Field as PromptRow
 from reelgate.domain.video import Video
 from reelgate.http.auth import Context
+from reelgate.http.video_request import PROMPT_SCHEMA
 
 
-def prompt_schema(row: PromptRow) -> dict[str, Any]:
-    """For the document only: the model checks a prompt, and says in words what is wrong with it."""
-    return {"minLength": row.minimum, "maxLength": row.maximum, "pattern": r"\S"}
+class VideoWarning(BaseModel):
+    """A field that was left out of a request (`"strict": false`) and why."""
 
-
-PROMPT_SCHEMA = prompt_schema(PROMPT)
-
-
-class GenerationRequest(BaseModel):
-    """A video to make; what is left out takes the model's default."""
-
-    model_config = ConfigDict(extra="forbid", protected_namespaces=())
-
-    prompt: StrictStr = Field(description=PROMPT.help, json_schema_extra=PROMPT_SCHEMA)
+    param: str
+    message: str
 
 
 class GenerationResult(BaseModel):
@@ -37,6 +27,11 @@ class GenerationResult(BaseModel):
     status: Literal["COMPLETED", "PROCESSING"]
     video_url: str = Field(description="Playable as soon as the status is COMPLETED.")
     batch_id: str = Field(description="imagine.art's id of the batch.")
+    warnings: list[VideoWarning] | None = Field(
+        None,
+        description="What the model could not honour, where the request allowed that and there is "
+        "any.",
+    )
 
 
 class ModelObject(BaseModel):
@@ -143,13 +138,6 @@ class VideoCorrection(BaseModel):
     code: str
     message: str
     failed_at: int
-
-
-class VideoWarning(BaseModel):
-    """A field that was left out of a request (`"strict": false`) and why."""
-
-    param: str
-    message: str
 
 
 class VideoPassedOver(BaseModel):

@@ -22,6 +22,7 @@ from reelgate.http.events import EventStream
 from reelgate.http.idempotency import admission_options
 from reelgate.http.openapi import CREATE_BODY, NOT_FOUND, REFUSED, body_schema_of
 from reelgate.http.parsing import check_once, read_json, validated
+from reelgate.http.request_form import read_video_body
 from reelgate.http.request_shapes import shapes_of
 from reelgate.http.schemas import (
     Ordering,
@@ -32,7 +33,7 @@ from reelgate.http.schemas import (
     video_object,
 )
 from reelgate.http.streaming import BlockingResponse, StreamedResponse, failure_of
-from reelgate.http.video_request import read_video_create, request_of
+from reelgate.http.video_request import request_of
 from reelgate.service.videos import NewVideo
 from reelgate.webhooks.events import check_endpoint
 
@@ -261,19 +262,23 @@ async def remix_video(video_id: VideoId, request: AuthenticatedRequest) -> Respo
 
 async def create(request: AuthenticatedRequest, caller: Caller) -> tuple[Video, bool]:
     """Read the body and create or find its job; whether it existed before."""
-    # A form may hold a picture, which lies in a temporary file as long as the stack is open.
+    # A form may hold files, which lie in temporary files as long as the stack is open.
     async with AsyncExitStack() as stack:
         shapes = shapes_of(request)
-        body, upload = await read_video_create(request, stack, shapes.video, shapes.texts)
+        body, files = await read_video_body(request, stack, shapes.video)
         check_webhook(body.webhook_url, request.ctx)
         named = request.service.catalog.default if body.model is None else body.model
         model = request.service.catalog.find(named)
+        wanted, warnings = await request_of(
+            body, files, model, request.ctx.references, request.owner
+        )
         new_video = NewVideo(
-            request=await request_of(body, upload, model, request.ctx.references, request.owner),
+            request=wanted,
             owner=request.owner,
             caller=caller,
             metadata=body.metadata or {},
             webhook_url=body.webhook_url,
+            warnings=warnings,
         )
         options = admission_options(
             request.headers, request.service, adopts=caller is Caller.WAITING

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, OrderedDict, deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -143,8 +143,8 @@ class References:
             UpstreamError: the provider did not take one.
         """
         placed = []
-        for each in request.references:
-            param = spelled.get(each.url, MEDIA[each.role].name)
+        for each, name in zip(request.references, names_of(request.references), strict=True):
+            param = spelled.get(each.url, name)
             source = self._opened(each, files.get(each.url), param, owner)
             async with source as read, self._in_memory.held(owner):
                 picture = await read()
@@ -182,6 +182,14 @@ class References:
             opened = self._fetcher.opened(told.url, param, told.kind)
             async with self._fetches.held(owner), opened as read:
                 yield read
+
+
+def names_of(references: Sequence[Reference]) -> Iterator[str]:
+    """What the fields that hold these are called, numbered where there are several."""
+    roles = [each.role for each in references]
+    for index, role in enumerate(roles):
+        name = MEDIA[role].name
+        yield name if roles.count(role) == 1 else f"{name}[{roles[:index].count(role)}]"
 
 
 async def decoded(url: str, param: str, kind: Kind) -> Picture:

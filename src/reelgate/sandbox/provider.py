@@ -89,7 +89,19 @@ def _bearer(authorization: str | None) -> str:
     return text[len(BEARER) :].strip() if text.lower().startswith(BEARER) else ""
 
 
-IMAGE_SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp"}
+REFERENCE_SUFFIXES = {
+    "image/png": ".png",
+    "image/jpeg": ".jpg",
+    "image/webp": ".webp",
+    "video/mp4": ".mp4",
+    "video/quicktime": ".mov",
+    "video/webm": ".webm",
+    "audio/mpeg": ".mp3",
+    "audio/wav": ".wav",
+    "audio/mp4": ".m4a",
+    "audio/ogg": ".ogg",
+}
+"""The types that an upload may have; those of videos and sounds are assumed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,10 +241,10 @@ class Provider:
         return Result(json_answer({"data": [folder, canvas]}))
 
     def upload(self, image: bytes, content_type: str, asset_base: str) -> Result:
-        """Keep a reference image; answers with its URL."""
-        suffix = IMAGE_SUFFIXES.get(content_type)
+        """Keep a reference; answers with its URL."""
+        suffix = REFERENCE_SUFFIXES.get(content_type)
         if suffix is None:
-            allowed = ", ".join(IMAGE_SUFFIXES)
+            allowed = ", ".join(REFERENCE_SUFFIXES)
             return Result(error_answer(400, f"file must be one of {allowed}"), Outcome.REFUSED)
         image_id = str(uuid4())
         self.uploads.mkdir(parents=True, exist_ok=True)
@@ -265,7 +277,7 @@ class Provider:
         )
 
     def _uploaded(self, asset_id: str) -> Result:
-        for content_type, suffix in IMAGE_SUFFIXES.items():
+        for content_type, suffix in REFERENCE_SUFFIXES.items():
             path = self.uploads / f"{asset_id}{suffix}"
             if path.parent == self.uploads and path.is_file():
                 return Result(Answer(path, content_type=content_type), Outcome.READY, asset_id)

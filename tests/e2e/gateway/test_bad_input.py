@@ -142,8 +142,9 @@ async def test_a_long_wrong_value_is_not_sent_back_whole(upstream_unseen: Gatewa
         b'{"prompt": "a \xff cat"}',
         b"[" * 100_000,
         b'{"prompt": "a cat", "style_id": ' + b"9" * 5000 + b"}",
+        b"",
     ],
-    ids=["cut off", "single quotes", "no JSON", "no UTF-8", "too deep", "too long a number"],
+    ids=["cut off", "single quotes", "no JSON", "no UTF-8", "too deep", "too long", "nothing"],
 )
 async def test_a_body_that_cannot_be_read_is_malformed(
     upstream_unseen: Gateway, body: bytes
@@ -152,7 +153,7 @@ async def test_a_body_that_cannot_be_read_is_malformed(
     assert is_problem(reply, 400)
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b'["a cat"]', b'"a cat"', b"null", b"5"])
+@pytest.mark.parametrize("body", [b"[]", b'["a cat"]', b'"a cat"', b"null", b"5"])
 async def test_a_body_that_is_no_object_is_refused(upstream_unseen: Gateway, body: bytes) -> None:
     reply = await upstream_unseen.call("POST", GENERATIONS, data=body, headers=JSON_TYPE)
     assert is_problem(reply, 422)
@@ -178,7 +179,7 @@ async def test_10_megabytes_in_chunks_are_refused_too(upstream_unseen: Gateway) 
 
 @pytest.mark.parametrize(
     "content_type",
-    ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=b", ""],
+    ["text/plain", "application/x-www-form-urlencoded", ""],
 )
 async def test_a_body_of_another_type_is_not_read(
     upstream_unseen: Gateway, content_type: str
