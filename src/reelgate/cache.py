@@ -93,6 +93,14 @@ class Cache(Generic[K, V]):
         async with asyncio.timeout(max(0.0, loading.began_s + timeout_s - now_s)):
             return await asyncio.shield(loading.task)
 
+    async def reload(self, key: K, load: Callable[[], Coroutine[Any, Any, V]]) -> V:
+        """The value of a key as it is now: a load under way may have begun too early."""
+        loading = self._loading.get(key)
+        if loading is not None:
+            await asyncio.wait({loading.task})
+        self._entries.pop(key, None)
+        return await self.get(key, load)
+
     async def close(self) -> None:
         """End the loads under way."""
         tasks = [loading.task for loading in self._loading.values()]

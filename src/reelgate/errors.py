@@ -6,10 +6,14 @@
     ├── InvalidRequest              422  invalid_request
     │   └── MalformedRequest        400  invalid_request
     ├── InvalidApiKey               401  invalid_api_key
+    ├── InsufficientScope           403  insufficient_scope
+    ├── ModelNotAllowed             403  model_not_allowed
+    ├── PriceRefused                403  price_refused
     ├── ForeignOrigin               403  foreign_origin
     ├── UnknownHost                 403  unknown_host
     ├── CameThroughProxy            403  proxied_request
     ├── VideoNotFound               404  video_not_found
+    ├── KeyNotFound                 404  key_not_found
     ├── ModelNotFound               404  model_not_found
     ├── RouteNotFound               404  not_found
     ├── MethodNotAllowed            405  method_not_allowed
@@ -127,6 +131,30 @@ class InvalidApiKey(ReelgateError):
     kind = "authentication_error"
 
 
+class InsufficientScope(ReelgateError):
+    """This API key may not be used for this."""
+
+    code = "insufficient_scope"
+    status = 403
+    kind = "permission_error"
+
+
+class ModelNotAllowed(ReelgateError):
+    """This API key may not ask for this model."""
+
+    code = "model_not_allowed"
+    status = 403
+    kind = "permission_error"
+
+
+class PriceRefused(ReelgateError):
+    """This API key may not pay what the video costs, or what nobody knows the price of."""
+
+    code = "price_refused"
+    status = 403
+    kind = "permission_error"
+
+
 class ForeignOrigin(ReelgateError):
     """A page of another origin may not do this without an API key."""
 
@@ -155,6 +183,14 @@ class VideoNotFound(ReelgateError):
     """There is no such video."""
 
     code = "video_not_found"
+    status = 404
+    kind = "invalid_request_error"
+
+
+class KeyNotFound(ReelgateError):
+    """There is no such API key."""
+
+    code = "key_not_found"
     status = 404
     kind = "invalid_request_error"
 

@@ -14,13 +14,15 @@ from reelgate.db.admission import (
     Admission,
     AdmissionOptions,
     AdmissionResult,
-    Quota,
 )
 from reelgate.db.changes import Changes
 from reelgate.db.database import open_database
 from reelgate.db.migrate import migrate
 from reelgate.db.rows import to_money
 from reelgate.db.videos import Videos
+from reelgate.domain.api_keys import Period
+from reelgate.domain.price import Money, Unit
+from reelgate.domain.quota import Quota, SpendLimit
 from reelgate.domain.video import (
     Caller,
     Failure,
@@ -29,6 +31,7 @@ from reelgate.domain.video import (
     Timeline,
     Video,
     VideoRequest,
+    first_id_of,
     new_video_id,
 )
 from reelgate.errors import IdempotencyMismatch, RateLimited
@@ -101,7 +104,8 @@ def a_video(now: float, owner: str = "", caller: Caller = Caller.NONE) -> Video:
         options={"style_id": 60503, "is_enhance": True},
     )
     return Video(
-        id=new_video_id(),
+        # Of its time, as ids are.
+        id=first_id_of(now)[:-20] + new_video_id()[-20:],
         owner=owner,
         request=request,
         provider="sandbox",
@@ -259,6 +263,12 @@ async def test_a_job_that_is_only_asked_for_by_its_key_stays_up_for_adoption(
     )
 
 
+def credits_a_day(amount: int) -> Quota:
+    day = Period.DAY
+    limit = SpendLimit(Money(amount, Unit.CREDITS), day, day.since(NOON), day.until(NOON))
+    return Quota(limits=(limit,))
+
+
 async def test_what_may_have_been_paid_counts_as_the_dearest_of_its_model(
     admission: AdmissionCase,
 ) -> None:
@@ -282,5 +292,5 @@ async def test_what_may_have_been_paid_counts_as_the_dearest_of_its_model(
             marker = "" if failure.code == "insufficient_credits" else "m"
             await admission.videos.move(sent, State.FAILED, failure=failure, marker=marker)
     with pytest.raises(RateLimited, match="34 credits"):
-        await admission.ask(NOON, owner="key", quota=Quota(credits=34))
-    await admission.ask(NOON, owner="key", quota=Quota(credits=35))
+        await admission.ask(NOON, owner="key", quota=credits_a_day(34))
+    await admission.ask(NOON, owner="key", quota=credits_a_day(35))

@@ -13,6 +13,7 @@ from tests.e2e.gateway.processes import start_gateway
 from tests.gateway import settings_values
 
 from .jobs import PROBLEM, JobsGateway
+from .test_sessions import KEY
 
 SCHEMATHESIS = Path(schemathesis.__file__).parents[4] / "bin" / "schemathesis"
 PATHS = {
@@ -76,7 +77,7 @@ async def test_a_running_gateway_keeps_to_its_document(tmp_path: Path, sandbox_u
     `positive_data_acceptance` is left out: which ratio, size and length go together is each
     model's own, told by `GET /v1/models` and not by a schema.
     """
-    settings = settings_values(tmp_path, sandbox_url, log_level="error")
+    settings = settings_values(tmp_path, sandbox_url, log_level="error", bootstrap_key=KEY)
     program = start_gateway(settings, tmp_path / "log")
     run = await asyncio.create_subprocess_exec(
         SCHEMATHESIS,
@@ -89,6 +90,8 @@ async def test_a_running_gateway_keeps_to_its_document(tmp_path: Path, sandbox_u
         "--workers=1",
         # Nobody waits for a hundred videos here; `/v1/videos/sync` waits all the same.
         "--header=Prefer: wait=0",
+        # It makes keys, after which nobody comes in without one.
+        f"--header=Authorization: Bearer {KEY}",
         "--generation-database=none",
         "--no-color",
         cwd=tmp_path,

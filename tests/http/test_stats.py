@@ -11,6 +11,7 @@ from tests.gateway import SHORT, Gateway, a_gateway, a_prompt
 from .test_sessions import KEY
 
 OWNER = {"Authorization": f"Bearer {KEY}"}
+UNKNOWN = {"times": None, "cost": None, "cost_unit": None}
 ESTIMATE = "/v1/estimate?model=imagine-text-to-video&duration=5&resolution=720p"
 
 
@@ -47,7 +48,7 @@ async def test_the_next_video_takes_about_what_earlier_ones_took(
 ) -> None:
     async with a_gateway(tmp_path, sandbox_url) as gateway:
         unknown = (await gateway.call("GET", ESTIMATE)).body
-        assert unknown == {"times": None, "cost": None}
+        assert unknown == UNKNOWN
         for _ in range(3):
             assert (await gateway.generate(a_prompt())).status == 200
         told = (await gateway.call("GET", ESTIMATE)).body
@@ -57,7 +58,7 @@ async def test_the_next_video_takes_about_what_earlier_ones_took(
         assert times["jobs"] == 3
         assert max(times["curve"]) > 0
         other = ESTIMATE.replace("duration=5", "duration=12")
-        assert (await gateway.call("GET", other)).body == {"times": None, "cost": None}
+        assert (await gateway.call("GET", other)).body == UNKNOWN
         wrong = await gateway.call("GET", ESTIMATE.replace("duration=5", "duration=7"))
         assert (wrong.status, wrong.body["errors"][0]["param"]) == (422, "duration")
         assert (await gateway.call("GET", "/v1/estimate?model=none")).status == 404

@@ -18,6 +18,7 @@ from reelgate.errors import (
     InsufficientCredits,
     InvalidRequest,
     ModerationBlocked,
+    PriceRefused,
     RateLimited,
     UpstreamError,
     UpstreamFault,
@@ -60,7 +61,11 @@ def a_router(
 
 
 async def chosen(router: Router, model: Model, *, duration: int) -> Choice:
-    return await router.choose(model.request(prompt="a cat", duration=duration))
+    return await router.choose(model.request(prompt="a cat", duration=duration), anything_goes)
+
+
+async def anything_goes(_target: VideoRequest) -> None:
+    """A key without limits."""
 
 
 @pytest.mark.parametrize(
@@ -107,9 +112,24 @@ async def test_what_no_target_takes_is_refused_with_each_reason() -> None:
     router, model = a_router()
     impossible = replace(model.request(prompt="x"), duration=5)
     with pytest.raises(InvalidRequest) as caught:
-        await router.choose(impossible)
+        await router.choose(impossible, anything_goes)
     assert "dear" in caught.value.message
     assert "free" in caught.value.message
+
+
+async def test_a_target_that_the_callers_key_may_not_have_is_passed_over() -> None:
+    async def refusal(target: VideoRequest) -> PriceRefused | None:
+        return PriceRefused("too dear") if target.model in refused else None
+
+    router, model = a_router()
+    asked = model.request(prompt="a cat", duration=8)
+    refused = {"dear"}
+    choice = await router.choose(asked, refusal)
+    assert (choice.route.chosen, choice.route.left) == ("cheap", ("free",))
+    assert [(each.model, each.why) for each in choice.route.passed] == [("dear", "too dear")]
+    refused |= {"cheap", "free"}
+    with pytest.raises(PriceRefused, match="too dear"):
+        await router.choose(asked, refusal)
 
 
 def a_video(choice: Choice) -> Video:

@@ -18,7 +18,6 @@ from sqlalchemy import (
     Executable,
     RowMapping,
     bindparam,
-    case,
     delete,
     func,
     insert,
@@ -31,22 +30,19 @@ from reelgate.db.database import Database
 from reelgate.db.rows import from_row, to_row
 from reelgate.db.schema import OPEN, videos
 from reelgate.db.schema import idempotency_keys as keys
+from reelgate.db.usage import MAY_HAVE_COST, spent
+from reelgate.domain.quota import Quota
 from reelgate.domain.video import Caller, State, Video
 from reelgate.errors import (
-    Cancelled,
     IdempotencyMismatch,
-    RateLimited,
-    SubmissionUnknown,
-    UpstreamBadResponse,
     VideoNotFound,
 )
 
 RETRY_WINDOW_S = 600.0
 """How long after the first try an SDK's own retry is recognised."""
-BUSY_RETRY_S = 10.0
-"""`Retry-After` of a key that has reached its limit of unfinished videos."""
 KEY_TTL_S = 86400.0
 """How long an Idempotency-Key is remembered."""
+NO_QUOTA = Quota()
 
 
 class AdmissionResult(Enum):
@@ -57,23 +53,6 @@ class AdmissionResult(Enum):
     RETRIED = "retried"  # the first try of an SDK that tries again by itself made it
     ADOPTED = "adopted"  # a blocking caller that went away made it
     CACHED = "cached"  # it is finished, and the request takes a finished one
-
-
-@dataclass(frozen=True, slots=True)
-class Quota:
-    """The limits of an owner; None means no limit.
-
-    Attributes:
-        max_in_flight: unfinished videos at once.
-        credits: the provider's credits spent since `since`, in all.
-        since: when the day of these credits began, Unix seconds.
-        until: when it ends, Unix seconds.
-    """
-
-    max_in_flight: int | None = None
-    credits: int | None = None
-    since: float = 0.0
-    until: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +73,7 @@ class AdmissionOptions:
     retry: int = 0
     max_age_s: float | None = None
     adopt_since: float | None = None
-    quota: Quota = Quota()
+    quota: Quota = NO_QUOTA
 
 
 OTHER_FIELDS = ("metadata", "webhook_url", "remixed_from")
@@ -122,11 +101,6 @@ FINISHED = SAME_REQUEST.where(
 )
 # A caller who comes back gets the failure of a job that may have cost something, once; after a
 # failure that surely cost nothing, or a cancel, its request makes a new job.
-MAY_HAVE_COST = (
-    videos.c.provider_id.is_not(None)
-    | videos.c.failure.contains(f'"{SubmissionUnknown.code}"')
-    | videos.c.failure.contains(f'"{UpstreamBadResponse.code}"')
-) & videos.c.failure.not_like(f'%"{Cancelled.code}"%')
 ADOPTABLE = (videos.c.state != State.FAILED.value) | MAY_HAVE_COST
 ABANDONED = (
     select(videos.c.id)
@@ -162,20 +136,6 @@ POINT_KEY = (
 FORGET_KEYS = delete(keys).where(keys.c.created_at < bindparam("before"))
 COUNT_OPEN = (
     select(func.count()).select_from(videos).where(OPEN, videos.c.owner == bindparam("the_owner"))
-)
-# As `domain/charge.py` says it of one video: paid for, or perhaps, and nobody has told a price.
-UNPRICED = videos.c.cost.is_(None) & (
-    videos.c.provider_id.is_not(None)
-    | (videos.c.state == State.SUBMITTING.value)
-    | (
-        (videos.c.state == State.FAILED.value)
-        & ((videos.c.marker != "") | (videos.c.marker.is_(None) & MAY_HAVE_COST))
-    )
-)
-SPENT = (
-    select(func.sum(videos.c.cost), func.max(videos.c.cost), func.sum(case((UNPRICED, 1), else_=0)))
-    .where(videos.c.owner == bindparam("the_owner"), videos.c.created_at >= bindparam("since"))
-    .group_by(videos.c.model)
 )
 
 
@@ -213,7 +173,7 @@ class Admission:
         Raises:
             IdempotencyMismatch: its key belongs to another request.
             VideoNotFound: its key's video was deleted.
-            RateLimited: a new job would exceed its owner's quota.
+            RateLimited, ModelNotAllowed, PriceRefused: a new job would exceed its owner's quota.
         """
 
         def change(connection: Connection) -> tuple[Video, AdmissionResult]:
@@ -259,31 +219,20 @@ def check_quota(connection: Connection, owner: str, options: AdmissionOptions) -
 
     Raises:
         RateLimited: saying which limit, and when to come back.
+        ModelNotAllowed, PriceRefused: whatever the owner has spent.
     """
     quota = options.quota
-    if quota != Quota() and connection.dialect.name == "postgresql":
+    if quota.refusal is not None:
+        raise quota.refusal
+    if quota == NO_QUOTA:
+        return
+    if connection.dialect.name == "postgresql":
         # Other processes admit as well: one owner's jobs are admitted one after the other.
         connection.execute(LOCK_OWNER, {"the_owner": owner})
     if quota.max_in_flight is not None:
-        open_jobs = connection.scalar(COUNT_OPEN, {"the_owner": owner}) or 0
-        if open_jobs >= quota.max_in_flight:
-            message = f"this API key may have {quota.max_in_flight} videos under way at once"
-            raise RateLimited(message, retry_after_s=BUSY_RETRY_S)
-    if quota.credits is not None:
-        spent = spent_since(connection, owner, quota.since)
-        if spent >= quota.credits:
-            message = f"this API key has spent its {quota.credits} credits of today"
-            raise RateLimited(message, retry_after_s=max(1.0, quota.until - options.now))
-
-
-def spent_since(connection: Connection, owner: str, since: float) -> int:
-    """The credits that an owner's videos have cost since then.
-
-    One that was paid for, or may have been, without a told price counts as much as the dearest of
-    its model that day.
-    """
-    rows = connection.execute(SPENT, {"the_owner": owner, "since": since})
-    return sum((told or 0) + (dearest or 0) * unpriced for told, dearest, unpriced in rows)
+        quota.check_open(connection.scalar(COUNT_OPEN, {"the_owner": owner}) or 0)
+    if quota.limits:
+        quota.check_spent(spent(connection, owner, quota.since, options.now), options.now)
 
 
 def store_key(connection: Connection, video: Video, options: AdmissionOptions) -> bool:

@@ -6,27 +6,48 @@ cannot come back.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import structlog
 from sqlalchemy import Connection, RowMapping, bindparam, insert, literal, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from reelgate.db.database import Database
 from reelgate.db.schema import api_keys, videos
-from reelgate.domain.api_keys import BOOTSTRAP_ID, BOOTSTRAP_NAME, Allowance, ApiKey, KeyStanding
+from reelgate.domain.api_keys import (
+    BOOTSTRAP_ID,
+    BOOTSTRAP_NAME,
+    USUAL_SCOPES,
+    Allowance,
+    ApiKey,
+    KeyStanding,
+    Scope,
+)
 
 log = structlog.get_logger()
 
 REVOKED = "revoked:"
 """Before the digest of a revoked key's secret."""
+ALLOWANCE = tuple(field.name for field in fields(Allowance))
+"""Each has a column of its name."""
+
+Values = dict[str, Any]
 
 ALL = select(api_keys).order_by(api_keys.c.created_at)
 ADD = insert(api_keys)
-REVOKE = (
+USABLE = (
     update(api_keys)
     .where(api_keys.c.id == bindparam("the_id"), api_keys.c.digest.not_like(f"{REVOKED}%"))
-    .values(digest=literal(REVOKED) + api_keys.c.digest)
+    .returning(*api_keys.c)
+)
+REVOKE = USABLE.values(digest=literal(REVOKED) + api_keys.c.digest, previous_digest=None)
+ROTATE = USABLE.values(
+    digest=bindparam("the_digest"),
+    previous_digest=api_keys.c.digest,
+    previous_until=bindparam("the_until"),
 )
 RENEW = (
     update(api_keys)
@@ -43,12 +64,18 @@ SOMEBODYS = select(videos.c.id).where(videos.c.owner > "").limit(1)
 
 @dataclass(frozen=True, slots=True)
 class KnownKeys:
-    """The keys that may be used, by the digests of their secrets, and whether there ever were any.
+    """The keys that were not revoked, and whether there ever were any.
 
     Both come from one read, so that a revocation is never seen as "no key was ever made".
+
+    Attributes:
+        by_digest: by the digests of their secrets.
+        by_previous: by the digests of the secrets that they had before their last rotation.
+        standing: how the gateway stands.
     """
 
     by_digest: Mapping[str, ApiKey]
+    by_previous: Mapping[str, ApiKey]
     standing: KeyStanding
 
 
@@ -66,15 +93,32 @@ class ApiKeys:
         """Keep a new key."""
 
         def change(connection: Connection) -> None:
-            connection.execute(ADD, row_of(key, digest))
+            connection.execute(ADD, row_of(key) | {"digest": digest})
 
         await self._database.write(change)
 
     async def revoke(self, key_id: str) -> bool:
         """Let nobody use a key any more; False if there is none with this id."""
+        return await self._changed(REVOKE, {"the_id": key_id}) is not None
 
-        def change(connection: Connection) -> bool:
-            return bool(connection.execute(REVOKE, {"the_id": key_id}).rowcount)
+    async def rotate(self, key_id: str, digest: str, previous_until: float) -> ApiKey | None:
+        """Give a key a new secret; the one before works until then, one before that no more.
+
+        None if there is no such key.
+        """
+        values = {"the_id": key_id, "the_digest": digest, "the_until": previous_until}
+        return await self._changed(ROTATE, values)
+
+    async def change(self, key: ApiKey) -> ApiKey | None:
+        """Let a key be as this says, but for its secrets; None if there is no such key."""
+        changes = row_of(key)
+        del changes["id"], changes["created_at"]
+        return await self._changed(USABLE.values(changes), {"the_id": key.id})
+
+    async def _changed(self, statement: ReturningUpdate[Any], values: Values) -> ApiKey | None:
+        def change(connection: Connection) -> ApiKey | None:
+            row = connection.execute(statement, values).mappings().first()
+            return None if row is None else from_row(row)
 
         return await self._database.write(change)
 
@@ -89,11 +133,15 @@ class ApiKeys:
 def read_known(connection: Connection) -> KnownKeys:
     """What is known of the keys."""
     rows = connection.execute(ALL).mappings().all()
-    by_digest = {row["digest"]: from_row(row) for row in rows if not is_revoked(row)}
-    if by_digest:
-        return KnownKeys(by_digest, KeyStanding.ACTIVE)
+    keys = [(row, from_row(row)) for row in rows if not is_revoked(row)]
+    if keys:
+        return KnownKeys(
+            {row["digest"]: key for row, key in keys},
+            {row["previous_digest"]: key for row, key in keys if row["previous_digest"]},
+            KeyStanding.ACTIVE,
+        )
     existed = bool(rows) or connection.execute(SOMEBODYS).first() is not None
-    return KnownKeys({}, KeyStanding.REVOKED if existed else KeyStanding.NEVER)
+    return KnownKeys({}, {}, KeyStanding.REVOKED if existed else KeyStanding.NEVER)
 
 
 def keep_bootstrap(connection: Connection, digest: str, now: float) -> None:
@@ -106,7 +154,7 @@ def keep_bootstrap(connection: Connection, digest: str, now: float) -> None:
         return
     if connection.execute(OF_ID, {"the_id": BOOTSTRAP_ID}).first() is None:
         key = ApiKey(BOOTSTRAP_ID, BOOTSTRAP_NAME, Allowance(), now)
-        connection.execute(ADD, row_of(key, digest))
+        connection.execute(ADD, row_of(key) | {"digest": digest})
         log.info("bootstrap_key_kept", key=BOOTSTRAP_ID)
     else:
         connection.execute(RENEW, {"the_id": BOOTSTRAP_ID, "the_digest": digest})
@@ -118,20 +166,46 @@ def is_revoked(row: RowMapping) -> bool:
     return str(row["digest"]).startswith(REVOKED)
 
 
-def row_of(key: ApiKey, digest: str) -> dict[str, str | int | float | None]:
-    """The row that holds a key."""
-    return {
+def row_of(key: ApiKey) -> Values:
+    """The row that holds a key, but for its secrets."""
+    allowance = {name: getattr(key.allowance, name) for name in ALLOWANCE}
+    return allowance | {
         "id": key.id,
         "name": key.name,
-        "digest": digest,
-        "rpm": key.allowance.rpm,
-        "max_in_flight": key.allowance.max_in_flight,
-        "credits_per_day": key.allowance.credits_per_day,
+        "models": json.dumps(key.allowance.models) if key.allowance.models else None,
+        "scopes": " ".join(sorted(key.scopes)),
         "created_at": key.created_at,
+        "expires_at": key.expires_at,
     }
 
 
 def from_row(row: RowMapping) -> ApiKey:
-    """The key that a row holds."""
-    allowance = Allowance(row["rpm"], row["max_in_flight"], row["credits_per_day"])
-    return ApiKey(row["id"], row["name"], allowance, row["created_at"])
+    """The key that a row holds.
+
+    One of a version that knew no scopes may do what it could, and its credits a day let pass what
+    nobody knew the price of.
+    """
+    told = {name: row[name] for name in ALLOWANCE} | {
+        "models": tuple(json.loads(row["models"] or "[]")),
+        "allow_unpriced": row["allow_unpriced"] is not False,
+    }
+    return ApiKey(
+        id=row["id"],
+        name=row["name"],
+        allowance=Allowance(**told),
+        created_at=row["created_at"],
+        scopes=scopes_of(row),
+        expires_at=row["expires_at"],
+        previous_until=row["previous_until"] if row["previous_digest"] else None,
+    )
+
+
+def scopes_of(row: RowMapping) -> frozenset[Scope]:
+    """What a key may be used for; the settings' key is the operator's, whatever its row says."""
+    if row["id"] == BOOTSTRAP_ID:
+        return frozenset(Scope)
+    if row["scopes"] is None:
+        return USUAL_SCOPES
+    # A newer version may know others.
+    told = row["scopes"].split()
+    return frozenset(scope for scope in Scope if scope in told)

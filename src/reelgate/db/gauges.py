@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, case, func, select
 
-from reelgate.db.admission import UNPRICED
 from reelgate.db.database import Database
 from reelgate.db.schema import OPEN, PENDING, videos
 from reelgate.db.schema import webhook_deliveries as deliveries
+from reelgate.db.usage import UNTOLD
 from reelgate.domain.price import Money, Unit
 from reelgate.domain.video import first_id_of
 
@@ -27,7 +27,7 @@ OPEN_JOBS = (
     .group_by(*JOB, videos.c.state)
 )
 SPENT = (
-    select(*JOB, videos.c.unit, func.sum(videos.c.cost), func.sum(case((UNPRICED, 1), else_=0)))
+    select(*JOB, videos.c.unit, func.sum(videos.c.cost), func.sum(case((UNTOLD, 1), else_=0)))
     .where(videos.c.id >= bindparam("first_id"))
     .group_by(*JOB, videos.c.unit)
 )

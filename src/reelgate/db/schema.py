@@ -129,7 +129,39 @@ api_keys = Table(
     Column("created_at", Double, nullable=False),
     # Where processes count a key's requests together: until when those it made keep it busy.
     Column("busy_until", Double, nullable=False, server_default="0"),
+    # Null in all that follows: a key of a version that knew none of it.
+    Column("scopes", Text),
+    Column("credits_per_month", BigInteger),
+    # Dollars in millionths.
+    Column("usd_per_day", BigInteger),
+    Column("usd_per_month", BigInteger),
+    Column("max_price_credits", BigInteger),
+    Column("max_price_usd", BigInteger),
+    Column("models", Text),
+    Column("allow_unpriced", Boolean),
+    Column("expires_at", Double),
+    # The secret before the last rotation, and until when it still works.
+    Column("previous_digest", Text),
+    Column("previous_until", Double),
 )
+
+deleted_usage = Table(
+    "deleted_usage",
+    metadata,
+    # Days since 1 January 1970.
+    Column("day", Integer, primary_key=True),
+    Column("owner", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("provider", Text, primary_key=True),
+    Column("unit", Text, primary_key=True),
+    Column("jobs", Integer, nullable=False),
+    Column("completed", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("unpriced", Integer, nullable=False),
+    Column("dearest", BigInteger, nullable=False),
+)
+"""What is left of deleted videos, so that nobody gets room to spend by deleting."""
 
 credentials = Table(
     "credentials",

@@ -8,20 +8,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Integer,
-    Select,
-    cast,
     func,
     select,
 )
 
 from reelgate.db.database import Database
-from reelgate.db.schema import api_keys, durations, videos
+from reelgate.db.rows import to_money
+from reelgate.db.schema import OPEN, api_keys, durations, videos
+from reelgate.db.usage import Span, usage_of
+from reelgate.domain.price import Money
+from reelgate.domain.usage import Usage
 from reelgate.domain.video import State, first_id_of
 
 DAY_S = 86400
@@ -37,19 +37,6 @@ CURVE_POINTS = 24
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
-    """The videos of one model that were asked for on one day (UTC)."""
-
-    day: int
-    """Days since 1 January 1970."""
-    model: str
-    jobs: int = 0
-    completed: int = 0
-    failed: int = 0
-    credits: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class Failures:
     """The videos that failed with one code."""
 
@@ -60,13 +47,10 @@ class Failures:
 
 @dataclass(frozen=True, slots=True)
 class KeyUse:
-    """What an API key has asked for; the name is None for videos of a gateway without keys."""
+    """An API key and its unfinished videos; no name where it is gone, or there was none."""
 
-    id: str
     name: str | None
-    jobs: int
     open: int
-    credits: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +58,14 @@ class Overview:
     """Everything of the last days."""
 
     states: dict[str, int]
-    days: list[Day]
+    usage: list[Usage]
     failures: list[Failures]
     kept_s: list[float]
     """How long after it was found ready each of the latest videos was kept, in order of size."""
     unseen_s: list[float]
     """How long each of the latest may have been ready before it was found, in order of size."""
-    keys: list[KeyUse]
+    keys: dict[str, KeyUse]
+    """Of those who have asked for something, by id."""
 
 
 class Statistics:
@@ -93,7 +78,9 @@ class Statistics:
         """The last 30 days, of one owner or of all."""
         since = first_id_of(now - DAYS * DAY_S)
         mine = (videos.c.id >= since, *(() if owner is None else (videos.c.owner == owner,)))
-        return await self._database.read(lambda connection: overview(connection, mine))
+        today = int(now // DAY_S)
+        span = Span(today - DAYS, today, owner)
+        return await self._database.read(lambda connection: overview(connection, mine, span))
 
     async def times(self, kind: str) -> list[tuple[float, float]]:
         """Between which two polls each of the latest jobs of a kind became ready, in seconds."""
@@ -104,10 +91,10 @@ class Statistics:
 
         return await self._database.read(read)
 
-    async def last_cost(self, now: float, model: str, wanted: Mapping[str, object]) -> int | None:
+    async def last_cost(self, now: float, model: str, wanted: Mapping[str, object]) -> Money | None:
         """What the last video of a model with these values cost; None where none is known."""
         query = (
-            select(videos.c.request, videos.c.cost)
+            select(videos.c.request, videos.c.cost, videos.c.unit)
             .where(
                 videos.c.id >= first_id_of(now - DAYS * DAY_S),
                 videos.c.model == model,
@@ -117,47 +104,29 @@ class Statistics:
             .limit(PRICED)
         )
 
-        def read(connection: Connection) -> int | None:
-            for request, cost in connection.execute(query):
+        def read(connection: Connection) -> Money | None:
+            for request, cost, unit in connection.execute(query):
                 told = json.loads(request)
                 if all(told.get(name) == value for name, value in wanted.items()):
-                    return int(cost)
+                    return to_money(cost, unit)
             return None
 
         return await self._database.read(read)
 
 
-def overview(connection: Connection, mine: Sequence[ColumnElement[bool]]) -> Overview:
+def overview(connection: Connection, mine: Sequence[ColumnElement[bool]], span: Span) -> Overview:
     """Read all of it."""
     states: dict[str, int] = dict.fromkeys((state.value for state in State), 0)
-    days: dict[tuple[int, str], Day] = {}
-    for number, model, state, jobs, spent in connection.execute(by_day(mine)):
-        states[state] += jobs
-        known = days.get((number, model), Day(number, model))
-        days[number, model] = replace(
-            known,
-            jobs=known.jobs + jobs,
-            completed=known.completed + (jobs if state == State.COMPLETED.value else 0),
-            failed=known.failed + (jobs if state == State.FAILED.value else 0),
-            credits=known.credits + int(spent or 0),
-        )
+    by_state = select(videos.c.state, func.count()).where(*mine).group_by(videos.c.state)
+    states.update((state, jobs) for state, jobs in connection.execute(by_state))
+    usage = usage_of(connection, span)
     return Overview(
         states=states,
-        days=sorted(days.values(), key=lambda day: (day.day, day.model)),
+        usage=usage,
         failures=failures(connection, mine),
         kept_s=sorted(kept(connection, mine)),
         unseen_s=sorted(unseen(connection)),
-        keys=list(by_key(connection, mine)),
-    )
-
-
-def by_day(mine: Sequence[ColumnElement[bool]]) -> Select[Any]:
-    """How many there are of each day, model and state, and what they cost."""
-    day = cast(func.floor(videos.c.created_at / DAY_S), Integer).label("day")
-    return (
-        select(day, videos.c.model, videos.c.state, func.count(), func.sum(videos.c.cost))
-        .where(*mine)
-        .group_by(day, videos.c.model, videos.c.state)
+        keys=keys_of(connection, mine, {each.owner for each in usage}),
     )
 
 
@@ -197,20 +166,14 @@ def unseen(connection: Connection) -> Iterable[float]:
     return [by - after for after, by in connection.execute(query)]
 
 
-def by_key(connection: Connection, mine: Sequence[ColumnElement[bool]]) -> Iterable[KeyUse]:
-    """What each key has asked for, the busiest first."""
-    ended = (State.COMPLETED.value, State.FAILED.value)
-    still = func.sum(cast(videos.c.state.not_in(ended), Integer))
-    query = (
-        select(videos.c.owner, func.count(), still, func.sum(videos.c.cost))
-        .where(*mine)
-        .group_by(videos.c.owner)
-        .order_by(func.count().desc())
-    )
-    keys = connection.execute(select(api_keys.c.id, api_keys.c.name))
-    names = {row.id: row.name for row in keys}
-    for owner, jobs, still_open, spent in connection.execute(query):
-        yield KeyUse(owner, names.get(owner), jobs, int(still_open or 0), int(spent or 0))
+def keys_of(
+    connection: Connection, mine: Sequence[ColumnElement[bool]], owners: Iterable[str]
+) -> dict[str, KeyUse]:
+    """The keys of these owners."""
+    still = select(videos.c.owner, func.count()).where(*mine, OPEN).group_by(videos.c.owner)
+    open_ = {row.owner: row[1] for row in connection.execute(still)}
+    names = {row.id: row.name for row in connection.execute(select(api_keys.c.id, api_keys.c.name))}
+    return {owner: KeyUse(names.get(owner), open_.get(owner, 0)) for owner in owners}
 
 
 @dataclass(frozen=True, slots=True)

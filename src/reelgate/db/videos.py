@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any, Literal, Protocol, TypedDict, Unpack
 
 from sqlalchemy import (
+    BigInteger,
     Connection,
     Integer,
     RowMapping,
@@ -17,7 +18,6 @@ from sqlalchemy import (
     Update,
     bindparam,
     case,
-    delete,
     func,
     select,
     update,
@@ -31,6 +31,7 @@ from reelgate.db.database import Database
 from reelgate.db.group_commit import Work
 from reelgate.db.rows import PROGRESS_COLUMNS, from_row, progress_columns, route_as_json
 from reelgate.db.schema import HAS_FILE, OPEN, videos
+from reelgate.db.usage import CLOCK_SLACK_S, delete_video
 from reelgate.domain.price import Money
 from reelgate.domain.routing import Route
 from reelgate.domain.video import (
@@ -88,6 +89,8 @@ REROUTE = (
         model=bindparam("now_model"),
         request=bindparam("now_request"),
         route=bindparam("now_route"),
+        estimate=bindparam("now_estimate", type_=BigInteger),
+        unit=bindparam("now_unit", type_=Text),
         marker="",
         recheck_at=None,
     )
@@ -110,7 +113,6 @@ NOTE_DECODINGS = (
     )
     .values(decodings=bindparam("the_decodings"))
 )
-DELETE = delete(videos).where(videos.c.id == bindparam("the_id"))
 WITH_FILE = (
     select(videos)
     .where(HAS_FILE, videos.c.state.in_([State.COMPLETED.value, State.FAILED.value]))
@@ -122,10 +124,6 @@ DROP_FILE = (
     .values(file=None, file_bytes=None, expires_at=bindparam("the_now"))
     .returning(*videos.c)
 )
-
-
-CLOCK_SLACK_S = 3600.0
-"""How far the clock that made an id may be from the one that tells when its video was made."""
 
 
 class PromptOf(FunctionElement[str]):
@@ -301,9 +299,16 @@ class Videos:
         return result
 
     async def reroute(
-        self, video: Video, provider: str, request: VideoRequest, route: Route
+        self,
+        video: Video,
+        provider: str,
+        request: VideoRequest,
+        route: Route,
+        estimate: Money | None = None,
     ) -> Video:
         """Put a video that surely was not accepted into the queue of another model's account.
+
+        `estimate`: what it is expected to cost there.
 
         Raises:
             LostRace: it is no longer in the state and epoch of `video`.
@@ -321,6 +326,8 @@ class Videos:
             "now_model": request.model,
             "now_request": json.dumps(request.as_json()),
             "now_route": json.dumps(route_as_json(route)),
+            "now_estimate": None if estimate is None else estimate.amount,
+            "now_unit": None if estimate is None else estimate.unit.value,
         }
         result = await self._change(REROUTE, values, from_row)
         if result is None:
@@ -386,7 +393,7 @@ class Videos:
     async def delete(self, video_id: str) -> None:
 
         def change(connection: Connection) -> None:
-            connection.execute(DELETE, {"the_id": video_id})
+            delete_video(connection, video_id)
 
         await self._database.write(change)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
@@ -75,6 +76,17 @@ class Model:
             # What the first release's fingerprints hold is told whatever it says.
             {name: None if name in FINGERPRINTED else row.unsaid for name, row in own.items()},
         )
+
+    @property
+    def usd_per_credit(self) -> Decimal | None:
+        """What one of its provider's credits costs; None where that is not known."""
+        return None if self.price is None else self.price.usd_per_credit
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What the provider calls it, and that with the provider's name before it."""
+        own = self.id.removeprefix(f"{self.provider}/")
+        return own, f"{self.provider}/{own}"
 
     @property
     def aspect_ratios(self) -> tuple[str, ...]:
@@ -358,6 +370,11 @@ class Catalog:
         """The name by which a provider's own model goes; None where it has no such."""
         found = self._by_full_name.get(f"{provider}/{model}")
         return None if found is None else found.id
+
+    def usd_per_credit(self) -> Mapping[str, Decimal]:
+        """What a credit costs, for each model whose provider's credits have a known price."""
+        told = {model.id: model.usd_per_credit for model in self._models.values()}
+        return {name: price for name, price in told.items() if price is not None}
 
     def _named(self, name: str) -> Model | None:
         return self._models.get(name) or self._by_full_name.get(name)

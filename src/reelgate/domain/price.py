@@ -164,10 +164,10 @@ def seconds_of(model: Model, request: VideoRequest) -> int | None:
     return max((each for each in model.durations if isinstance(each, int)), default=None)
 
 
-def in_usd(money: Money, price: Price | None) -> Money | None:
+def in_usd(money: Money, usd_per_credit: Decimal | None) -> Money | None:
     """An amount in dollars; None where a credit's price is not known."""
     if money.unit is Unit.USD:
         return money
-    if price is None or price.usd_per_credit is None:
+    if usd_per_credit is None:
         return None
-    return Money.of(money.amount * price.usd_per_credit, Unit.USD)
+    return Money.of(money.amount * usd_per_credit, Unit.USD)

@@ -21,6 +21,7 @@ from reelgate.http import (
     content,
     generations,
     health,
+    keys,
     mcp,
     metrics,
     models,
@@ -42,6 +43,8 @@ EXPOSED = (
     "Location",
     "openai-poll-after-ms",
     "Preference-Applied",
+    "RateLimit",
+    "RateLimit-Policy",
     "Reelgate-Attached",
     "Reelgate-Sandbox",
     "Reelgate-Video-Id",
@@ -50,7 +53,7 @@ EXPOSED = (
 )
 """Headers that a script in a browser may read."""
 
-SECTIONS = ("Blocking", "Videos", "Models", "Statistics", "Gateway")
+SECTIONS = ("Blocking", "Videos", "Models", "Statistics", "Keys", "Gateway")
 """Of the documentation, in their order there."""
 
 DESCRIPTION = "One request in, one finished video out: a gateway for slow video generators."
@@ -102,6 +105,7 @@ def routes(context: Context) -> list[BaseRoute]:
         *([content.sandbox_router] if context.sandbox else []),
         share.making,
         stats.router,
+        keys.router,
         session.router,
         share.showing,
         web.router,

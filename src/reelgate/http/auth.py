@@ -1,6 +1,7 @@
 """Authentication, and the context that every route works with."""
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+import math
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin
@@ -10,16 +11,18 @@ from fastapi.routing import APIRoute
 from starlette.types import Receive
 
 from reelgate.db.database import Database
+from reelgate.domain.api_keys import Scope
 from reelgate.domain.video import Video
 from reelgate.http.bodies import METHODS, Bodies
 from reelgate.http.connections import authenticated
 from reelgate.http.keyless import READING, KeylessRules
 from reelgate.http.request_log import record_of
 from reelgate.images.references import References
+from reelgate.limits.rate import RequestRate
 from reelgate.mcp.endpoint import McpEndpoint
 from reelgate.media.storage import Storage
 from reelgate.providers.base import Provider
-from reelgate.service.callers import NOBODY, Gatekeeper
+from reelgate.service.callers import NOBODY, Gatekeeper, check_rate
 from reelgate.service.readiness import Readiness
 from reelgate.service.scrape import Scrape
 from reelgate.service.videos import Service
@@ -29,6 +32,8 @@ from reelgate.telemetry.telemetry import Telemetry
 SESSION = "reelgate_session"
 """The cookie that says who a browser is."""
 COOKIES = "cookie"
+RESPONSE_HEADERS = "reelgate.response_headers"
+"""Where a request's scope holds the list of headers that every response to it gets."""
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 """Answers a request."""
@@ -43,8 +48,6 @@ class Context:
     providers: Mapping[str, Provider]
     stand_ins: frozenset[str]
     """The names of those among the providers that are none, but stand-ins."""
-    units_s: Mapping[str, float]
-    """What counts as a second at each provider."""
     storage: Storage
     gatekeeper: Gatekeeper
     keyless: KeylessRules
@@ -56,8 +59,8 @@ class Context:
     """How many submits wait for the upstream's answer."""
     readiness: Readiness
     database: Database
-    secret_of: Callable[[str], bytes | None]
-    """What signs for an owner's links; None for an owner that has no key any more."""
+    secrets_of: Callable[[str], tuple[bytes, ...]]
+    """What signs for an owner's links, and what did before; empty for one without a key."""
     telemetry: Telemetry
     scrape: Scrape
     mcp: McpEndpoint
@@ -111,6 +114,11 @@ class AuthenticatedRequest(Request):
     def service(self) -> Service:
         return self.ctx.service
 
+    @property
+    def is_operator(self) -> bool:
+        """Whether the caller runs the gateway: where there are no keys, everybody who may call."""
+        return self.ctx.gatekeeper.may(self.owner, Scope.OPERATE)
+
     def check_may_list(self) -> None:
         """Refuse to list videos for a page of another origin where there are no API keys.
 
@@ -129,21 +137,28 @@ class AuthenticatedRoute(APIRoute):
     and would come after the body.
     """
 
+    scope: Scope | None = None
+    """What the caller's key must be for; None: to read where the methods only do that, else to
+    make."""
+
     def get_route_handler(self) -> Handler:
         """The handler of a request.
 
         Raises:
             InvalidApiKey: nobody knows the key.
+            InsufficientScope: the key is not for this.
             ForeignOrigin, UnknownHost, CameThroughProxy: there are no keys, and this is not a
                 program of this machine.
             RateLimited: too many requests by this key.
             RequestTooLarge, UnsupportedMedia, RequestTimeout, Overloaded: the body is refused.
         """
         handle = super().get_route_handler()
+        scope = self.scope or (Scope.READ if READING.issuperset(self.methods or ()) else Scope.MAKE)
 
         async def authenticate(request: Request) -> Response:
             ctx = context_of(request)
             owner = await owner_of(request, ctx)
+            ctx.gatekeeper.require(owner, scope)
             authenticated(request.scope)
             record_of(request.scope).key = owner
             if request.method not in METHODS:
@@ -172,7 +187,26 @@ async def owner_of(request: Request, ctx: Context) -> str:
         ctx.keyless.check(request.scope)
     elif cookie and request.method not in READING:
         ctx.keyless.check_own_page(request.scope)
+    rate = await ctx.gatekeeper.count(owner)
+    if rate is not None:
+        request.scope[RESPONSE_HEADERS].extend(rate_headers(rate))
+        check_rate(rate)
     return owner
+
+
+def rate_headers(rate: RequestRate) -> Iterator[tuple[bytes, bytes]]:
+    """What is left of a key's requests a minute (draft-ietf-httpapi-ratelimit-headers-11).
+
+    `t` is when there is one more than `r`: the bucket fills evenly.
+    """
+    yield b"ratelimit-policy", b'"requests";q=%d;w=60' % rate.rpm
+    yield b"ratelimit", b'"requests";r=%d;t=%d' % (rate.left, math.ceil(rate.more_in_s))
+
+
+class OperatorRoute(AuthenticatedRoute):
+    """A route for those who run the gateway."""
+
+    scope = Scope.OPERATE
 
 
 def session_of(request: Request) -> str | None:

@@ -10,10 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from reelgate.errors import InvalidApiKey, ReelgateError
+from reelgate.domain.api_keys import Scope
+from reelgate.errors import InsufficientScope, InvalidApiKey, ReelgateError
 from reelgate.http.auth import Context, context_of, owner_of
 from reelgate.http.errors import on_error
-from reelgate.http.session import is_operator
 from reelgate.net.hosts import is_loopback
 from reelgate.service.callers import NOBODY, bearer
 
@@ -36,7 +36,7 @@ async def get_metrics(request: Request) -> Response:
     """This process's counts since its start, and what the database holds of jobs now.
 
     Raises:
-        InvalidApiKey: this is neither the metrics' key nor an operator's.
+        InvalidApiKey, InsufficientScope: this is neither the metrics' key nor an operator's.
         ForeignOrigin, UnknownHost, CameThroughProxy: there are no keys, and this is no program of
             this machine.
     """
@@ -92,11 +92,11 @@ async def check_operator(request: Request, ctx: Context) -> None:
     """Let in who may see everybody's videos.
 
     Raises:
-        InvalidApiKey: this key may not.
+        InsufficientScope: this key may not.
         ForeignOrigin: there are no keys, and a page of another origin asks.
     """
     owner = await owner_of(request, ctx)
-    if not is_operator(owner):
-        raise InvalidApiKey(WHO_MAY)
+    if not ctx.gatekeeper.may(owner, Scope.OPERATE):
+        raise InsufficientScope(WHO_MAY)
     if owner == NOBODY:
         ctx.keyless.check_listing(request.scope)

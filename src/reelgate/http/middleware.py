@@ -7,6 +7,7 @@ import re
 import uuid_utils
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from reelgate.http.auth import RESPONSE_HEADERS
 from reelgate.http.errors import REQUEST_ID, error_boundary
 from reelgate.http.request_log import record_of, recorded
 from reelgate.http.streaming import SEND_DEFERRED, SendDeferred
@@ -50,6 +51,7 @@ class RequestContext:
             return
         headers = [(b"x-request-id", scope[REQUEST_ID].encode()), *self._headers]
         record = record_of(scope)
+        scope[RESPONSE_HEADERS] = headers
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

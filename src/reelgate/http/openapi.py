@@ -10,11 +10,20 @@ from pydantic import BaseModel
 
 from reelgate.http.errors import MEDIA_TYPE
 from reelgate.http.request_shapes import RequestShapes
-from reelgate.http.schemas import ErrorAnswer, RemixRequest, ShareRequest
+from reelgate.http.schemas import (
+    ErrorAnswer,
+    KeyChange,
+    KeyCreate,
+    KeyRotate,
+    RemixRequest,
+    ShareRequest,
+)
 from reelgate.http.video_request import VideoCreate
 
 REF = "#/components/schemas/{model}"
 ERROR = REF.format(model=ErrorAnswer.__name__)
+PLAIN_SHAPES = (RemixRequest, ShareRequest, KeyCreate, KeyChange, KeyRotate, ErrorAnswer)
+"""Of bodies that routes read themselves, and of errors."""
 FASTAPIS_OWN = ("HTTPValidationError", "ValidationError")
 """Shapes of errors that no answer of ours has."""
 METHODS = frozenset({"get", "post", "delete"})
@@ -88,7 +97,7 @@ def completed(document: Document, shapes: RequestShapes) -> Document:
     bodies = (shapes.video, shapes.generation)
     forms = {REF.format(model=each.model.__name__): each.form for each in bodies}
     models = (each.model for each in bodies)
-    for shape in (*models, RemixRequest, ShareRequest, ErrorAnswer):
+    for shape in (*models, *PLAIN_SHAPES):
         add_schema(schemas, shape.model_json_schema(ref_template=REF))
     for path in document.get("paths", {}).values():
         for method in METHODS & path.keys():

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Annotated, Any, Literal
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field, StrictStr
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    field_validator,
+)
 
 from reelgate.domain import video_object as public
+from reelgate.domain.api_keys import LIMITS, MOST, MOST_USD, ApiKey, Scope, allowance_of
 from reelgate.domain.video import Video
 from reelgate.http.auth import Context
 from reelgate.http.video_request import PROMPT_SCHEMA
+from reelgate.service.keys import OVERLAP_S
 
 
 class VideoWarning(BaseModel):
@@ -263,3 +275,84 @@ class Shared(BaseModel):
     model: str
     created_at: int
     expires_at: int
+
+
+MAX_TIME = 1e11
+MAX_OVERLAP_S = 366 * 86400
+
+
+def number(limit: str) -> Any:  # noqa: ANN401 - as Pydantic's `Field`
+    """A limit that is a whole number."""
+    return Field(None, ge=1, le=MOST, description=LIMITS[limit])
+
+
+def dollars(limit: str) -> Any:  # noqa: ANN401 - likewise
+    """A limit in dollars."""
+    return Field(None, gt=0, le=MOST_USD, allow_inf_nan=False, description=LIMITS[limit])
+
+
+class KeyChange(BaseModel):
+    """What a key may do; null: without this limit."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: StrictStr = Field("", min_length=1, max_length=200, description="Whose key it is.")
+    scopes: list[Scope] = Field(
+        [Scope.MAKE, Scope.READ],
+        min_length=1,
+        description="`make` videos, `read` its own, `operate` the gateway.",
+    )
+    rpm: StrictInt | None = number("rpm")
+    max_in_flight: StrictInt | None = number("max_in_flight")
+    credits_per_day: StrictInt | None = number("credits_per_day")
+    credits_per_month: StrictInt | None = number("credits_per_month")
+    usd_per_day: StrictFloat | None = dollars("usd_per_day")
+    usd_per_month: StrictFloat | None = dollars("usd_per_month")
+    max_price_credits: StrictInt | None = number("max_price_credits")
+    max_price_usd: StrictFloat | None = dollars("max_price_usd")
+    models: list[Annotated[StrictStr, Field(min_length=1, max_length=200)]] = Field(
+        [], max_length=100, description=LIMITS["models"]
+    )
+    allow_unpriced: StrictBool = Field(default=False, description=LIMITS["allow_unpriced"])
+    expires_at: StrictFloat | None = Field(
+        None, ge=0, le=MAX_TIME, description="When it stops working, Unix seconds; null: never."
+    )
+
+    @field_validator("name")
+    @classmethod
+    def is_printable(cls, name: str) -> str:
+        """A name must not steer somebody's terminal."""
+        if not name.isprintable():
+            message = "holds something that cannot be printed: use letters, digits and blanks"
+            raise ValueError(message)
+        return name
+
+    def applied_to(self, key: ApiKey) -> ApiKey:
+        """The key with what the request says of it; what it leaves out stays as it is."""
+        told = self.model_dump(exclude_unset=True)
+        return replace(
+            key,
+            name=told.get("name", key.name),
+            allowance=allowance_of(told, key.allowance),
+            scopes=frozenset(told.get("scopes", key.scopes)),
+            expires_at=told.get("expires_at", key.expires_at),
+        )
+
+
+class KeyCreate(KeyChange):
+    """A key to make."""
+
+    name: StrictStr = Field(min_length=1, max_length=200, description="Whose key it is.")
+
+
+class KeyRotate(BaseModel):
+    """How a key gets another secret."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    overlap_s: StrictFloat = Field(
+        OVERLAP_S,
+        ge=0,
+        le=MAX_OVERLAP_S,
+        description="How long the secret before works, too, in seconds.",
+    )

@@ -11,10 +11,10 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, SecretStr
 
-from reelgate.domain.api_keys import BOOTSTRAP_ID
+from reelgate.domain.api_keys import Scope
 from reelgate.http.auth import SESSION, Context, context_of
 from reelgate.http.parsing import read_json, validated
-from reelgate.service.callers import NOBODY, SESSION_S, Session
+from reelgate.service.callers import SESSION_S, Session
 from reelgate.version import VERSION
 
 router = APIRouter(prefix="/session", include_in_schema=False)
@@ -97,14 +97,9 @@ def standing(ctx: Context, session: Session) -> Standing:
         keyed=session.keyed,
         signed_in=session.owner is not None,
         name=session.name,
-        operator=is_operator(session.owner),
+        operator=session.owner is not None and ctx.gatekeeper.may(session.owner, Scope.OPERATE),
         sandbox=ctx.sandbox,
     )
-
-
-def is_operator(owner: str | None) -> bool:
-    """Whether somebody runs the gateway: without keys everybody who may call, else its own key."""
-    return owner in {NOBODY, BOOTSTRAP_ID}
 
 
 def is_secure(request: Request, ctx: Context) -> bool:

@@ -53,10 +53,10 @@ def share_of(video: Video, request: AuthenticatedRequest, expires_in_s: int) -> 
         VideoNotFound: the owner's key is gone by now.
     """
     until = int(request.service.now()) + expires_in_s
-    secret = request.ctx.secret_of(video.owner)
-    if secret is None:
+    secrets = request.ctx.secrets_of(video.owner)
+    if not secrets:
         raise VideoNotFound(GONE)
-    token = signed(f"{video.owner}:{video.id}", purpose=PURPOSE, until=until, secret=secret)
+    token = signed(f"{video.owner}:{video.id}", purpose=PURPOSE, until=until, secret=secrets[0])
     return Share(
         url=absolute_url(request, f"/#/shared/{token}"),
         content_url=absolute_url(request, f"/shared/{token}/content"),
@@ -95,10 +95,9 @@ async def shared(token: str, ctx: Context) -> tuple[Video, int]:
     """
     owner, _, video_id = (about_of(token) or "").rpartition(":")
     await ctx.gatekeeper.session(None)
-    secret = ctx.secret_of(owner)
-    if secret is None:
-        raise VideoNotFound(GONE)
-    until = until_of(token, purpose=PURPOSE, secret=secret, now=ctx.service.now())
-    if until is None:
-        raise VideoNotFound(GONE)
-    return await ctx.service.find(video_id, owner), until
+    now = ctx.service.now()
+    for secret in ctx.secrets_of(owner):
+        until = until_of(token, purpose=PURPOSE, secret=secret, now=now)
+        if until is not None:
+            return await ctx.service.find(video_id, owner), until
+    raise VideoNotFound(GONE)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
@@ -14,16 +15,17 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from reelgate.domain.catalog import Model
+from reelgate.domain.price import MICROS
+from reelgate.domain.usage import totals
 from reelgate.domain.video import VideoRequest
 from reelgate.http.auth import AuthenticatedRequest, AuthenticatedRoute
 from reelgate.http.openapi import NOT_FOUND, REFUSED
 from reelgate.http.parsing import check_once
-from reelgate.http.session import is_operator
 from reelgate.http.videos import VideoId
-from reelgate.jobs.distributions import history_key
 from reelgate.version import VERSION
 
 if TYPE_CHECKING:
+    from reelgate.db.statistics import Overview
     from reelgate.db.webhook_log import Delivery
 
 router = APIRouter(prefix="/v1", route_class=AuthenticatedRoute)
@@ -50,6 +52,7 @@ class DayStats(BaseModel):
     completed: int
     failed: int
     credits: int
+    usd: float = Field(description="With the credits whose price is known.")
 
 
 class FailureStats(BaseModel):
@@ -68,6 +71,7 @@ class KeyStats(BaseModel):
     jobs: int
     open: int
     credits: int
+    usd: float
 
 
 class CredentialStats(BaseModel):
@@ -120,7 +124,8 @@ class Estimate(BaseModel):
     """What a video of this kind is likely to take."""
 
     times: TimesOfKind | None = Field(description="Null until three jobs of this kind are known.")
-    cost: int | None = Field(description="What the last one like it cost, where that is known.")
+    cost: float | None = Field(description="By its model's price, or as the last one like it did.")
+    cost_unit: Literal["credits", "usd"] | None = Field(description="What `cost` counts.")
 
 
 class WebhookLine(BaseModel):
@@ -153,18 +158,19 @@ async def get_stats(request: AuthenticatedRequest) -> JSONResponse:
     request.check_may_list()
     ctx = request.ctx
     polls = ctx.telemetry.metrics.polls
-    everything = is_operator(request.owner)
+    everything = request.is_operator
     found = await Statistics(ctx.database).overview(
         request.service.now(), None if everything else request.owner
     )
+    rates = request.service.estimates.usd_per_credit
     return JSONResponse(
         {
             "states": found.states,
-            "days": [asdict(day) | {"day": date_of(day.day)} for day in found.days],
+            "days": days(found, rates),
             "kept": delay(found.kept_s),
             "unseen": delay(found.unseen_s),
             "failures": [asdict(each) for each in found.failures],
-            "keys": [asdict(each) for each in found.keys],
+            "keys": keys(found, rates),
             "credentials": credentials(request) if everything else [],
             "polls": {"jobs": polls.count, "polls": int(polls.total)},
             "process": {"version": VERSION, "uptime_s": round(time.monotonic() - STARTED_S, 1)},
@@ -203,19 +209,18 @@ async def get_estimate(
     resolution: Annotated[str | None, Query(description="As in a request.")] = None,
 ) -> JSONResponse:
     """From the times and costs of earlier jobs with the same model, duration and resolution."""
-    from reelgate.db.statistics import Statistics, times_of  # noqa: PLC0415
-
     request.check_may_list()
     check_once(name for name, _ in request.query_params.multi_items())
     found = request.service.catalog.find(model)
     wanted = filled(found, duration, resolution)
-    kind = history_key(found.provider, wanted.kind, request.ctx.units_s[found.provider])
-    statistics = Statistics(request.ctx.database)
-    times = times_of(await statistics.times(kind))
-    values = {"duration": wanted.duration, "resolution": wanted.resolution}
-    cost = await statistics.last_cost(request.service.now(), wanted.model, values)
+    estimates = request.service.estimates
+    times, quote = await estimates.times(found, wanted), await estimates.quote(found, wanted)
     return JSONResponse(
-        {"times": None if times is None else asdict(times), "cost": cost},
+        {
+            "times": None if times is None else asdict(times),
+            "cost": None if quote.price is None else quote.price.value,
+            "cost_unit": None if quote.price is None else quote.price.unit.value,
+        },
         headers={"Cache-Control": "no-store"},
     )
 
@@ -224,6 +229,39 @@ def filled(model: Model, duration: str | None, resolution: str | None) -> VideoR
     """A request for this model, to learn its kind."""
     number = int(duration) if duration and duration.isdecimal() else duration
     return model.sample(duration=number, resolution=resolution)
+
+
+def days(found: Overview, usd_per_credit: Mapping[str, Decimal]) -> list[dict[str, Any]]:
+    """What each model was asked for on each day."""
+    by_day = totals(found.usage, lambda each: (each.day, each.model), usd_per_credit)
+    return [
+        {
+            "day": date_of(day),
+            "model": model,
+            "jobs": each.jobs,
+            "completed": each.completed,
+            "failed": each.failed,
+            "credits": each.credits,
+            "usd": each.usd / MICROS,
+        }
+        for (day, model), each in sorted(by_day.items())
+    ]
+
+
+def keys(found: Overview, usd_per_credit: Mapping[str, Decimal]) -> list[dict[str, Any]]:
+    """What each key has asked for, the busiest first."""
+    by_key = totals(found.usage, lambda each: each.owner, usd_per_credit)
+    return [
+        {
+            "id": key,
+            "name": found.keys[key].name,
+            "jobs": each.jobs,
+            "open": found.keys[key].open,
+            "credits": each.credits,
+            "usd": each.usd / MICROS,
+        }
+        for key, each in sorted(by_key.items(), key=lambda item: -item[1].jobs)
+    ]
 
 
 def date_of(day: int) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from reelgate.clock import Clock
 from reelgate.domain.catalog import Catalog, Model
-from reelgate.domain.price import in_usd, price_of
+from reelgate.domain.price import Money, in_usd, price_of
 from reelgate.domain.routing import Goal, PassedOver, Route, Target, VirtualModel, said_of
 from reelgate.domain.video import Video, VideoRequest
 from reelgate.errors import (
@@ -21,6 +21,7 @@ from reelgate.errors import (
     InvalidRequest,
     ModerationBlocked,
     RateLimited,
+    ReelgateError,
     UpstreamError,
     UpstreamUnauthorized,
     UpstreamUnavailable,
@@ -28,6 +29,7 @@ from reelgate.errors import (
 
 AVOIDED_FOR_S = 60.0
 """How long an account that cannot take anything is passed over before it is tried again."""
+Refusal = Callable[[VideoRequest], Awaitable[ReelgateError | None]]
 CANNOT_TAKE = (InsufficientCredits, UpstreamUnauthorized, UpstreamUnavailable)
 
 
@@ -38,6 +40,11 @@ class Choice:
     model: Model
     request: VideoRequest
     route: Route
+
+    @property
+    def estimate(self) -> Money | None:
+        """What it costs by the model's price; None where that does not say."""
+        return price_of(self.model, self.request)
 
 
 class Router:
@@ -75,16 +82,25 @@ class Router:
         """Whether a name stands for several models."""
         return model in self._virtual
 
-    async def choose(self, asked: VideoRequest) -> Choice:
+    async def choose(self, asked: VideoRequest, refusal: Refusal) -> Choice:
         """The model that makes a video that a virtual model was asked for.
 
         Where no account takes anything now, the first that could make the video does, once it can.
 
+        Args:
+            asked: the request, for the virtual model.
+            refusal: why the caller's key may not have a target's video; None where it may.
+
         Raises:
             InvalidRequest: no target can make it.
+            ReelgateError: some could, and the caller's key may have none of them.
         """
         virtual = self._virtual[asked.model]
         able, passed = self._able(virtual, asked)
+        able, refused = await allowed(able, refusal)
+        if refused and not able:
+            raise next(iter(refused.values()))
+        passed += [PassedOver(name, error.message) for name, error in refused.items()]
         if not able:
             whys = "; ".join(f"{each.model}: {each.why}" for each in passed)
             message = f"no target of {asked.model} can make this video: {whys}"
@@ -194,10 +210,24 @@ class Router:
         return drawn
 
 
+async def allowed(
+    able: Iterable[tuple[Model, VideoRequest, Target]], refusal: Refusal
+) -> tuple[list[tuple[Model, VideoRequest, Target]], dict[str, ReelgateError]]:
+    """The targets that a caller's key may have, and why it may not have the others, by model."""
+    left, refused = [], {}
+    for model, request, target in able:
+        error = await refusal(request)
+        if error is None:
+            left.append((model, request, target))
+        else:
+            refused[model.id] = error
+    return left, refused
+
+
 def usd_micros(model: Model, request: VideoRequest) -> float:
     """A request's price in millionths of a dollar; infinite where it is not known."""
     price = price_of(model, request)
-    dollars = None if price is None else in_usd(price, model.price)
+    dollars = None if price is None else in_usd(price, model.usd_per_credit)
     return float("inf") if dollars is None else dollars.amount
 
 

@@ -326,7 +326,12 @@ async def refused(video: Video, error: UpstreamError, context: JobContext) -> tu
             await rest(video, error.retry_after_s or PROXY_REST_S, context)
         log.info("rerouted", video=video.id, model=choice.model.id, why=choice.route.why)
         outcome = partial(
-            context.videos.reroute, video, choice.model.provider, choice.request, choice.route
+            context.videos.reroute,
+            video,
+            choice.model.provider,
+            choice.request,
+            choice.route,
+            choice.estimate,
         )
         return await written_down(outcome, video, context), 0.0
     match decision:

@@ -46,7 +46,7 @@ from reelgate.limits.account import (
     after,
     room_in,
 )
-from reelgate.limits.rate import RequestLimit
+from reelgate.limits.rate import MINUTE_S, RequestLimit, RequestRate
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -245,6 +245,7 @@ TAKE_REQUEST = text("""
         set_config('synchronous_commit', 'off', true)
     ) AS moment
     WHERE id = :key_id AND greatest(busy_until, moment.now) + 60.0 / :rpm <= moment.now + 60.0
+    RETURNING busy_until - moment.now
 """)
 WAIT = text("""
     SELECT busy_until + 60.0 / :rpm - 60.0 - extract(epoch FROM clock_timestamp())::float8
@@ -293,22 +294,23 @@ class PostgresRates:
         self._clock = clock
         self._closed_until_s: dict[str, float] = {}
 
-    async def take(self, key_id: str, rpm: int) -> float:
+    async def take(self, key_id: str, rpm: int) -> RequestRate:
         """Count one request; one that comes before the time it was told costs nothing."""
         early_s = self._closed_until_s.get(key_id, 0.0) - self._clock.monotonic()
         if early_s > 0:
-            return early_s
-        wait_s = await self._database.apart(lambda connection: take(connection, key_id, rpm))
-        if wait_s > 0:
-            self._closed_until_s[key_id] = self._clock.monotonic() + wait_s
-        return wait_s
+            return RequestRate(rpm, MINUTE_S, early_s)
+        rate = await self._database.apart(lambda connection: take(connection, key_id, rpm))
+        if rate.wait_s > 0:
+            self._closed_until_s[key_id] = self._clock.monotonic() + rate.wait_s
+        return rate
 
 
-def take(connection: Connection, key_id: str, rpm: int) -> float:
-    """Count one request; for how many seconds it comes too early."""
+def take(connection: Connection, key_id: str, rpm: int) -> RequestRate:
+    """Count one request, if it does not come too early."""
     values = {"key_id": key_id, "rpm": float(rpm)}
-    if connection.execute(TAKE_REQUEST, values).rowcount:
-        return 0.0
+    busy_s = connection.scalar(TAKE_REQUEST, values)
+    if busy_s is not None:
+        return RequestRate(rpm, busy_s)
     wait_s = connection.scalar(WAIT, values)
-    # Between the two statements the last moment of the wait may have passed.
-    return 0.0 if wait_s is None else max(TICK_S, wait_s)
+    # A key that was revoked just now; or the last moment of the wait may have passed meanwhile.
+    return RequestRate(rpm, MINUTE_S, 0.0 if wait_s is None else max(TICK_S, wait_s))

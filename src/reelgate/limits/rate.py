@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -17,11 +18,40 @@ from reelgate.polling.budget import ROUNDING_S, TokenBucket
 MINUTE_S = 60.0
 
 
+@dataclass(frozen=True, slots=True)
+class RequestRate:
+    """How an API key's requests stand after one was counted, or refused.
+
+    Attributes:
+        rpm: how many it may make a minute.
+        busy_s: for how long those that it has made keep it busy, at most a minute.
+        wait_s: for how long the one that was refused comes too early; 0 if it may go on.
+    """
+
+    rpm: int
+    busy_s: float
+    wait_s: float = 0.0
+
+    @property
+    def left(self) -> int:
+        """How many more it may make at once."""
+        return max(0, math.floor((MINUTE_S - self.busy_s) / self._gap_s + ROUNDING_S))
+
+    @property
+    def more_in_s(self) -> float:
+        """When it may make one more than that; 0 where it has made none lately."""
+        return max(0.0, self.busy_s - (self.rpm - self.left - 1) * self._gap_s)
+
+    @property
+    def _gap_s(self) -> float:
+        return MINUTE_S / self.rpm
+
+
 class RequestRates(Protocol):
     """Counts requests: a burst of a minute's worth, and then evenly."""
 
-    async def take(self, key_id: str, rpm: int) -> float:
-        """Count one request; for how many seconds it comes too early, 0 if it may go on.
+    async def take(self, key_id: str, rpm: int) -> RequestRate:
+        """Count one request, if it does not come too early.
 
         Raises:
             StorageFailed: the database cannot be used.
@@ -36,12 +66,13 @@ class LocalRates:
         self._clock = clock
         self._buckets: defaultdict[str, TokenBucket] = defaultdict(TokenBucket)
 
-    async def take(self, key_id: str, rpm: int) -> float:
+    async def take(self, key_id: str, rpm: int) -> RequestRate:
         """Count one request."""
-        bucket = self._buckets[key_id]
+        bucket, now_s = self._buckets[key_id], self._clock.monotonic()
         bucket.burst_s = burst_s(rpm)
-        wait_s = bucket.take_now(self._clock.monotonic(), rpm / MINUTE_S)
-        return wait_s if wait_s > ROUNDING_S else 0.0
+        wait_s = bucket.take_now(now_s, rpm / MINUTE_S)
+        busy_s = min(MINUTE_S, bucket.full_at_s - now_s)
+        return RequestRate(rpm, busy_s, wait_s if wait_s > ROUNDING_S else 0.0)
 
 
 @dataclass(frozen=True, slots=True)

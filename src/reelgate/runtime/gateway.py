@@ -55,6 +55,7 @@ from reelgate.runtime.traces import open_traces
 from reelgate.runtime.upstreams import UpstreamAccount, start_providers
 from reelgate.runtime.webhooks import open_webhooks
 from reelgate.service.callers import NOBODY, Gatekeeper, open_standings
+from reelgate.service.estimates import Estimates
 from reelgate.service.housekeeping import Housekeeping
 from reelgate.service.readiness import Readiness
 from reelgate.service.scrape import Scrape
@@ -131,7 +132,6 @@ async def open_gateway(settings: Settings, own_url: str = "") -> AsyncIterator[C
             service=work.service,
             settings=settings,
             providers=providers,
-            units_s={name: account.time_unit_s for name, account in accounts.items()},
             stand_ins=frozenset(name for name, account in accounts.items() if account.stands_for),
             storage=storage,
             gatekeeper=gatekeeper,
@@ -146,7 +146,7 @@ async def open_gateway(settings: Settings, own_url: str = "") -> AsyncIterator[C
             submitting=work.submitting,
             readiness=readiness,
             database=deployment.database,
-            secret_of=partial(secret_of, settings, gatekeeper),
+            secrets_of=partial(secrets_of, settings, gatekeeper),
             telemetry=telemetry,
             scrape=start_scrape(base, stack),
             references=references,
@@ -196,11 +196,11 @@ def warn_of_readers(settings: Settings) -> None:
         warn_if_exposed(settings.data_dir)
 
 
-def secret_of(settings: Settings, gatekeeper: Gatekeeper, owner: str) -> bytes | None:
+def secrets_of(settings: Settings, gatekeeper: Gatekeeper, owner: str) -> tuple[bytes, ...]:
     """What signs for an owner's links: its key, else a secret of this data folder."""
     if owner == NOBODY:
-        return kept_secret(settings.data_dir / LINKS_FILE)
-    return gatekeeper.secret_of(owner)
+        return (kept_secret(settings.data_dir / LINKS_FILE),)
+    return gatekeeper.secrets_of(owner)
 
 
 async def start_gatekeeper(settings: Settings, deployment: Deployment) -> Gatekeeper:
@@ -397,6 +397,7 @@ def service_of(
 ) -> Service:
     """The use cases."""
     settings, clock = base.settings, base.deployment.clock
+    units_s = {name: account.time_unit_s for name, account in base.accounts.items()}
     return Service(
         catalog=catalog,
         router=router,
@@ -407,6 +408,7 @@ def service_of(
         providers=base.providers,
         keeper=base.keeper,
         gatekeeper=gatekeeper,
+        estimates=Estimates(catalog, base.deployment.database, clock, units_s),
         load=load,
         recheck=follow_up.check,
         clock=clock,

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from reelgate.cache import Cache
 from reelgate.clock import Clock
 from reelgate.db.api_keys import ApiKeys, KnownKeys
-from reelgate.domain.api_keys import Allowance, ApiKey, KeyStanding, digest_of
+from reelgate.domain.api_keys import Allowance, ApiKey, KeyStanding, Scope, digest_of
 from reelgate.domain.signed import about_of, signed, until_of
-from reelgate.errors import InvalidApiKey, RateLimited
-from reelgate.limits.rate import RequestRates
+from reelgate.errors import InsufficientScope, InvalidApiKey, RateLimited
+from reelgate.limits.rate import RequestRate, RequestRates
 
 FRESH_S = 2.0
 """How long the keys are remembered: a key made or revoked elsewhere counts after that."""
@@ -20,7 +20,8 @@ ALL_REVOKED = (
     "every API key of this gateway was revoked, so that nobody may call: make one with "
     "`reelgate keys create NAME`, or set REELGATE_ALLOW_OPEN=true to let everybody in"
 )
-
+UNLIMITED = Allowance()
+EXPIRED = "this API key has expired: ask whoever runs the gateway for another one"
 
 SESSION_S = 30 * 86400
 """How long a browser stays signed in."""
@@ -57,7 +58,7 @@ class Gatekeeper:
         self._open_to = open_to
         self._known: Cache[None, KnownKeys] = Cache(FRESH_S, clock, serves_stale=True)
         self._by_id: dict[str, ApiKey] = {}
-        self._digests: dict[str, str] = {}
+        self._digests: dict[str, tuple[str, str | None]] = {}
 
     async def identify(self, authorization: str | None, cookie: str | None = None) -> str:
         """The owner behind an `Authorization` header: the key's id, or nobody where all may enter.
@@ -65,24 +66,61 @@ class Gatekeeper:
         Without such a header a session's cookie says who it is.
 
         Raises:
-            InvalidApiKey: there are keys, and this is none of them.
-            RateLimited: the key's requests per minute are used up.
-            StorageFailed: the database, which counts them, cannot be used.
+            InvalidApiKey: there are keys, and this is none of them, or works no more.
+            StorageFailed: the database cannot be used.
         """
         known = await self._known.get(None, self._read)
         if known.standing in self._open_to:
             return NOBODY
-        key = (
-            known.by_digest.get(digest_of(bearer(authorization)))
-            if authorization or not cookie
-            else self._key_of_session(cookie)
-        )
+        if authorization or not cookie:
+            digest = digest_of(bearer(authorization))
+            key = known.by_digest.get(digest) or self._rotated(known, digest)
+        else:
+            key = self._key_of_session(cookie)
         if key is None:
             all_revoked = known.standing is KeyStanding.REVOKED
             raise InvalidApiKey(ALL_REVOKED if all_revoked else None)
-        if key.allowance.rpm is not None:
-            await self._count(key.id, key.allowance.rpm)
+        if key.expires_at is not None and key.has_expired(self._clock.now()):
+            raise InvalidApiKey(EXPIRED)
         return key.id
+
+    def may(self, owner: str, scope: Scope) -> bool:
+        """Whether an owner's key is for this; where there are no keys, everybody may do all."""
+        return owner == NOBODY or scope in self._scopes_of(owner)
+
+    def _scopes_of(self, owner: str) -> frozenset[Scope]:
+        key = self._by_id.get(owner)
+        return frozenset() if key is None else key.scopes
+
+    def require(self, owner: str, scope: Scope) -> None:
+        """Refuse what a key is not for.
+
+        Raises:
+            InsufficientScope: saying which scope it takes.
+        """
+        if not self.may(owner, scope):
+            has = ", ".join(sorted(self._scopes_of(owner))) or "none"
+            message = f"this takes an API key with the scope `{scope}`, and this one has {has}"
+            raise InsufficientScope(message)
+
+    async def count(self, owner: str) -> RequestRate | None:
+        """Count a request of an owner's; None where nothing limits how many it may make.
+
+        Raises:
+            StorageFailed: the database, which counts them, cannot be used.
+        """
+        key = self._by_id.get(owner)
+        if key is None or key.allowance.rpm is None:
+            return None
+        return await self._rates.take(key.id, key.allowance.rpm)
+
+    async def refresh(self) -> None:
+        """Know at once of a key that this process has changed.
+
+        Raises:
+            StorageFailed: the database cannot be used.
+        """
+        await self._known.reload(None, self._read)
 
     async def session(self, cookie: str | None) -> Session:
         """Who a browser with this cookie is."""
@@ -102,43 +140,64 @@ class Gatekeeper:
             RateLimited: the key's requests per minute are used up.
         """
         owner = await self.identify(f"Bearer {secret}")
+        check_rate(await self.count(owner))
         if owner == NOBODY:
             return Session(keyed=False, owner=NOBODY)
         until = int(self._clock.now()) + SESSION_S
-        key = self.secret_of(owner) or b""
+        key, *_ = self.secrets_of(owner)
         cookie = signed(owner, purpose=SESSION_PURPOSE, until=until, secret=key)
         return Session(keyed=True, owner=owner, name=self._by_id[owner].name, cookie=cookie)
 
-    def secret_of(self, owner: str) -> bytes | None:
-        """What signs for an owner: what is kept of its key; None for one that has no key."""
-        digest = self._digests.get(owner)
-        return None if digest is None else digest.encode()
+    def secrets_of(self, owner: str) -> tuple[bytes, ...]:
+        """What signs for an owner: what is kept of its key's secret, and of the one before.
+
+        The second only checks signatures, as long as it works. Empty for who has no key that works.
+        """
+        key = self._by_id.get(owner)
+        now = self._clock.now()
+        if key is None or key.has_expired(now):
+            return ()
+        current, previous = self._digests[owner]
+        works = previous is not None and now < (key.previous_until or 0.0)
+        return (current.encode(), previous.encode()) if previous and works else (current.encode(),)
+
+    def _rotated(self, known: KnownKeys, digest: str) -> ApiKey | None:
+        """The key that had this secret before its last rotation, while that one still works."""
+        key = known.by_previous.get(digest)
+        return key if key and self._clock.now() < (key.previous_until or 0.0) else None
 
     def _key_of_session(self, cookie: str) -> ApiKey | None:
         """The key that signed in; None once it is revoked, or the session is over."""
         owner = about_of(cookie) or ""
-        secret = self.secret_of(owner)
-        if secret is None:
-            return None
         now = self._clock.now()
-        until = until_of(cookie, purpose=SESSION_PURPOSE, secret=secret, now=now)
-        return None if until is None else self._by_id.get(owner)
+        for secret in self.secrets_of(owner):
+            if until_of(cookie, purpose=SESSION_PURPOSE, secret=secret, now=now) is not None:
+                return self._by_id.get(owner)
+        return None
 
     def allowance_of(self, owner: str) -> Allowance:
         key = self._by_id.get(owner)
-        return Allowance() if key is None else key.allowance
+        return UNLIMITED if key is None else key.allowance
 
     async def _read(self) -> KnownKeys:
         known = await self._keys.known()
         self._by_id = {key.id: key for key in known.by_digest.values()}
-        self._digests = {key.id: digest for digest, key in known.by_digest.items()}
+        before = {key.id: digest for digest, key in known.by_previous.items()}
+        self._digests = {
+            key.id: (digest, before.get(key.id)) for digest, key in known.by_digest.items()
+        }
         return known
 
-    async def _count(self, key_id: str, rpm: int) -> None:
-        wait_s = await self._rates.take(key_id, rpm)
-        if wait_s > 0:
-            message = f"this API key may make {rpm} requests a minute"
-            raise RateLimited(message, retry_after_s=wait_s)
+
+def check_rate(rate: RequestRate | None) -> None:
+    """Refuse a request that comes too early.
+
+    Raises:
+        RateLimited: saying when to come back.
+    """
+    if rate is not None and rate.wait_s > 0:
+        message = f"this API key may make {rate.rpm} requests a minute"
+        raise RateLimited(message, retry_after_s=rate.wait_s)
 
 
 def open_standings(*, is_loopback: bool, allow_open: bool) -> frozenset[KeyStanding]:

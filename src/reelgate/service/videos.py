@@ -13,10 +13,11 @@ from structlog.contextvars import bind_contextvars
 
 from reelgate.cache import Cache
 from reelgate.clock import Clock
-from reelgate.db.admission import Admission, AdmissionOptions, AdmissionResult, Quota
+from reelgate.db.admission import Admission, AdmissionOptions, AdmissionResult
 from reelgate.db.changes import Changes, Subscription
 from reelgate.db.videos import LostRace, Page, Videos
 from reelgate.domain.catalog import Catalog
+from reelgate.domain.quota import Quota, Quote, quota_of
 from reelgate.domain.video import (
     Caller,
     Failure,
@@ -32,6 +33,7 @@ from reelgate.errors import (
     Cancelled,
     InvalidRequest,
     Overloaded,
+    ReelgateError,
     ShuttingDown,
     UpstreamError,
     VideoExpired,
@@ -44,6 +46,7 @@ from reelgate.media.keeper import Keeper
 from reelgate.providers.base import Provider
 from reelgate.providers.registry import video_url
 from reelgate.service.callers import Gatekeeper
+from reelgate.service.estimates import Estimates
 from reelgate.telemetry.telemetry import Telemetry
 from reelgate.telemetry.traceparent import current
 
@@ -89,9 +92,6 @@ class Load:
 
 log = structlog.get_logger()
 
-DAY_S = 86400.0
-"""The period of a credit quota; it begins at midnight UTC."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewVideo:
@@ -121,6 +121,7 @@ class Service:
         providers: Mapping[str, Provider],
         keeper: Keeper | None,
         gatekeeper: Gatekeeper,
+        estimates: Estimates,
         load: Load,
         recheck: Callable[[Video], Awaitable[Video]],
         clock: Clock,
@@ -135,6 +136,7 @@ class Service:
         self._engine = engine
         self._providers = providers
         self._keeper = keeper
+        self.estimates = estimates
         self._gatekeeper = gatekeeper
         self._load = load
         self._recheck = recheck
@@ -155,15 +157,18 @@ class Service:
         Raises:
             ShuttingDown: the gateway takes no more work.
             IdempotencyMismatch: its Idempotency-Key belongs to another request.
-            RateLimited: its owner has reached its limit of unfinished videos or of credits.
+            RateLimited: its owner has as many unfinished videos, or has spent as much, as it may.
+            ModelNotAllowed, PriceRefused: its owner may not have it, whatever it has spent.
             Overloaded: the gateway has as much work as it can take.
             StorageFailed: the row could not be written, so nothing was submitted.
         """
         if self._closing.is_set():
             raise ShuttingDown(retry_after_s=5)
         await self._load.check()
-        options = replace(options, quota=self._quota_of(new_video.owner))
-        video, result = await asyncio.shield(self._admit(await self._video_of(new_video), options))
+        video = await self._video_of(new_video)
+        quote, quota = await self._terms(video.request, video.owner, new_video.request.model)
+        video, options = replace(video, estimate=quote.price), replace(options, quota=quota)
+        video, result = await asyncio.shield(self._admit(video, options))
         # Here for the request's own lines, and there for the job's.
         bind_contextvars(video=video.id)
         return video, result
@@ -191,15 +196,27 @@ class Service:
         adopt_since = now - self._adopt_window_s if adopts else None
         return AdmissionOptions(now, idempotency_key, retry, max_age_s, adopt_since)
 
-    def _quota_of(self, owner: str) -> Quota:
+    async def _terms(self, request: VideoRequest, owner: str, asked: str) -> tuple[Quote, Quota]:
+        """What a video is expected to cost, and what its owner may have that asked for a model."""
+        model = self.catalog.find(request.model)
         allowance = self._gatekeeper.allowance_of(owner)
-        midnight = self._clock.now() // DAY_S * DAY_S
-        return Quota(allowance.max_in_flight, allowance.credits_per_day, midnight, midnight + DAY_S)
+        if not allowance.limits_spending:
+            # Without a look at the database.
+            quote = self.estimates.by_price(model, request)
+        else:
+            quote = await self.estimates.recent_quote(model, request)
+        rates = self.estimates.usd_per_credit
+        return quote, quota_of(allowance, model, quote, self._clock.now(), rates, asked=asked)
 
     async def _video_of(self, new_video: NewVideo) -> Video:
         request, route = new_video.request, None
         if self._router.is_virtual(request.model):
-            choice = await self._router.choose(request)
+
+            async def refusal(target: VideoRequest) -> ReelgateError | None:
+                _, quota = await self._terms(target, new_video.owner, new_video.request.model)
+                return quota.refusal
+
+            choice = await self._router.choose(request, refusal)
             request, route = choice.request, choice.route
         return Video(
             id=new_video_id(),

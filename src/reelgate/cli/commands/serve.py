@@ -12,7 +12,6 @@ import typer
 from uvloop import new_event_loop
 
 from reelgate.cli.app import command_app
-from reelgate.cli.commands.keys import standing
 from reelgate.cli.config import load_settings
 from reelgate.cli.console import say
 from reelgate.cli.database import in_database
@@ -69,7 +68,8 @@ def serve(
 
 async def read_kept(settings: Settings, database: Database) -> tuple[KeyStanding, Settings]:
     """How the keys stand, and the settings, which know whether somebody has signed in."""
-    keys = KeyStanding.ACTIVE if settings.bootstrap_key else await standing(ApiKeys(database))
+    known = None if settings.bootstrap_key else await ApiKeys(database).known()
+    keys = KeyStanding.ACTIVE if known is None else known.standing
     return keys, settings if settings.configured else await with_sign_in(settings, database)
 
 

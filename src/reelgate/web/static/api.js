@@ -4,7 +4,7 @@
  * @typedef {{code: string, message: string}} VideoError
  * @typedef {{
  *   provider: string, provider_id: string | null, batch_id: string | null, video_url: string,
- *   aspect_ratio: string | null, resolution: string | null, cost: number | null,
+ *   aspect_ratio: string | null, resolution: string | null, cost: number | null, cost_unit: string | null,
  *   attempts: number, eta_s: number | null, timeline: Record<string, number | null>,
  *   charge?: string, seed?: number | null, [more: string]: unknown,
  * }} Additions

@@ -2,17 +2,19 @@
 
 import { call } from "./api.js";
 import { h, s, show } from "./dom.js";
-import { span } from "./text.js";
+import { money, span } from "./text.js";
 
 /**
  * @typedef {import("./api.js").Model} Model
  * @typedef {import("./fields.js").Value} Value
  * @typedef {{jobs: number, p10_s: number, p50_s: number, p90_s: number, curve: number[]}} Times
- * @typedef {{times: Times | null, cost: number | null}} Estimate
+ * @typedef {{times: Times | null, cost: number | null, cost_unit: string | null}} Estimate
  */
 
 const WIDTH = 120;
 const HEIGHT = 26;
+/** @type {Estimate} */
+const NOTHING = { times: null, cost: null, cost_unit: null };
 const FRESH_MS = 20_000;
 /** @type {Map<string, {at: number, told: Promise<Estimate>}>} */
 const known = new Map();
@@ -30,12 +32,7 @@ export async function estimate(box, wanted, copies, signal) {
   const mine = round;
   const told = await Promise.all(wanted.map(({ model, values }) => estimateOf(model, values)));
   if (mine !== round || signal.aborted) return;
-  show(
-    box,
-    ...wanted.map(({ model }, index) =>
-      row(model, told[index] ?? { times: null, cost: null }, wanted.length > 1, copies),
-    ),
-  );
+  show(box, ...wanted.map(({ model }, index) => row(model, told[index] ?? NOTHING, wanted.length > 1, copies)));
 }
 
 /** @param {Model} model @param {Record<string, Value>} values */
@@ -44,7 +41,7 @@ function estimateOf(model, values) {
   const key = JSON.stringify(query);
   const kept = known.get(key);
   if (kept && performance.now() - kept.at < FRESH_MS) return kept.told;
-  const asked = call("/v1/estimate", { query }).catch(() => ({ times: null, cost: null }));
+  const asked = call("/v1/estimate", { query }).catch(() => NOTHING);
   known.set(key, { at: performance.now(), told: asked });
   return asked;
 }
@@ -53,9 +50,9 @@ function estimateOf(model, values) {
 const text = (value) => (value === undefined || value === null ? undefined : String(value));
 
 /** @param {Model} model @param {Estimate} told @param {boolean} named @param {number} copies */
-function row(model, { times, cost }, named, copies) {
+function row(model, { times, cost, cost_unit }, named, copies) {
   const name = named && h("span", { class: "who" }, model.id);
-  const price = cost === null ? null : h("span", { class: "price" }, `${cost * copies} credits`);
+  const price = cost === null ? null : h("span", { class: "price" }, money(cost * copies, cost_unit));
   if (!times) return h("p", { class: "times" }, name, h("span", {}, "Time: nothing learned yet"), price);
   return h(
     "p",

@@ -5,7 +5,7 @@ import { ApiError, call, contentUrl, gateway } from "./api.js";
 import { button, h, icon, onceAFrame, show } from "./dom.js";
 import { GROUP, reuse } from "./make.js";
 import { outbox } from "./outbox.js";
-import { brief, cut, span } from "./text.js";
+import { brief, cut, money, span } from "./text.js";
 import { advice, isOver, videos } from "./videos.js";
 
 /** @typedef {import("./api.js").Video} Video */
@@ -295,8 +295,8 @@ async function whyNot(video) {
 function outcome(video) {
   if (video.status === "completed") {
     const took = (video.completed_at ?? 0) - video.created_at;
-    const cost = video.reelgate.cost;
-    return [`Ready after ${span(took)}`, cost !== null && cost !== undefined && ` · ${cost} credits`];
+    const cost = money(video.reelgate.cost, video.reelgate.cost_unit);
+    return [`Ready after ${span(took)}`, cost && ` · ${cost}`];
   }
   if (video.error?.code === "cancelled") return ["Cancelled"];
   return [

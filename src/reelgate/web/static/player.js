@@ -5,7 +5,7 @@ import { ApiError, call, videoPath } from "./api.js";
 import { button, h, show } from "./dom.js";
 import { player } from "./feed.js";
 import { GROUP, reuse } from "./make.js";
-import { moment, span } from "./text.js";
+import { moment, money, span } from "./text.js";
 import { copy } from "./toast.js";
 import { advice, isOver, videos } from "./videos.js";
 
@@ -235,7 +235,7 @@ function detailsOf(video) {
     ["Length", video.seconds && `${video.seconds} s`],
     ["Frame", [reelgate.aspect_ratio, reelgate.resolution].filter(Boolean).join(", ")],
     ["Seed", reelgate.seed],
-    ["Cost", reelgate.cost === null || reelgate.cost === undefined ? null : `${reelgate.cost} credits`],
+    ["Cost", money(reelgate.cost, reelgate.cost_unit)],
     ["Submits", reelgate.attempts],
     ["Provider", reelgate.provider],
     ["Id there", reelgate.provider_id],

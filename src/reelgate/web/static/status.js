@@ -5,14 +5,14 @@ import { h, s, show } from "./dom.js";
 import { brief, count, span } from "./text.js";
 
 /**
- * @typedef {{day: string, model: string, jobs: number, completed: number, failed: number, credits: number}} Day
+ * @typedef {{day: string, model: string, jobs: number, completed: number, failed: number, credits: number, usd: number}} Day
  * @typedef {{jobs: number, p50_s: number | null, p90_s: number | null}} Delay
  * @typedef {{
  *   states: Record<string, number>, days: Day[], kept: Delay, unseen: Delay,
  *   polls: {jobs: number, polls: number},
  *   failures: {code: string, jobs: number, last_at: number}[],
  *   credentials: {provider: string, expires_at: number | null, credits: number | null}[],
- *   keys: {id: string, name: string | null, jobs: number, open: number, credits: number}[],
+ *   keys: {id: string, name: string | null, jobs: number, open: number, credits: number, usd: number}[],
  *   process: {version: string, uptime_s: number},
  * }} Stats
  */
@@ -69,7 +69,13 @@ function panels(stats, ready) {
       dailyChart(stats.days, (day) => day.credits),
       "by the day a video was asked for",
     ),
-    panel("By model", table(["Model", "Videos", "Ready", "Failed", "Credits"], byModel(stats.days))),
+    stats.days.some((day) => day.usd > 0) &&
+      panel(
+        "Dollars a day",
+        dailyChart(stats.days, (day) => day.usd),
+        "where the price is known in dollars",
+      ),
+    panel("By model", table(["Model", "Videos", "Ready", "Failed", "Credits", "USD"], byModel(stats.days))),
     panel(
       "Failures",
       stats.failures.length
@@ -94,12 +100,13 @@ function panels(stats, ready) {
     panel(
       "Use by API key",
       table(
-        ["Name", "Videos", "Under way", "Credits"],
+        ["Name", "Videos", "Under way", "Credits", "USD"],
         stats.keys.map((each) => [
           each.name ?? "without a key",
           count(each.jobs),
           count(each.open),
           count(each.credits),
+          count(each.usd),
         ]),
       ),
     ),
@@ -196,8 +203,9 @@ function byModel(days) {
   /** @type {Map<string, number[]>} */
   const rows = new Map();
   for (const day of days) {
-    const [jobs = 0, completed = 0, failed = 0, credits = 0] = rows.get(day.model) ?? [];
-    rows.set(day.model, [jobs + day.jobs, completed + day.completed, failed + day.failed, credits + day.credits]);
+    const [jobs = 0, completed = 0, failed = 0, credits = 0, usd = 0] = rows.get(day.model) ?? [];
+    const more = [jobs + day.jobs, completed + day.completed, failed + day.failed];
+    rows.set(day.model, [...more, credits + day.credits, usd + day.usd]);
   }
   return [...rows]
     .sort((one, other) => (other[1][0] ?? 0) - (one[1][0] ?? 0))

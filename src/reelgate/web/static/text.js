@@ -35,6 +35,12 @@ export function count(value) {
   return new Intl.NumberFormat("en").format(value);
 }
 
+/** A cost; null where there is none. @param {number | null | undefined} amount @param {string | null} [unit] */
+export function money(amount, unit) {
+  if (amount === null || amount === undefined) return null;
+  return unit === "usd" ? `$${amount.toFixed(amount < 1 ? 3 : 2)}` : `${count(amount)} credits`;
+}
+
 /** A field's name as a label: `aspect_ratio` is "Aspect ratio". @param {string} name */
 export function labelOf(name) {
   const words = name.replace(/^is_/, "").replaceAll("_", " ");
