@@ -290,6 +290,8 @@ class Videos:
         values = expected | progress_columns(moved)
 
         def as_it_is(row: RowMapping) -> Video:
+            if (row["caller"], row["retries"]) == (moved.caller, moved.retries):
+                return moved
             return replace(moved, caller=Caller(row["caller"]), retries=row["retries"])
 
         result = await self._change(MOVE, values, as_it_is, self._outbox, write)

@@ -107,6 +107,12 @@ async def create_video(request: AuthenticatedRequest) -> Response:
     return shown(video, request, attached=attached)
 
 
+@router.get("/{video_id}", response_model=VideoObject, summary="One video", responses=NOT_FOUND)
+async def get_video(video_id: VideoId, request: AuthenticatedRequest) -> Response:
+    """The video object; 200 for every video that exists, failed ones too."""
+    return shown(await request.service.find(video_id, request.owner), request)
+
+
 @router.post(
     "/sync",
     response_class=Response,
@@ -162,12 +168,6 @@ async def list_videos(
             "last_id": data[-1]["id"] if data else None,
         }
     )
-
-
-@router.get("/{video_id}", response_model=VideoObject, summary="One video", responses=NOT_FOUND)
-async def get_video(video_id: VideoId, request: AuthenticatedRequest) -> Response:
-    """The video object; 200 for every video that exists, failed ones too."""
-    return shown(await request.service.find(video_id, request.owner), request)
 
 
 @router.head("/{video_id}/content", include_in_schema=False)

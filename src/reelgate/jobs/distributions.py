@@ -14,6 +14,7 @@ from reelgate.domain.video import Video
 from reelgate.limits.polls import PollLimiter
 from reelgate.polling.budget import SharedBudget
 from reelgate.polling.distribution import Distribution
+from reelgate.polling.forecast import Forecast
 from reelgate.polling.observations import (
     OTHER_KINDS_JOBS,
     UNPUBLISHED,
@@ -64,12 +65,14 @@ class LearnedDistribution:
         distribution: what is known now.
         taught_at: when the jobs that taught it were submitted, ascending Unix times.
         published_s: the middle of the times that the provider publishes; None without any.
+        forecast: the distribution as each job that begins now stores it.
     """
 
     kind: str
     distribution: Distribution
     taught_at: tuple[float, ...]
     published_s: float | None
+    forecast: Forecast
 
     def pace(self, submitted_at: float, unit_s: float) -> Pace:
         """How densely to poll a job that begins now, were it alone on its account."""
@@ -110,6 +113,10 @@ class Distributions:
     async def of(self, video: Video, provider: Provider) -> Distribution:
         """What this video's rendering follows; what the provider publishes fills the gaps."""
         return (await self._learned(video, provider)).distribution
+
+    async def forecast(self, video: Video, provider: Provider) -> Forecast:
+        """The progress and the time left of this video, were it submitted now."""
+        return (await self._learned(video, provider)).forecast
 
     async def join(self, video: Video, provider: Provider) -> WaitingJob:
         """The video is one of those that wait on its account, until it leaves."""
@@ -174,14 +181,15 @@ class Distributions:
             shifted = await self._shifted(video.provider) if len(ended) < KNOWN_AFTER else None
             prior = Prior(*published_s, unit_s=unit_s, shifted=shifted)
         waiting = self._waiting.get(kind, ())
+        distribution = Distribution.learn(
+            observations_of(ended, waiting, count=self._poll_limiters[video.provider].alike), prior
+        )
         return LearnedDistribution(
             kind=kind,
-            distribution=Distribution.learn(
-                observations_of(ended, waiting, count=self._poll_limiters[video.provider].alike),
-                prior,
-            ),
+            distribution=distribution,
             taught_at=tuple(sorted(record.submitted_at for record in ended)),
             published_s=prior.middle_s if published_s is not None else None,
+            forecast=Forecast.of(distribution),
         )
 
     async def _shifted(self, account: str) -> ShiftedRange | None:

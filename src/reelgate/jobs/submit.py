@@ -61,7 +61,7 @@ async def submit(video: Video, permit: SubmitPermit, context: JobContext) -> tup
         pictures = await context.load_references(video.request)
     except ReferenceExpired as error:
         return await fail(video, Failure(error.code, error.message), context), 0.0
-    forecast = Forecast.of(await context.distributions.of(video, context.providers[video.provider]))
+    forecast = await context.distributions.forecast(video, context.providers[video.provider])
     account = context.upstreams[video.provider].account
     began_s = context.clock.monotonic()
     try:
