@@ -70,7 +70,7 @@ def settings_values(data_dir: Path, sandbox_url: str = "", **more: object) -> di
         "sandbox_url": sandbox_url,
         "sandbox_speed": SPEED,
         "shutdown_grace_s": 0.0,
-        "database_url": databases.url_of(data_dir),
+        **({} if "database_url" in more else {"database_url": databases.url_of(data_dir)}),
         **more,
     }
 
