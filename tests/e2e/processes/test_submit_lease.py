@@ -37,7 +37,7 @@ class NeverAsked:
     def typical_s(self, _request: VideoRequest) -> tuple[float, float]:
         return 1.0, 2.0
 
-    async def submit(self, _request: VideoRequest) -> NoReturn:
+    async def submit(self, _request: VideoRequest, **_more: object) -> NoReturn:
         pytest.fail("sent")
 
 

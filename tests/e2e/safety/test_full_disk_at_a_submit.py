@@ -41,7 +41,7 @@ class FillsTheDisk:
     def typical_s(self, _request: VideoRequest) -> tuple[float, float]:
         return 1.0, 2.0
 
-    async def submit(self, _request: VideoRequest) -> Submission:
+    async def submit(self, _request: VideoRequest, **_more: object) -> Submission:
         self._full.enter_context(fill(self._disk))
         if isinstance(self._answer, Exception):
             raise self._answer

@@ -45,7 +45,7 @@ class OlderProvider:
 
     models = (MODEL,)
 
-    async def submit(self, _request: VideoRequest) -> NoReturn:
+    async def submit(self, _request: VideoRequest, **_more: object) -> NoReturn:
         pytest.fail("sent")
 
 
