@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum, StrEnum
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any
 
 import uuid_utils
@@ -98,7 +99,7 @@ class Allowance:
 
     def per(self, period: Period) -> tuple[Money, ...]:
         """What may be spent in a day or a month, in each unit that is limited."""
-        return self._amounts(f"{{unit}}_per_{period}")
+        return amounts(self, f"{{unit}}_per_{period}")
 
     @property
     def limits_spending(self) -> bool:
@@ -108,11 +109,7 @@ class Allowance:
     @property
     def max_price(self) -> tuple[Money, ...]:
         """What one video may cost, in each unit that is limited."""
-        return self._amounts("max_price_{unit}")
-
-    def _amounts(self, name: str) -> tuple[Money, ...]:
-        told = ((unit, getattr(self, name.format(unit=unit))) for unit in Unit)
-        return tuple(Money(amount, unit) for unit, amount in told if amount is not None)
+        return amounts(self, "max_price_{unit}")
 
     def allows_model(self, own: str, full: str) -> bool:
         """Whether a model may be asked for that its provider calls so, and we with its name."""
@@ -120,6 +117,13 @@ class Allowance:
             fnmatchcase(own, pattern) or ("/" in pattern and fnmatchcase(full, pattern))
             for pattern in self.models
         )
+
+
+@lru_cache(maxsize=1024)
+def amounts(allowance: Allowance, name: str) -> tuple[Money, ...]:
+    """A limit in each unit that has one; each new video asks six times for what seldom changes."""
+    told = ((unit, getattr(allowance, name.format(unit=unit))) for unit in Unit)
+    return tuple(Money(amount, unit) for unit, amount in told if amount is not None)
 
 
 @dataclass(frozen=True, slots=True)
