@@ -74,6 +74,7 @@ def a_full_video() -> Video:
         remixed_from="video_0",
         metadata={"who": "me", "why": "because"},
         webhook_url="https://hook.example/",
+        pushed_at=1_800_000_007.5,
         route=Route(
             asked=VideoRequest(
                 model="best",

@@ -69,6 +69,7 @@ ADDED_SINCE = (
     "warnings",
     "traceparent",
     "route",
+    "pushed_at",
 )
 
 
@@ -102,6 +103,7 @@ async def test_a_database_of_the_first_release_is_upgraded_and_keeps_its_videos(
         estimate=None,
         traceparent=None,
         route=None,
+        pushed_at=None,
     )
     await database.close()
 

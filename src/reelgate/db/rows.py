@@ -79,6 +79,7 @@ def to_row(video: Video) -> dict[str, Any]:
         else None,
         "estimate": None if video.estimate is None else video.estimate.amount,
         "route": None if video.route is None else json.dumps(route_as_json(video.route)),
+        "pushed_at": video.pushed_at,
         **progress_columns(video),
     }
 
@@ -136,6 +137,7 @@ def from_row(row: RowMapping) -> Video:
         corrects=Correction(**known(json.loads(row["corrects"]), CORRECTION_FIELDS))
         if row["corrects"]
         else None,
+        pushed_at=row["pushed_at"],
         route=to_route(json.loads(row["route"])) if row["route"] else None,
         timeline=Timeline(
             created_at=row["created_at"],

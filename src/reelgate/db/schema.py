@@ -87,6 +87,7 @@ videos = Table(
     Column("traceparent", Text),
     # How its model was chosen, as JSON; null: it was asked for by name.
     Column("route", Text),
+    Column("pushed_at", Double),
 )
 
 kept_references = Table(

@@ -48,6 +48,9 @@ from reelgate.domain.video import (
 )
 from reelgate.polling.forecast import Forecast
 
+PUSH_GAP_S = 1.0
+"""A push that comes sooner than that after the last one changes nothing."""
+
 # Statements are built once: building one costs as much as running it.
 FIND = select(videos).where(videos.c.id == bindparam("the_id"))
 UNFINISHED = (
@@ -94,6 +97,17 @@ REROUTE = (
         marker="",
         recheck_at=None,
     )
+    .returning(*videos.c)
+)
+NOTE_PUSH = (
+    update(videos)
+    .where(
+        videos.c.id == bindparam("the_id"),
+        videos.c.marker == bindparam("the_marker"),
+        videos.c.state == State.RENDERING.value,
+        videos.c.pushed_at.is_(None) | (videos.c.pushed_at < bindparam("the_now") - PUSH_GAP_S),
+    )
+    .values(pushed_at=bindparam("the_now"))
     .returning(*videos.c)
 )
 TRANSFER = (
@@ -336,6 +350,17 @@ class Videos:
             raise LostRace(video.id)
         self._moved(video, result)
         return result
+
+    async def note_push(self, video_id: str, marker: str, now: float) -> bool:
+        """Note that a video's upstream says that there is something to see.
+
+        Returns:
+            Whether a job is at work that was submitted with this marker.
+        """
+        if not marker or NEVER_STORED in f"{video_id}{marker}":
+            return False
+        values = {"the_id": video_id, "the_marker": marker, "the_now": now}
+        return await self._change(NOTE_PUSH, values, from_row) is not None
 
     async def note_decodings(self, video: Video, decodings: int) -> None:
         """Note how many processes decode the file of a video that have taken it over.

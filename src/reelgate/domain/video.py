@@ -254,6 +254,9 @@ class Video:
     route: Route | None = None
     """How its model was chosen, where it was asked of a virtual one."""
 
+    pushed_at: float | None = None
+    """When its upstream last said that there is something to see: Unix seconds."""
+
     @property
     def asked(self) -> VideoRequest:
         """What was asked for: where that was a virtual model, `request` is what its target is."""

@@ -54,6 +54,8 @@ class Upstream:
     account: Account
     submit_limiter: SubmitLimiter
     poll_limiter: PollLimiter
+    push_base: str = ""
+    """Where the upstream may tell that a job has changed; empty: it is told of no such place."""
     unit_s: float = 1.0
     """What counts as a second there: less where a sandbox is quicker."""
 
@@ -104,14 +106,21 @@ ALIGNED_S = 0.02
 """Long pauses end together, at multiples of this."""
 
 
+def never(_latest: Video) -> bool:
+    """No change ends a pause early."""
+    return False
+
+
 class Pause:
     """One job's pauses."""
 
     def __init__(self, subscription: Subscription) -> None:
         self._subscription = subscription
 
-    async def sleep(self, video: Video, seconds: float) -> None:
-        """Wait this long.
+    async def sleep(
+        self, video: Video, seconds: float, *, wakes: Callable[[Video], bool] = never
+    ) -> None:
+        """Wait this long, or until a change of the video wakes.
 
         Raises:
             LostRace: somebody else moved the video meanwhile (it was cancelled, or taken over).
@@ -122,7 +131,7 @@ class Pause:
             latest = await self._subscription.next_within(ends_at_s - clock())
             if latest is not None and moved_on(video, latest):
                 raise LostRace(video.id)
-            if ends_at_s - clock() < TICK_S:
+            if ends_at_s - clock() < TICK_S or (latest is not None and wakes(latest)):
                 return
 
     async def until(self, video: Video, entry: Coroutine[Any, Any, T]) -> T:

@@ -46,6 +46,7 @@ class PollLoop:
         self._age_is_likely = 0 <= age_s < timeout_s
         self._deadline_s = max(timeout_s, age_s + min(timeout_s, FOUND_GRACE_S))
         self._was_not_ready = False
+        self._pushed_at = video.pushed_at
         self._ended_at_s: float | None = None
         self._ended_polls = 0
         # Zero for a job taken over as well: if its first poll is overdue, it is due now.
@@ -70,7 +71,10 @@ class PollLoop:
 
     async def _until_over(self, waiting: WaitingJob, pause: Pause) -> Ready | Failed | None:
         while True:
-            await pause.sleep(self._video, await self._next_poll_s(waiting) - self._elapsed_s)
+            wait_s = await self._next_poll_s(waiting) - self._elapsed_s
+            await pause.sleep(self._video, wait_s, wakes=self._is_push)
+            if (gap_s := self._gap_left_s) > 0:
+                await pause.sleep(self._video, gap_s)
             await self._take_turn(pause)
             result = await self._poll(waiting)
             # Only after a poll that was answered: a job that was taken over late may be ready all
@@ -81,6 +85,20 @@ class PollLoop:
     @property
     def _elapsed_s(self) -> float:
         return self._context.clock.monotonic() - self._submitted_s
+
+    def _is_push(self, latest: Video) -> bool:
+        """Whether the upstream has said since that there is something to see."""
+        if latest.pushed_at is None or latest.pushed_at == self._pushed_at:
+            return False
+        self._pushed_at = latest.pushed_at
+        return True
+
+    @property
+    def _gap_left_s(self) -> float:
+        """How long until the upstream lets the job be polled again, whoever says otherwise."""
+        if not self._polled_at_s:
+            return 0.0
+        return self._polled_at_s + self._provider.min_poll_gap_s - self._elapsed_s
 
     @property
     def _is_late(self) -> bool:

@@ -101,7 +101,9 @@ async def send(video: Video, pictures: Pictures, context: JobContext) -> Submiss
     try:
         provider = context.providers[video.provider]
         request = await uploaded(video.provider_request, provider, pictures)
-        return await provider.submit(request, marker=video.marker or "", pictures=pictures)
+        marker, base = video.marker or "", context.upstreams[video.provider].push_base
+        push_url = f"{base}/v1/pushes/{video.id}/{marker}" if base else ""
+        return await provider.submit(request, marker=marker, pictures=pictures, push_url=push_url)
     finally:
         context.sending.discard(video.id)
 

@@ -364,8 +364,15 @@ def upstream_of(base: Foundation, name: str) -> Upstream:
         account=account,
         submit_limiter=SubmitLimiter(limits.in_flight, limits.submits),
         poll_limiter=PollLimiter(account, base.deployment.clock, own.polls_per_s),
+        push_base=push_base(base.settings, is_stand_in=bool(own.stands_for)),
         unit_s=own.time_unit_s,
     )
+
+
+def push_base(settings: Settings, *, is_stand_in: bool) -> str:
+    """Where upstreams may push to: vendors over HTTPS only, and none of them without an address."""
+    url = settings.public_url
+    return url if url.startswith("https://") or is_stand_in else ""
 
 
 def router_of(base: Foundation, context: JobContext, catalog: Catalog) -> Router:

@@ -7,15 +7,17 @@ are told.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from abc import ABC, abstractmethod
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import uuid4
 
-from aiohttp import web
+from aiohttp import ClientError, ClientSession, web
 
 from reelgate.sandbox.clip import make_clip
 from reelgate.sandbox.faults import Effect, FaultRule, Operation, UnknownFaultError, find_directives
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from reelgate.sandbox.jobs import Job
     from reelgate.sandbox.recorder import RecordedRequest
 
+PUSH_CHECK_S = 0.05
+"""How often a job that is to be pushed is looked at."""
 EXPIRED_KEY = "expired"
 """A key that every vendor refuses."""
 REFUSED_PROMPT = "The prompt was flagged by the safety system."
@@ -46,6 +50,7 @@ class Asked:
         duration_s: as a number in a text; empty: the default.
         resolution: as `720p`.
         details: what is told of the request in answers.
+        push_url: what is told once the job is over; empty: nothing.
     """
 
     prompt: str
@@ -53,6 +58,7 @@ class Asked:
     duration_s: str = ""
     resolution: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
+    push_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,7 @@ class VendorRoutes(Routes, ABC):
         files_need_key: whether they are served to the key alone.
         rotations: how many addresses each job's file has had.
         cancelled: the ids of the jobs that were stopped.
+        pushes: those under way.
     """
 
     vendor: ClassVar[str]
@@ -74,6 +81,7 @@ class VendorRoutes(Routes, ABC):
     files_need_key: ClassVar[bool] = False
     rotations: Counter[str] = field(default_factory=Counter)
     cancelled: set[str] = field(default_factory=set)
+    pushes: set[asyncio.Task[None]] = field(default_factory=set)
 
     # What a vendor says
 
@@ -197,6 +205,8 @@ class VendorRoutes(Routes, ABC):
             )
             if job is None:
                 return Result(self.error_answer(402, "not enough credits"), Outcome.REFUSED)
+            if asked.push_url:
+                self._push_when_over(asked.push_url, job)
             return Result(self.accepted(request, job), Outcome.ACCEPTED, job.id)
 
         return Plan(perform, rule)
@@ -254,6 +264,22 @@ class VendorRoutes(Routes, ABC):
     def answer(self, value: object, status: int = 200) -> Answer:
         """A JSON answer."""
         return json_answer(value, status)
+
+    def _push_when_over(self, url: str, job: Job) -> None:
+        """Tell an address, once, that a job is over."""
+
+        async def push() -> None:
+            # A state is computed when it is asked for: there is no event to wait for.
+            while self.provider.state(job) not in {JobState.FINISHED, JobState.FAILED}:  # noqa: ASYNC110
+                await asyncio.sleep(PUSH_CHECK_S)
+            async with ClientSession() as session:
+                # Whether it was heard is nothing that a vendor waits for.
+                with suppress(ClientError):
+                    await session.post(url, json={"id": job.id})
+
+        task = asyncio.create_task(push())
+        self.pushes.add(task)
+        task.add_done_callback(self.pushes.discard)
 
     def _told(self, request: web.Request, job: Job) -> Result:
         state = self.state(job)

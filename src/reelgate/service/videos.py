@@ -337,6 +337,15 @@ class Service:
                 video = await subscription.next_within(left_s) or video
             return video
 
+    async def pushed(self, video_id: str, marker: str) -> None:
+        """Let a job be polled now: whoever knows its submit's marker says that it has changed.
+
+        Raises:
+            StorageFailed: the database cannot be used.
+        """
+        if await self._videos.note_push(video_id, marker, self._clock.now()):
+            log.info("pushed", video=video_id)
+
     def remix_request(self, video: Video, prompt: str) -> VideoRequest:
         """The same request with another prompt.
 

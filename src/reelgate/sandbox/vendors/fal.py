@@ -59,6 +59,7 @@ class FalRoutes(VendorRoutes):
             duration,
             str(wish.get("resolution") or ""),
             {"model": request.match_info["model"], "seed": wish.get("seed")},
+            request.query.get("fal_webhook", ""),
         )
 
     def accepted(self, request: web.Request, job: Job) -> Answer:
