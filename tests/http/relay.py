@@ -21,6 +21,10 @@ class Relay:
         self.lost = 0
         self.url = ""
 
+    def lose(self, answers: int) -> None:
+        """Drop so many answers from now on."""
+        self._losses = self.lost + answers
+
     async def serve(
         self, from_client: asyncio.StreamReader, to_client: asyncio.StreamWriter
     ) -> None:

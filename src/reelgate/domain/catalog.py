@@ -103,6 +103,12 @@ class Model:
         """The resolutions it makes."""
         return self._allowed("resolution")
 
+    @property
+    def takes_any_size(self) -> bool:
+        """Whether its frames are not known, so that any ratio and resolution is passed on."""
+        rows = [self.rows.get(name) for name in ("aspect_ratio", "resolution")]
+        return all(row is not None and row.allowed is None for row in rows)
+
     def role_of_only(self) -> Role:
         """What a picture is for that a request calls its `input_reference`."""
         is_first = FIRST_FRAME.name in self.rows or REFERENCES.name not in self.rows

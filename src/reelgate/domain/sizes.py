@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
+from math import gcd
 
 SHORT_SIDES = {"4k": 2160}
 """Resolutions that do not tell their short side by their own name."""
@@ -26,6 +27,16 @@ def from_size(
 ) -> tuple[str, str] | None:
     """The aspect ratio and resolution that give this frame; None where none of these do."""
     return sizes(aspect_ratios, resolutions).get(size)
+
+
+def any_size(size: str) -> tuple[str, str] | None:
+    """The aspect ratio and resolution of any frame as `WIDTHxHEIGHT`; None where it is none."""
+    wide, _, high = size.partition("x")
+    if not (wide.isdecimal() and high.isdecimal() and int(wide) and int(high)):
+        return None
+    across, down = int(wide), int(high)
+    shared = gcd(across, down)
+    return f"{across // shared}:{down // shared}", f"{min(across, down)}p"
 
 
 def sizes(aspect_ratios: Iterable[str], resolutions: Iterable[str]) -> dict[str, tuple[str, str]]:

@@ -10,7 +10,7 @@ from pydantic import Field, StrictBool, StrictStr
 from reelgate.domain.catalog import Model
 from reelgate.domain.fields import ASPECT_RATIO, PROMPT, RESOLUTION, VALUES
 from reelgate.domain.fields import Field as Row
-from reelgate.domain.sizes import from_size, sizes
+from reelgate.domain.sizes import any_size, from_size, sizes
 from reelgate.domain.video import RequestWarning, VideoRequest
 from reelgate.errors import InvalidRequest, Problem, brief
 from reelgate.http.reference_fields import ReferenceFields, Text
@@ -136,7 +136,11 @@ def use_frame(said: dict[str, Any], name: str, model: Model) -> None:
         raise said_twice(name, size, f"{ASPECT_RATIO.name} and {RESOLUTION.name}")
     frame = None
     if isinstance(size, str):
-        frame = from_size(size, model.aspect_ratios, model.resolutions)
+        frame = (
+            any_size(size)
+            if model.takes_any_size
+            else from_size(size, model.aspect_ratios, model.resolutions)
+        )
     if frame is None:
         raise unknown_size(size, model)
     said[ASPECT_RATIO.name], said[RESOLUTION.name] = frame

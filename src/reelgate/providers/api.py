@@ -151,6 +151,7 @@ class ApiProvider(ABC):
         poll_gap_s: the least seconds between two polls of one job.
         typical: the shortest and longest published rendering time in seconds; None: none is.
         key_opens_files: whether files at the API's own origin want the key, too.
+        needs_key: whether nobody may ask without one.
     """
 
     upstream: ClassVar[str]
@@ -158,6 +159,7 @@ class ApiProvider(ABC):
     poll_gap_s: ClassVar[float] = 1.0
     typical: ClassVar[tuple[float, float] | None] = None
     key_opens_files: ClassVar[bool] = False
+    needs_key: ClassVar[bool] = True
 
     def __init__(self, http: HttpClient, account: ApiAccount, models: Iterable[Model]) -> None:
         self._http = http
@@ -457,6 +459,8 @@ class ApiProvider(ABC):
         return {**self._checked_key(), "Accept": "application/json", **call.headers}
 
     def _checked_key(self) -> Mapping[str, str]:
+        if not self._key and not self.needs_key:
+            return {}
         if not self._key.isascii() or not self._key.isprintable() or not self._key:
             message = f"The account {self.name} holds no key that could be sent. {self.renew}"
             raise UpstreamUnauthorized(message)

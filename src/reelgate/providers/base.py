@@ -255,6 +255,35 @@ class Reconciler(Provider, Protocol):
         ...
 
 
+class Catalogued(Provider, Protocol):
+    """A provider whose upstream tells which models it has."""
+
+    @property
+    def catalogue_url(self) -> str:
+        """Where its list is; one that was kept of another address is not used."""
+        ...
+
+    async def fetch_catalogue(self) -> object:
+        """The upstream's list of its models as a JSON value; costs nothing.
+
+        Raises:
+            UpstreamError: it cannot be had.
+        """
+        ...
+
+    def use_catalogue(self, told: object) -> None:
+        """Have the models of such a list from now on; None: those that stand in our own table.
+
+        What cannot be read in it is left out.
+        """
+        ...
+
+
+def has_catalogue(provider: Provider) -> TypeGuard[Catalogued]:
+    """Whether a provider declares `fetch_catalogue`."""
+    return callable(getattr(provider, "fetch_catalogue", None))
+
+
 def can_reconcile(provider: Provider) -> TypeGuard[Reconciler]:
     """Whether a provider declares `reconcile`."""
     return callable(getattr(provider, "reconcile", None))

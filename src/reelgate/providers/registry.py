@@ -28,6 +28,8 @@ from reelgate.providers.imagine_key.settings import ImagineKeySettings
 from reelgate.providers.replicate import models as replicate
 from reelgate.providers.replicate.adapter import Replicate
 from reelgate.providers.replicate.settings import ReplicateSettings
+from reelgate.providers.videos_api.adapter import Videos
+from reelgate.providers.videos_api.settings import Body, VideosSettings
 from reelgate.settings import ProviderSettings, Settings, split
 
 SANDBOX_SUFFIX = "-sandbox"
@@ -100,7 +102,7 @@ def at_api(
 
     def build(http: HttpClient, settings: S, _clock: Clock, name: str) -> Provider:
         key = settings.key.get_secret_value()
-        return adapter(http, ApiAccount(name, settings.api_url, key), settings)
+        return adapter(http, ApiAccount(name, settings.address, key), settings)
 
     def build_stand_in(
         http: HttpClient,
@@ -143,6 +145,13 @@ PROVIDERS: Mapping[str, Registered] = {
         stand_in_path="v2",
         requests_per_minute=50,
         has_default_stand_in=False,
+    ),
+    "videos": at_api(
+        VideosSettings,
+        lambda http, account, settings: Videos(
+            http, account, more(settings), settings.body if settings else Body.AUTO
+        ),
+        stand_in_path="videos/v1",
     ),
     "fal": at_api(
         FalSettings,

@@ -25,6 +25,7 @@ from reelgate.providers.registry import (
     credential_variables,
     registered,
 )
+from reelgate.runtime.catalogues import learn_models
 from reelgate.runtime.signin import use_kept_credentials
 from reelgate.settings import ProviderSettings, Settings
 from reelgate.telemetry.requests import upstream_requests
@@ -36,6 +37,8 @@ MAX_CONNECTIONS = 1000
 """To the upstreams, in each of the client's two pools."""
 SANDBOX_PATH = "/sandbox/processed"
 """Where the gateway passes the first stand-in's videos through; each other has a path below it."""
+CATALOGUES = "catalogues"
+"""The folder with what upstreams told of their models."""
 POLLS_PART = 0.5
 """The part of an account's requests a minute that polls may use; submits have the rest."""
 LEAST_UNIT_S = 0.02
@@ -82,6 +85,7 @@ async def start_providers(
     if settings.configured:
         built = build_providers(http, settings, clock, partial(client_of, rates, telemetry))
         await use_kept_credentials(settings, database, http, clock, built, stack)
+        await learn_models(built.values(), settings.data_dir / CATALOGUES)
         return {
             name: account(settings, settings.providers.get(name), provider)
             for name, provider in built.items()
@@ -100,6 +104,8 @@ async def start_providers(
         observed = observed_client(http, telemetry, f"{name}{SANDBOX_SUFFIX}")
         stand_in = stand_in_of(settings, name, url, observed, clock, is_first=not accounts)
         accounts[stand_in.provider.name] = stand_in
+    stand_ins = [each.provider for each in accounts.values()]
+    await learn_models(stand_ins, settings.data_dir / CATALOGUES)
     return accounts
 
 

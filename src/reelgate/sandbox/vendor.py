@@ -292,9 +292,19 @@ class VendorRoutes(Routes, ABC):
         if self.files_need_key:
             self.need_key(request)
         job_id, _, rotation = request.match_info["file"].partition(".")
+        return await self.file_of(recorded, job_id, rotation)
+
+    async def file_of(
+        self, recorded: RecordedRequest, job_id: str, rotation: str | None = None
+    ) -> Plan:
+        """Serve a job's file; `rotation` is which of its addresses was asked for, None: any.
+
+        Raises:
+            RefusedError: there is none (any more).
+        """
         job = self.find(job_id)
         recorded.id = job.id
-        is_stale = rotation != str(self.rotations[job.id] or "")
+        is_stale = rotation not in {None, str(self.rotations[job.id] or "")}
         if is_stale or job.is_past(Effect.EXPIRES, self.provider.clock.now()):
             raise self.refused(404, "no such file")
         done = await self.provider.asset(job.id)

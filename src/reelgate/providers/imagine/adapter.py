@@ -50,7 +50,6 @@ from reelgate.providers.imagine.credentials import (
     authorized,
 )
 from reelgate.providers.imagine.listing import (
-    EARLIER_S,
     MAX_PAGES,
     PAGE_SIZE,
     ListedJob,
@@ -71,6 +70,7 @@ from reelgate.providers.imagine.wire import (
     submit_refusal,
     upload_parts,
 )
+from reelgate.providers.listed import EARLIER_S
 from reelgate.providers.words import Word
 
 SUBMIT_TIMEOUT_S = 60.0

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from reelgate.domain.price import Money
 from reelgate.domain.video import VideoRequest
@@ -18,13 +17,10 @@ from reelgate.errors import UpstreamBadResponse
 from reelgate.net.client import Answer
 from reelgate.providers.base import Candidate, Match, Submission
 from reelgate.providers.imagine.wire import SAFE_ID, addresses_of, credits_of, is_whole
+from reelgate.providers.listed import is_in_time, unix_s
 
 PAGE_SIZE = 50
 MAX_PAGES = 6
-EARLIER_S = 120.0
-"""So much earlier than our clock says it was sent a job may have been made: clocks differ."""
-LATER_S = 300.0
-"""So much later: the submit itself may take a minute, and clocks differ."""
 
 ID_KEYS = ("id", "assetId", "asset_id", "videoId", "video_id", "uuid")
 MARKER_KEYS = ("placeholderUuid", "placeholder_uuid")
@@ -37,9 +33,6 @@ SETTINGS: Mapping[str, tuple[str, ...]] = {
     "resolution": ("resolution",),
 }
 NESTED = ("asset_metadata", "assetMetadata", "metadata")
-MILLISECONDS_FROM = 1e11
-"""A Unix time above this is in milliseconds."""
-LATEST = 1e14
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +63,7 @@ class ListedJob:
             return None
         if self.created_at is None:
             return Match.HINT
-        is_in_time = -EARLIER_S <= self.created_at - sent_at <= LATER_S
-        return Match.LIKENESS if is_in_time else None
+        return Match.LIKENESS if is_in_time(self.created_at, sent_at) else None
 
     def _has_settings_of(self, request: VideoRequest) -> bool:
         asked = {
@@ -182,14 +174,8 @@ def first(holders: list[dict[str, object]], keys: tuple[str, ...]) -> str | None
 
 
 def times_of(holder: dict[str, object]) -> Iterator[float]:
-    """When it was made, in Unix seconds: told in seconds, in milliseconds, or as ISO 8601."""
+    """When it was made, in Unix seconds."""
     for key in TIME_KEYS:
-        value = holder.get(key)
-        if isinstance(value, str):
-            try:
-                moment = datetime.fromisoformat(value.strip())
-            except ValueError:
-                continue
-            yield (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-        elif not isinstance(value, bool) and isinstance(value, int | float) and value < LATEST:
-            yield value / 1000 if value > MILLISECONDS_FROM else float(value)
+        moment = unix_s(holder.get(key))
+        if moment is not None:
+            yield moment

@@ -1,0 +1,302 @@
+"""A server that speaks OpenAI's Videos API as a provider.
+
+Sources: OpenAI's own Python client, vLLM-Omni's documentation of its videos API, and users'
+reports of what gateways in front of them do to statuses and errors.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from reelgate.domain.picture import SUFFIXES
+from reelgate.domain.price import Money, Unit
+from reelgate.domain.sizes import frame_size
+from reelgate.domain.video import VideoRequest
+from reelgate.errors import (
+    InsufficientCredits,
+    ModerationBlocked,
+    UpstreamBadResponse,
+    UpstreamError,
+    UpstreamUnavailable,
+)
+from reelgate.net.client import Answer, FilePart, HttpClient
+from reelgate.providers.api import (
+    ApiAccount,
+    ApiProvider,
+    Call,
+    Report,
+    VendorError,
+    first_object,
+    in_path,
+    payload_of,
+    percent,
+    source_of,
+    text_in,
+)
+from reelgate.providers.base import CancelOutcome, Candidate, Pictures, Submission
+from reelgate.providers.listed import EARLIER_S, ListedJob, candidates, unix_s
+from reelgate.providers.videos_api.models import is_reelgate, rows_in, rows_of
+from reelgate.providers.videos_api.settings import Body
+from reelgate.providers.words import Word, word_of
+
+PAGE_SIZE = 100
+MAX_PAGES = 5
+MARKER = "reelgate_marker"
+"""The entry of `metadata` that says whose submit it was."""
+UNSUPPORTED_MEDIA = 415
+KINDS: Mapping[str, type[UpstreamError]] = {
+    "insufficient_quota": InsufficientCredits,
+    "insufficient_credits": InsufficientCredits,
+    "billing_hard_limit_reached": InsufficientCredits,
+    "moderation_blocked": ModerationBlocked,
+    "content_policy_violation": ModerationBlocked,
+}
+REFUSED_BY_REELGATE = frozenset({"overloaded", "shutting_down"})
+"""Another Reelgate's codes of 503, by which it surely took nothing."""
+
+
+class Videos(ApiProvider):
+    """One server; it needs a key only where it asks for one."""
+
+    upstream = "The /v1/videos server"
+    renew = (
+        "Put its key into REELGATE_PROVIDERS__VIDEOS__KEY; its address is"
+        " REELGATE_PROVIDERS__VIDEOS__API_URL."
+    )
+    key_opens_files = True
+    needs_key = False
+
+    def __init__(
+        self,
+        http: HttpClient,
+        account: ApiAccount,
+        named: Iterable[str] = (),
+        body: Body = Body.AUTO,
+    ) -> None:
+        """One server.
+
+        Args:
+            http: sends the requests.
+            account: where it is.
+            named: the models that the operator names; none: those that the server lists.
+            body: how a submit is sent.
+        """
+        self._named = tuple(named)
+        self._body = body
+        self._is_reelgate = False
+        self._rows = {row.id: row for row in rows_of(account.name, self._named)}
+        super().__init__(http, account, (row.model(account.name) for row in self._rows.values()))
+
+    @property
+    def catalogue_url(self) -> str:
+        """OpenAI's list of models."""
+        return f"{self._base_url}/models"
+
+    async def fetch_catalogue(self) -> object:
+        """The answer to `GET /v1/models`.
+
+        Raises:
+            UpstreamError: it cannot be had.
+        """
+        answer = await self.ask(Call(path="models"))
+        return None if answer is None else answer.json()
+
+    def use_catalogue(self, told: object) -> None:
+        """The operator's own models stand, with what the list tells of them."""
+        listed = {row.id: row for row in rows_in(told)}
+        own = {row.id: row for row in rows_of(self.name, self._named or listed)}
+        self._rows = {name: listed.get(name, row) for name, row in own.items()}
+        self._is_reelgate = is_reelgate(told)
+        self._models = {name: row.model(self.name) for name, row in self._rows.items()}
+
+    def submit_call(
+        self, request: VideoRequest, *, marker: str, pictures: Pictures, push_url: str
+    ) -> Call:
+        """OpenAI's fields, a size in the place of ratio and resolution, and the rest by its name.
+
+        The key is honoured by another Reelgate; nothing is sent twice because of it.
+        """
+        del push_url
+        row = self._rows.get(request.model)
+        wire = request.model if row is None else row.wire
+        body: dict[str, Any] = {"prompt": request.prompt, **({"model": wire} if wire else {})}
+        body |= as_openai(self.values(request))
+        if marker and self._is_reelgate:
+            body["metadata"] = {MARKER: marker}
+        for reference in request.references:
+            body["input_reference"] = {"image_url": source_of(reference, pictures)}
+        headers = {"Idempotency-Key": marker} if marker else {}
+        call = Call(method="POST", path="videos", json=body, headers=headers)
+        is_form = self._body is Body.MULTIPART or (self._body is Body.AUTO and pictures)
+        return as_form(call, request, pictures) if is_form else call
+
+    async def _post(self, call: Call) -> Answer:
+        """As a form where JSON is not taken: who refused to read it has accepted nothing."""
+        answer = await super()._post(call)
+        if self._body is Body.AUTO and call.form is None and wants_form(answer):
+            self._body = Body.MULTIPART
+            return await super()._post(as_form(call))
+        return answer
+
+    def id_of(self, payload: Mapping[str, Any]) -> object:
+        """The id, also where a gateway wraps the video object."""
+        return text_in(unwrapped(payload), "id", "task_id")
+
+    def poll_call(self, provider_id: str) -> Call:
+        """The video object."""
+        return Call(path=f"videos/{in_path(provider_id)}")
+
+    def read_report(self, payload: Mapping[str, Any]) -> Report:
+        """A video object, in whatever words a gateway passes on."""
+        video = unwrapped(payload)
+        status = text_in(video, "status")
+        error = first_object(video.get("error"))
+        code, reason = text_in(error, "code", "type"), text_in(error, "message")
+        word = word_of(status)
+        is_over = word not in {Word.RUNNING, Word.SILENT}
+        if is_over and (KINDS.get(code) is ModerationBlocked or word_of(code) is Word.MODERATED):
+            word = Word.MODERATED
+        video_id = text_in(video, "id", "task_id")
+        url = f"{self._base_url}/videos/{in_path(video_id)}/content"
+        return Report(
+            word=word,
+            status=status,
+            url=url if word is Word.DONE and video_id else "",
+            reason=reason or code or text_in(video, "fail_reason"),
+            progress=percent(video.get("progress")),
+            cost=self.cost_in(video),
+        )
+
+    def cost_in(self, payload: Mapping[str, Any]) -> Money | None:
+        """Another Reelgate tells what the video costs."""
+        told = first_object(unwrapped(payload).get("reelgate"))
+        try:
+            return Money.of(told["cost"], Unit(told["cost_unit"]))
+        except (KeyError, ValueError, ArithmeticError):
+            return None
+
+    def error_of(self, answer: Answer) -> VendorError | None:
+        """`{"error": {"message", "code"}}`, FastAPI's `{"detail"}`, a gateway's `{"message"}`."""
+        if answer.ok:
+            return None
+        payload = payload_of(answer)
+        error = first_object(payload.get("error"))
+        if error or isinstance(payload.get("detail"), str | list):
+            detail = payload.get("detail")
+            first = first_object(detail)
+            code = text_in(error, "code", "type")
+            says = text_in(error, "message") or text_in(first, "msg") or text_in(payload, "detail")
+        elif "code" in payload and "message" in payload:
+            code, says = text_in(payload, "code"), text_in(payload, "message")
+        else:
+            return None
+        kind = KINDS.get(code)
+        if answer.content_type == "application/problem+json" and code in REFUSED_BY_REELGATE:
+            kind = UpstreamUnavailable
+        return VendorError(says, code, kind)
+
+    def cancel_call(self, provider_id: str) -> Call:
+        """Another Reelgate stops a job and keeps its row; elsewhere it is deleted."""
+        path = f"videos/{in_path(provider_id)}"
+        if self._is_reelgate:
+            return Call(method="POST", path=f"{path}/cancel")
+        return Call(method="DELETE", path=path)
+
+    def read_cancel(self, answer: Answer) -> CancelOutcome:
+        """No server promises that the work ends: vLLM-Omni may finish its batch."""
+        return CancelOutcome.REQUESTED if answer.ok else CancelOutcome.IMPOSSIBLE
+
+    async def reconcile(
+        self, request: VideoRequest, since: float, *, marker: str = ""
+    ) -> Sequence[Candidate]:
+        """The jobs in `GET /v1/videos` that may be this submit's.
+
+        Raises:
+            UpstreamError: the list cannot be had.
+        """
+        listed: list[ListedJob] = []
+        after = ""
+        for _ in range(MAX_PAGES):
+            query = {"limit": str(PAGE_SIZE), "order": "desc", "after": after}
+            answer = await self.ask(Call(path="videos", query=without_empty(query)))
+            data = payload_of(answer).get("data") if answer else None
+            if not isinstance(data, list):
+                message = f"{self.upstream}'s list of videos cannot be read."
+                raise UpstreamBadResponse(message)
+            videos = [video for video in map(first_object, data) if text_in(video, "id")]
+            page = [self._listed(video, request) for video in videos]
+            listed += page
+            times = [job.created_at for job in page if job.created_at is not None]
+            if len(page) < PAGE_SIZE or (times and min(times) < since - EARLIER_S):
+                break
+            after = page[-1].submission.provider_id
+        return candidates(listed, request.prompt, since, marker)
+
+    def _listed(self, video: Mapping[str, Any], request: VideoRequest) -> ListedJob:
+        row, model = self._rows.get(request.model), text_in(video, "model")
+        prompt = video.get("prompt")
+        return ListedJob(
+            submission=Submission(text_in(video, "id"), cost=self.cost_in(video)),
+            created_at=unix_s(video.get("created_at")),
+            prompt=prompt.strip() if isinstance(prompt, str) else None,
+            marker=text_in(first_object(video.get("metadata")), MARKER),
+            is_alike=not model or row is None or not row.wire or model == row.wire,
+        )
+
+
+def as_openai(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A model's values in OpenAI's spelling: seconds are text, and a frame is one size."""
+    told = dict(values)
+    size = frame_size(told.get("aspect_ratio"), told.get("resolution"))
+    if size is not None:
+        del told["aspect_ratio"], told["resolution"]
+        told["size"] = size
+    if "seconds" in told:
+        told["seconds"] = str(told["seconds"])
+    return told
+
+
+def as_form(
+    call: Call, request: VideoRequest | None = None, pictures: Pictures | None = None
+) -> Call:
+    """A submit as `multipart/form-data`: a picture as a file, objects as JSON."""
+    body = dict(call.json) if isinstance(call.json, dict) else {}
+    file = None
+    for reference in request.references if request else ():
+        picture = (pictures or {}).get(reference.url)
+        if picture is not None:
+            del body["input_reference"]
+            name = f"reference{SUFFIXES[picture.media_type]}"
+            file = FilePart("input_reference", name, picture.media_type, picture.content)
+    return replace(call, json=None, form=[(name, as_text(body[name])) for name in body], file=file)
+
+
+def without_empty(query: Mapping[str, str]) -> dict[str, str]:
+    """A query without the names that say nothing."""
+    return {name: value for name, value in query.items() if value}
+
+
+def as_text(value: object) -> str:
+    """A value as a form spells it."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def wants_form(answer: Answer) -> bool:
+    """Whether a refusal says that the server could not read JSON.
+
+    vLLM-Omni reads the fields of a form only, and says that there is no `prompt`.
+    """
+    if answer.status == UNSUPPORTED_MEDIA:
+        return True
+    text = answer.text.lower()
+    is_missed = "prompt" in text and ("missing" in text or "field required" in text)
+    return answer.status in {400, 422} and (is_missed or "multipart" in text)
+
+
+def unwrapped(payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The video object, also in `{"code", "data": {...}}`, as new-api wraps it."""
+    inner = payload.get("data")
+    return inner if isinstance(inner, dict) and "id" not in payload else payload

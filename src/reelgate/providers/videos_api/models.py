@@ -1,0 +1,167 @@
+"""The models of a `/v1/videos` server, as far as it tells what they take.
+
+`GET /v1/models` tells names only. Another Reelgate tells each model's fields and price as well, so
+that they are the same here as there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from reelgate.domain.catalog import Model
+from reelgate.domain.fields import (
+    COMMON,
+    DURATION,
+    FIRST_FRAME,
+    NEGATIVE_PROMPT,
+    SEED,
+    Field,
+    FieldType,
+    Medium,
+)
+from reelgate.domain.price import Per, Price, Rate, Unit
+from reelgate.domain.reference import Kind
+from reelgate.providers.api import first_object, text_in
+from reelgate.providers.api_settings import MODEL_ID
+from reelgate.providers.shapes import CREATED, OPEN
+
+OWNER = "videos"
+SECONDS = "seconds"
+"""The wire's name of the duration."""
+
+OPEN_FIELDS = (
+    *OPEN.fields(duration=SECONDS),
+    replace(SEED, wire="seed"),
+    replace(NEGATIVE_PROMPT, wire="negative_prompt"),
+    # Official: vLLM-Omni's own.
+    Field(
+        name="num_inference_steps",
+        type=FieldType.INTEGER,
+        help="Steps of the diffusion.",
+        minimum=1,
+        maximum=1000,
+        wire="num_inference_steps",
+    ),
+    Field(
+        name="guidance_scale",
+        type=FieldType.NUMBER,
+        help="How closely the video follows the prompt.",
+        minimum=0,
+        maximum=100,
+        wire="guidance_scale",
+    ),
+    Field(
+        name="fps",
+        type=FieldType.INTEGER,
+        help="Frames per second.",
+        minimum=1,
+        maximum=120,
+        wire="fps",
+    ),
+    FIRST_FRAME,
+)
+"""Of a model of which only the name is known; what the server cannot do it says itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One model; without a name there it is the server's own choice."""
+
+    id: str
+    wire: str
+    fields: tuple[Field, ...] = OPEN_FIELDS
+    price: Price | None = None
+
+    def model(self, provider: str) -> Model:
+        """The row as a model of an account."""
+        return Model(
+            id=self.id,
+            provider=provider,
+            owned_by=OWNER,
+            created=CREATED,
+            price=self.price,
+            fields=self.fields,
+        )
+
+
+def rows_of(account: str, names: Iterable[str]) -> tuple[Row, ...]:
+    """The models of these names, and last the one that the server itself chooses."""
+    rows = {name: Row(name, name) for name in names}
+    return tuple(({account: Row(account, "")} | rows).values())
+
+
+def rows_in(told: object) -> Iterator[Row]:
+    """The models in the answer to `GET /v1/models`; what cannot be read is left out."""
+    listed = first_object(told).get("data")
+    for each in listed if isinstance(listed, list) else ():
+        entry = first_object(each)
+        name = text_in(entry, "id")
+        if not MODEL_ID.fullmatch(name) or entry.get("alias_of"):
+            continue
+        capabilities = first_object(entry.get("capabilities"))
+        if not capabilities:
+            yield Row(name, name)
+            continue
+        row = Row(name, name, tuple(fields_in(capabilities)), price_in(capabilities.get("price")))
+        try:
+            row.model(OWNER)
+        except ValueError:
+            # A field or a price by it that means something else in this version.
+            row = Row(name, name)
+        yield row
+
+
+def is_reelgate(told: object) -> bool:
+    """Whether the list is another Reelgate's."""
+    listed = first_object(told).get("data")
+    return isinstance(listed, list) and any("capabilities" in first_object(x) for x in listed)
+
+
+def fields_in(capabilities: Mapping[str, Any]) -> Iterator[Field]:
+    """Another Reelgate's fields as rows of ours; see `Field.described`."""
+    listed = capabilities.get("fields")
+    for each in listed if isinstance(listed, list) else ():
+        told = first_object(each)
+        name = text_in(told, "name")
+        try:
+            row = COMMON.get(name) or Field(name=name, type=FieldType(told["type"]))
+            yield replace(
+                row,
+                help=text_in(told, "help"),
+                allowed=None if told.get("allowed") is None else tuple(told["allowed"]),
+                minimum=told.get("min_chars", told.get("min")),
+                maximum=told.get("max_chars", told.get("max")),
+                default=told.get("default"),
+                is_required=told.get("required") is True,
+                needs=text_in(told, "needs"),
+                media=tuple(media_in(told)) or row.media,
+                wire=SECONDS if name == DURATION.name else name,
+            )
+        except (KeyError, TypeError, ValueError):
+            continue
+
+
+def media_in(told: Mapping[str, Any]) -> Iterator[Medium]:
+    """How many references of each kind a field holds.
+
+    Raises:
+        KeyError, TypeError, ValueError: it cannot be read.
+    """
+    for each in told.get("media") or ():
+        yield Medium(Kind(each["kind"]), int(each["max"]), int(each["min"]))
+
+
+def price_in(told: object) -> Price | None:
+    """Another Reelgate's price; see `Price.described`."""
+    price = first_object(told)
+    try:
+        rates = tuple(
+            Rate(Decimal(str(rate["amount"])), Per(rate["per"]), dict(rate["when"]))
+            for rate in price["rates"]
+        )
+        return Price(Unit(price["unit"]), str(price["certainty"]), rates)
+    except (KeyError, TypeError, ValueError, InvalidOperation):
+        return None

@@ -1,0 +1,86 @@
+"""A gateway in front of another, and a stand-in behind: one video is paid for once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from reelgate.providers.videos_api.settings import VideosSettings
+from reelgate.sandbox import Sandbox
+from tests.gateway import TINY, Gateway, Json, a_gateway, a_prompt, soon, until
+from tests.http.relay import losing_answers
+
+MODEL = "imagine-text-to-video"
+VIDEO = {"model": MODEL, "seconds": "5", "size": "1280x720", "style_id": 60503}
+
+
+@asynccontextmanager
+async def before(tmp_path: Path, url: str, sandbox_url: str) -> AsyncIterator[Gateway]:
+    """A gateway whose only account is the server at this address."""
+    own = VideosSettings.model_validate({"_env_file": None, "api_url": url, "looks_per_s": 50.0})
+    async with a_gateway(tmp_path / "front", sandbox_url, providers={"videos": own}) as gateway:
+        yield gateway
+
+
+async def create(gateway: Gateway, prompt: str) -> Json:
+    """A new video's object."""
+    made = await gateway.call("POST", "/v1/videos", json={"prompt": prompt, **VIDEO})
+    assert made.status == 200, made.text
+    return made.body
+
+
+async def ended(gateway: Gateway, video_id: str) -> Json:
+    """The video object once it is over."""
+    found: dict[str, Json] = {}
+
+    async def is_over() -> bool:
+        found.update((await gateway.call("GET", f"/v1/videos/{video_id}")).body)
+        return found["status"] in {"completed", "failed"}
+
+    await until(is_over)
+    return found
+
+
+async def test_a_video_through_both_is_paid_for_once_also_if_the_answer_between_is_lost(
+    tmp_path: Path,
+) -> None:
+    lost, plain = a_prompt(), a_prompt()
+    async with (
+        Sandbox(TINY) as sandbox,
+        a_gateway(tmp_path / "back", sandbox.url) as back,
+        losing_answers(back.url, losses=0) as relay,
+        before(tmp_path, relay.url, sandbox.url) as front,
+    ):
+        relay.lose(1)
+        made = [await create(front, lost)]
+        await soon(lambda: relay.lost == 1)
+        made.append(await create(front, plain))
+        videos = [await ended(front, video["id"]) for video in made]
+        for video, prompt in zip(videos, (lost, plain), strict=True):
+            assert video["status"] == "completed", video
+            [row] = back.rows(prompt)
+            assert video["reelgate"]["provider_id"] == row["id"]
+            assert len(await back.accepted(prompt)) == 1
+            cost = (await ended(back, row["id"]))["reelgate"]["cost"]
+            assert video["reelgate"]["cost"] == cost is not None
+        path = f"/v1/videos/{videos[0]['id']}/content"
+        async with front.session.get(front.url + path) as content:
+            assert (await content.read())[4:8] == b"ftyp"
+
+
+async def test_both_take_and_refuse_the_same(tmp_path: Path) -> None:
+    async with (
+        Sandbox(TINY) as sandbox,
+        a_gateway(tmp_path / "back", sandbox.url) as back,
+        before(tmp_path, back.url, sandbox.url) as front,
+    ):
+        here, there = [
+            (await gateway.call("GET", f"/v1/models/{MODEL}")).body["capabilities"]
+            for gateway in (front, back)
+        ]
+        assert here == there
+        prompt = a_prompt()
+        body = {"prompt": prompt, **VIDEO, "seconds": "7"}
+        assert (await front.call("POST", "/v1/videos", json=body)).status == 422
+        assert back.rows(prompt) == []
