@@ -37,6 +37,8 @@ async def test_an_operator_sees_how_jobs_ended_and_what_they_cost(
         assert day["credits"] > 0
         assert told["states"]["completed"] == 3  # type: ignore[index]
         assert [each["jobs"] for each in told["failures"]] == [1]  # type: ignore[attr-defined]
+        credentials = {each["provider"]: each["credits"] for each in told["credentials"]}  # type: ignore[attr-defined]
+        assert credentials["imagine-sandbox"] > 0
         assert told["kept"]["jobs"] == 3  # type: ignore[index]
         polls = told["polls"]
         assert polls["polls"] >= polls["jobs"] >= 3  # type: ignore[index]

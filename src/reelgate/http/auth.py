@@ -158,9 +158,9 @@ class AuthenticatedRoute(APIRoute):
         async def authenticate(request: Request) -> Response:
             ctx = context_of(request)
             owner = await owner_of(request, ctx)
+            record_of(request.scope).key = owner
             ctx.gatekeeper.require(owner, scope)
             authenticated(request.scope)
-            record_of(request.scope).key = owner
             if request.method not in METHODS:
                 return await handle(AuthenticatedRequest(request, request.receive, ctx, owner))
             with ctx.bodies.open(owner) as body:

@@ -171,7 +171,7 @@ async def get_stats(request: AuthenticatedRequest) -> JSONResponse:
             "unseen": delay(found.unseen_s),
             "failures": [asdict(each) for each in found.failures],
             "keys": keys(found, rates),
-            "credentials": credentials(request) if everything else [],
+            "credentials": await credentials(request) if everything else [],
             "polls": {"jobs": polls.count, "polls": int(polls.total)},
             "process": {"version": VERSION, "uptime_s": round(time.monotonic() - STARTED_S, 1)},
         },
@@ -277,8 +277,9 @@ def delay(ordered: Sequence[float]) -> dict[str, float | int | None]:
     return {"jobs": len(ordered), "p50_s": p50, "p90_s": p90}
 
 
-def credentials(request: AuthenticatedRequest) -> list[dict[str, Any]]:
-    """Every upstream's credential, and when it ends."""
+async def credentials(request: AuthenticatedRequest) -> list[dict[str, Any]]:
+    """Every upstream's credential, when it ends, and the credits that are left."""
+    left = await request.ctx.scrape.credits_left()
     now = request.service.now()
     ends = {provider.name: provider.expiry for provider in request.service.providers}
     return [
@@ -287,7 +288,7 @@ def credentials(request: AuthenticatedRequest) -> list[dict[str, Any]]:
             "expires_at": (
                 None if expiry is None or math.isinf(expiry.left_s) else round(now + expiry.left_s)
             ),
-            "credits": None,
+            "credits": left.get(name),
         }
         for name, expiry in ends.items()
     ]

@@ -105,13 +105,15 @@ class Scrape:
         pending = await told_by(self._pending)
         self._metrics.webhooks_pending.values = {} if pending is None else {(): pending}
 
-    async def _read_credits(self) -> None:
+    async def credits_left(self) -> dict[str, int]:
+        """What the accounts have left that tell it, by name; up to five minutes old."""
         left = await asyncio.gather(*map(told_by, self._credits.values()))
-        self._metrics.credits_left.values = {
-            (name,): credits_left
-            for name, credits_left in zip(self._credits, left, strict=True)
-            if credits_left is not None
-        }
+        told = zip(self._credits, left, strict=True)
+        return {name: credits_left for name, credits_left in told if credits_left is not None}
+
+    async def _read_credits(self) -> None:
+        left = await self.credits_left()
+        self._metrics.credits_left.values = {(name,): amount for name, amount in left.items()}
 
     def _read_credentials(self) -> None:
         ends = {provider.name: provider.expiry for provider in self._providers}
