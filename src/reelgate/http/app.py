@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 
 from reelgate.errors import ReelgateError
 from reelgate.http import (
+    ai_sdk,
     content,
     generations,
     health,
@@ -103,6 +104,7 @@ def routes(context: Context) -> list[BaseRoute]:
         health.router,
         pushes.router,
         mcp.router,
+        ai_sdk.router,
         *([] if context.settings.metrics_port else [metrics.router]),
         *([content.sandbox_router] if context.sandbox else []),
         share.making,
