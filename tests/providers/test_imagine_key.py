@@ -19,7 +19,7 @@ from reelgate.errors import (
     UpstreamUnauthorized,
     UpstreamUnavailable,
 )
-from reelgate.limits.rate import CountedClient, LocalUpstreamRates, limit_of
+from reelgate.limits.rate import CountedClient, LocalRates, RequestLimit
 from reelgate.net.client import HttpClient
 from reelgate.providers.api import ApiAccount
 from reelgate.providers.base import Failed, PollResult, Ready
@@ -159,7 +159,7 @@ def test_an_odd_address_is_none(odd: object) -> None:
 
 
 async def test_no_more_than_the_limit_is_ever_sent(http: HttpClient) -> None:
-    rates, limit = LocalUpstreamRates(SystemClock()), limit_of(50)
+    rates, limit = LocalRates(SystemClock()), RequestLimit.of_upstream(50)
     counted = CountedClient(http, lambda: rates.take("imagine_key", limit))
     async with a_stand_in(speed=1.0) as sandbox:
         key = a_key(counted, f"{sandbox.url}/v2")

@@ -199,7 +199,7 @@ def rate_headers(rate: RequestRate) -> Iterator[tuple[bytes, bytes]]:
 
     `t` is when there is one more than `r`: the bucket fills evenly.
     """
-    yield b"ratelimit-policy", b'"requests";q=%d;w=60' % rate.rpm
+    yield b"ratelimit-policy", b'"requests";q=%d;w=60' % rate.limit.most
     yield b"ratelimit", b'"requests";r=%d;t=%d' % (rate.left, math.ceil(rate.more_in_s))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import astuple, fields, replace
+from dataclasses import astuple, dataclass, fields, replace
 from typing import Any, TypeVar
 
 import structlog
@@ -17,6 +17,7 @@ from sqlalchemy import (
     Double,
     Executable,
     RowMapping,
+    TextClause,
     bindparam,
     cast,
     extract,
@@ -46,7 +47,7 @@ from reelgate.limits.account import (
     after,
     room_in,
 )
-from reelgate.limits.rate import MINUTE_S, RequestLimit, RequestRate
+from reelgate.limits.rate import RequestLimit, RequestRate
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -235,82 +236,79 @@ def account_state_of(row: RowMapping) -> AccountState:
 
 TICK_S = 0.001
 
-# GCRA, https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm: each request keeps its key busy
-# for its part of a minute, and the key may be busy for a minute in advance. A crash of the server
-# may forget the last second's requests, so that none waits for the disk.
-TAKE_REQUEST = text("""
-    UPDATE api_keys SET busy_until = greatest(busy_until, moment.now) + 60.0 / :rpm
-    FROM (
-        SELECT extract(epoch FROM clock_timestamp())::float8 AS now,
-        set_config('synchronous_commit', 'off', true)
-    ) AS moment
-    WHERE id = :key_id AND greatest(busy_until, moment.now) + 60.0 / :rpm <= moment.now + 60.0
-    RETURNING busy_until - moment.now
-""")
-WAIT = text("""
-    SELECT busy_until + 60.0 / :rpm - 60.0 - extract(epoch FROM clock_timestamp())::float8
-    FROM api_keys WHERE id = :key_id
-""")
+
+@dataclass(frozen=True, slots=True)
+class CountedIn:
+    """The table in which requests are counted, by the database's clock: a row for each sender.
+
+    Attributes:
+        take: counts one, and returns for how long its sender is busy now; no row if it is early.
+        wait: for how many seconds it is.
+    """
+
+    take: TextClause
+    wait: TextClause
 
 
-TAKE_UPSTREAM = text("""
-    INSERT INTO upstream_rates AS rates (account, busy_until)
-    SELECT :account, moment.now + :gap_s
-    FROM (SELECT extract(epoch FROM clock_timestamp())::float8 AS now) AS moment
-    ON CONFLICT (account) DO UPDATE
-    SET busy_until = greatest(rates.busy_until, excluded.busy_until - :gap_s) + :gap_s
-    WHERE greatest(rates.busy_until, excluded.busy_until - :gap_s) + :gap_s
-        <= excluded.busy_until - :gap_s + :burst_s
-""")
-UPSTREAM_WAIT = text("""
-    SELECT busy_until + :gap_s - :burst_s - extract(epoch FROM clock_timestamp())::float8
-    FROM upstream_rates WHERE account = :account
-""")
-
-
-class PostgresUpstreamRates:
-    """Counts what all processes ask of an account, by the database's clock."""
-
-    def __init__(self, database: PostgresDatabase) -> None:
-        self._database = database
-
-    async def take(self, account: str, limit: RequestLimit) -> float:
-        """Count one request."""
-        values = {"account": account, "gap_s": limit.gap_s, "burst_s": limit.burst_s}
-
-        def count(connection: Connection) -> float:
-            if connection.execute(TAKE_UPSTREAM, values).rowcount:
-                return 0.0
-            return max(TICK_S, connection.scalar(UPSTREAM_WAIT, values) or 0.0)
-
-        return await self._database.apart(count)
+# A crash of the server may forget the last second's requests, so that none waits for the disk.
+API_KEYS = CountedIn(
+    take=text("""
+        UPDATE api_keys SET busy_until = greatest(busy_until, moment.now) + :gap_s
+        FROM (
+            SELECT extract(epoch FROM clock_timestamp())::float8 AS now,
+            set_config('synchronous_commit', 'off', true)
+        ) AS moment
+        WHERE id = :sender AND greatest(busy_until, moment.now) + :gap_s <= moment.now + :burst_s
+        RETURNING busy_until - moment.now
+    """),
+    wait=text("""
+        SELECT busy_until + :gap_s - :burst_s - extract(epoch FROM clock_timestamp())::float8
+        FROM api_keys WHERE id = :sender
+    """),
+)
+UPSTREAM_RATES = CountedIn(
+    take=text("""
+        INSERT INTO upstream_rates AS rates (account, busy_until)
+        SELECT :sender, moment.now + :gap_s
+        FROM (SELECT extract(epoch FROM clock_timestamp())::float8 AS now) AS moment
+        ON CONFLICT (account) DO UPDATE
+        SET busy_until = greatest(rates.busy_until, excluded.busy_until - :gap_s) + :gap_s
+        WHERE greatest(rates.busy_until, excluded.busy_until - :gap_s) + :gap_s
+            <= excluded.busy_until - :gap_s + :burst_s
+        RETURNING busy_until - extract(epoch FROM clock_timestamp())::float8
+    """),
+    wait=text("""
+        SELECT busy_until + :gap_s - :burst_s - extract(epoch FROM clock_timestamp())::float8
+        FROM upstream_rates WHERE account = :sender
+    """),
+)
 
 
 class PostgresRates:
-    """Counts what all processes are asked, in the key's row and by the database's clock."""
+    """Counts the requests of all processes together."""
 
-    def __init__(self, database: PostgresDatabase, clock: Clock) -> None:
+    def __init__(self, database: PostgresDatabase, clock: Clock, counted_in: CountedIn) -> None:
         self._database = database
         self._clock = clock
+        self._counted_in = counted_in
         self._closed_until_s: dict[str, float] = {}
 
-    async def take(self, key_id: str, rpm: int) -> RequestRate:
+    async def take(self, sender: str, limit: RequestLimit) -> RequestRate:
         """Count one request; one that comes before the time it was told costs nothing."""
-        early_s = self._closed_until_s.get(key_id, 0.0) - self._clock.monotonic()
+        early_s = self._closed_until_s.get(sender, 0.0) - self._clock.monotonic()
         if early_s > 0:
-            return RequestRate(rpm, MINUTE_S, early_s)
-        rate = await self._database.apart(lambda connection: take(connection, key_id, rpm))
+            return RequestRate(limit, limit.burst_s, early_s)
+        rate = await self._database.apart(lambda connection: self._count(connection, sender, limit))
         if rate.wait_s > 0:
-            self._closed_until_s[key_id] = self._clock.monotonic() + rate.wait_s
+            self._closed_until_s[sender] = self._clock.monotonic() + rate.wait_s
         return rate
 
-
-def take(connection: Connection, key_id: str, rpm: int) -> RequestRate:
-    """Count one request, if it does not come too early."""
-    values = {"key_id": key_id, "rpm": float(rpm)}
-    busy_s = connection.scalar(TAKE_REQUEST, values)
-    if busy_s is not None:
-        return RequestRate(rpm, busy_s)
-    wait_s = connection.scalar(WAIT, values)
-    # A key that was revoked just now; or the last moment of the wait may have passed meanwhile.
-    return RequestRate(rpm, MINUTE_S, 0.0 if wait_s is None else max(TICK_S, wait_s))
+    def _count(self, connection: Connection, sender: str, limit: RequestLimit) -> RequestRate:
+        values = {"sender": sender, "gap_s": limit.gap_s, "burst_s": limit.burst_s}
+        busy_s = connection.scalar(self._counted_in.take, values)
+        if busy_s is not None:
+            return RequestRate(limit, busy_s)
+        wait_s = connection.scalar(self._counted_in.wait, values)
+        # A key that was revoked just now; or the last moment of the wait may have passed meanwhile.
+        wait_s = 0.0 if wait_s is None else max(TICK_S, wait_s)
+        return RequestRate(limit, limit.burst_s, wait_s)

@@ -19,38 +19,67 @@ MINUTE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
+class RequestLimit:
+    """How many requests somebody may make: evenly, and some of them at once.
+
+    Each keeps its sender busy for `gap_s`, and that may be for `burst_s` in advance: in no 60 s
+    pass more than `(60 + burst_s) / gap_s`. This is the generic cell rate algorithm
+    (https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm).
+    """
+
+    gap_s: float
+    burst_s: float
+
+    @classmethod
+    def of_key(cls, rpm: int) -> RequestLimit:
+        """An API key's: a minute's worth may come at once, and then evenly."""
+        return cls(MINUTE_S / rpm, MINUTE_S)
+
+    @classmethod
+    def of_upstream(cls, rpm: int) -> RequestLimit:
+        """So that no 60 s see more than these: a fifth of them at once, and the rest evenly."""
+        gap_s = MINUTE_S / (rpm * (1 - BURST_PART))
+        return cls(gap_s, rpm * BURST_PART * gap_s)
+
+    @property
+    def most(self) -> int:
+        """How many may come at once."""
+        return round(self.burst_s / self.gap_s)
+
+
+BURST_PART = 0.2
+
+
+@dataclass(frozen=True, slots=True)
 class RequestRate:
-    """How an API key's requests stand after one was counted, or refused.
+    """How somebody's requests stand after one was counted, or refused.
 
     Attributes:
-        rpm: how many it may make a minute.
-        busy_s: for how long those that it has made keep it busy, at most a minute.
+        limit: what they are held to.
+        busy_s: for how long those that were made keep their sender busy, at most `limit.burst_s`.
         wait_s: for how long the one that was refused comes too early; 0 if it may go on.
     """
 
-    rpm: int
+    limit: RequestLimit
     busy_s: float
     wait_s: float = 0.0
 
     @property
     def left(self) -> int:
-        """How many more it may make at once."""
-        return max(0, math.floor((MINUTE_S - self.busy_s) / self._gap_s + ROUNDING_S))
+        """How many more may be made at once."""
+        room_s = self.limit.burst_s - self.busy_s
+        return max(0, math.floor(room_s / self.limit.gap_s + ROUNDING_S))
 
     @property
     def more_in_s(self) -> float:
-        """When it may make one more than that; 0 where it has made none lately."""
-        return max(0.0, self.busy_s - (self.rpm - self.left - 1) * self._gap_s)
-
-    @property
-    def _gap_s(self) -> float:
-        return MINUTE_S / self.rpm
+        """When one more than that may be made; 0 where none was made lately."""
+        return max(0.0, self.busy_s - (self.limit.most - self.left - 1) * self.limit.gap_s)
 
 
 class RequestRates(Protocol):
-    """Counts requests: a burst of a minute's worth, and then evenly."""
+    """Counts requests by their sender: an API key, or we towards an upstream account."""
 
-    async def take(self, key_id: str, rpm: int) -> RequestRate:
+    async def take(self, sender: str, limit: RequestLimit) -> RequestRate:
         """Count one request, if it does not come too early.
 
         Raises:
@@ -60,67 +89,20 @@ class RequestRates(Protocol):
 
 
 class LocalRates:
-    """Counts the requests that this process gets."""
+    """Counts the requests of this process, where there is no other."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._buckets: defaultdict[str, TokenBucket] = defaultdict(TokenBucket)
 
-    async def take(self, key_id: str, rpm: int) -> RequestRate:
+    async def take(self, sender: str, limit: RequestLimit) -> RequestRate:
         """Count one request."""
-        bucket, now_s = self._buckets[key_id], self._clock.monotonic()
-        bucket.burst_s = burst_s(rpm)
-        wait_s = bucket.take_now(now_s, rpm / MINUTE_S)
-        busy_s = min(MINUTE_S, bucket.full_at_s - now_s)
-        return RequestRate(rpm, busy_s, wait_s if wait_s > ROUNDING_S else 0.0)
-
-
-@dataclass(frozen=True, slots=True)
-class RequestLimit:
-    """What an upstream takes of one account: evenly, with a few requests at once.
-
-    In no 60 s pass more than `(60 + burst_s) / gap_s` requests.
-    """
-
-    gap_s: float
-    burst_s: float
-
-
-BURST_PART = 0.2
-
-
-def limit_of(requests_per_minute: int) -> RequestLimit:
-    """So that no 60 s see more than these: a fifth of them at once, and then the rest a minute."""
-    gap_s = MINUTE_S / (requests_per_minute * (1 - BURST_PART))
-    return RequestLimit(gap_s, requests_per_minute * BURST_PART * gap_s)
-
-
-class UpstreamRates(Protocol):
-    """Counts the requests to each upstream account, in all processes together."""
-
-    async def take(self, account: str, limit: RequestLimit) -> float:
-        """Count one request; for how many seconds it comes too early, 0 if it may go on.
-
-        Raises:
-            StorageFailed: the database cannot be used.
-        """
-        ...
-
-
-class LocalUpstreamRates:
-    """Counts what this process asks, where no other uses the account."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._buckets: defaultdict[str, TokenBucket] = defaultdict(TokenBucket)
-
-    async def take(self, account: str, limit: RequestLimit) -> float:
-        """Count one request."""
-        bucket = self._buckets[account]
+        bucket, now_s = self._buckets[sender], self._clock.monotonic()
         # The bucket lets one more through than its burst.
         bucket.burst_s = limit.burst_s - limit.gap_s
-        wait_s = bucket.take_now(self._clock.monotonic(), 1 / limit.gap_s)
-        return wait_s if wait_s > ROUNDING_S else 0.0
+        wait_s = bucket.take_now(now_s, 1 / limit.gap_s)
+        busy_s = min(limit.burst_s, bucket.full_at_s - now_s)
+        return RequestRate(limit, busy_s, wait_s if wait_s > ROUNDING_S else 0.0)
 
 
 class CountedClient(HttpClient):
@@ -130,7 +112,7 @@ class CountedClient(HttpClient):
     from elsewhere.
     """
 
-    def __init__(self, inner: HttpClient, take: Callable[[], Awaitable[float]]) -> None:
+    def __init__(self, inner: HttpClient, take: Callable[[], Awaitable[RequestRate]]) -> None:
         self._inner = inner
         self._take = take
 
@@ -155,15 +137,10 @@ class CountedClient(HttpClient):
 
     async def _count(self, url: str) -> None:
         try:
-            wait_s = await self._take()
+            rate = await self._take()
         except StorageFailed as error:
             message = "The requests to the upstream cannot be counted while the database is away."
             raise UpstreamUnavailable(message) from error
-        if wait_s > 0:
+        if rate.wait_s > 0:
             message = f"{host_of(url)} has had as many requests as it takes for now."
-            raise RateLimited(message, retry_after_s=wait_s)
-
-
-def burst_s(rpm: int) -> float:
-    """So that exactly a minute's worth may come in one instant."""
-    return MINUTE_S - MINUTE_S / rpm
+            raise RateLimited(message, retry_after_s=rate.wait_s)

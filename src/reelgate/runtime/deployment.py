@@ -20,7 +20,7 @@ from reelgate.db.videos import Videos
 from reelgate.errors import DatabaseAway, StorageFailed
 from reelgate.jobs.engine import Engine, LocalEngine, RunJob
 from reelgate.limits.account import Account, AccountLimits, LocalAccount
-from reelgate.limits.rate import LocalRates, LocalUpstreamRates, RequestRates, UpstreamRates
+from reelgate.limits.rate import LocalRates, RequestRates
 from reelgate.providers.registry import credential_variables
 from reelgate.settings import Settings
 
@@ -38,7 +38,7 @@ class Deployment(Protocol):
     transfers: bool
     """Whether other processes take over this one's jobs while it still answers its callers."""
     rates: RequestRates
-    upstream_rates: UpstreamRates
+    upstream_rates: RequestRates
 
     @property
     def database(self) -> Database:
@@ -75,7 +75,7 @@ class SqliteDeployment:
         self.changes = Changes()
         self.clock: Clock = SystemClock()
         self.rates: RequestRates = LocalRates(self.clock)
-        self.upstream_rates: UpstreamRates = LocalUpstreamRates(self.clock)
+        self.upstream_rates: RequestRates = LocalRates(self.clock)
 
     def queue_up(self, connection: Connection, video_id: str) -> None:
         """The queue is not in the database."""

@@ -20,8 +20,8 @@ from reelgate.jobs.engine import Engine, RunJob
 from reelgate.jobs.pgqueuer import install_queue, queue_up
 from reelgate.jobs.takeover import PostgresEngine
 from reelgate.limits.account import Account, AccountLimits
-from reelgate.limits.postgres import PostgresAccount, PostgresRates, PostgresUpstreamRates
-from reelgate.limits.rate import RequestRates, UpstreamRates
+from reelgate.limits.postgres import API_KEYS, UPSTREAM_RATES, PostgresAccount, PostgresRates
+from reelgate.limits.rate import RequestRates
 
 SUBMIT_LEASE_S = 90.0
 """How long a submit that another process began is left to it: the time in which it may still send
@@ -50,8 +50,8 @@ class PostgresDeployment:
         self._feed = Feed(database, database.server, self.changes, self._listener)
         self._peers = PeerMonitor(database.server, self._listener)
         self.clock: Clock = ServerClock(SystemClock(), self._listener)
-        self.rates: RequestRates = PostgresRates(database, self.clock)
-        self.upstream_rates: UpstreamRates = PostgresUpstreamRates(database)
+        self.rates: RequestRates = PostgresRates(database, self.clock, API_KEYS)
+        self.upstream_rates: RequestRates = PostgresRates(database, self.clock, UPSTREAM_RATES)
 
     @property
     def database(self) -> Database:

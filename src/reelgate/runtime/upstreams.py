@@ -13,7 +13,7 @@ import structlog
 from reelgate.clock import Clock, SystemClock
 from reelgate.db.database import Database
 from reelgate.errors import UpstreamUnauthorized
-from reelgate.limits.rate import MINUTE_S, CountedClient, UpstreamRates, limit_of
+from reelgate.limits.rate import MINUTE_S, CountedClient, RequestLimit, RequestRates
 from reelgate.net.client import HttpClient
 from reelgate.net.open_files import for_requests
 from reelgate.providers.base import Provider
@@ -69,7 +69,7 @@ class UpstreamAccount:
 async def start_providers(
     settings: Settings,
     database: Database,
-    rates: UpstreamRates,
+    rates: RequestRates,
     telemetry: Telemetry,
     stack: AsyncExitStack,
 ) -> dict[str, UpstreamAccount]:
@@ -143,14 +143,14 @@ def observed_client(http: HttpClient, telemetry: Telemetry, name: str) -> HttpCl
 
 
 def client_of(
-    rates: UpstreamRates, telemetry: Telemetry, http: HttpClient, known: Registered, name: str
+    rates: RequestRates, telemetry: Telemetry, http: HttpClient, known: Registered, name: str
 ) -> HttpClient:
     """The client for an account, which keeps to what the account takes a minute."""
     http = observed_client(http, telemetry, name)
     if known.requests_per_minute is None:
         return http
-    limit = limit_of(known.requests_per_minute)
-    return CountedClient(http, lambda: rates.take(name, limit))
+    limit = RequestLimit.of_upstream(known.requests_per_minute)
+    return CountedClient(http, partial(rates.take, name, limit))
 
 
 def has_stand_in(name: str, own: ProviderSettings | None) -> bool:

@@ -10,7 +10,7 @@ from reelgate.db.api_keys import ApiKeys, KnownKeys
 from reelgate.domain.api_keys import Allowance, ApiKey, KeyStanding, Scope, digest_of
 from reelgate.domain.signed import about_of, signed, until_of
 from reelgate.errors import InsufficientScope, InvalidApiKey, RateLimited
-from reelgate.limits.rate import RequestRate, RequestRates
+from reelgate.limits.rate import RequestLimit, RequestRate, RequestRates
 
 FRESH_S = 2.0
 """How long the keys are remembered: a key made or revoked elsewhere counts after that."""
@@ -112,7 +112,7 @@ class Gatekeeper:
         key = self._by_id.get(owner)
         if key is None or key.allowance.rpm is None:
             return None
-        return await self._rates.take(key.id, key.allowance.rpm)
+        return await self._rates.take(key.id, RequestLimit.of_key(key.allowance.rpm))
 
     async def refresh(self) -> None:
         """Know at once of a key that this process has changed.
@@ -196,7 +196,7 @@ def check_rate(rate: RequestRate | None) -> None:
         RateLimited: saying when to come back.
     """
     if rate is not None and rate.wait_s > 0:
-        message = f"this API key may make {rate.rpm} requests a minute"
+        message = f"this API key may make {rate.limit.most} requests a minute"
         raise RateLimited(message, retry_after_s=rate.wait_s)
 
 
