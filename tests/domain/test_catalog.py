@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reelgate.domain.catalog import Catalog, Model
-from reelgate.domain.fields import MAX_PROMPT_CHARS
+from reelgate.domain.fields import MAX_PROMPT_CHARS, PROMPT
 from reelgate.domain.video import Duration
 from reelgate.errors import InvalidRequest, ModelNotFound
 from reelgate.providers.imagine.models import imagine_models
@@ -90,6 +91,17 @@ def test_a_model_that_takes_nothing_says_so() -> None:
             is_enhance=True,
         )
     assert [problem.allowed for problem in refusal.value.problems] == [()] * 5
+
+
+def test_a_model_may_have_bounds_of_its_own_for_the_prompt() -> None:
+    short = replace(PROMPT, maximum=10)
+    own = Model(id="short", provider="p", owned_by="o", created=0, fields=(short,))
+    with pytest.raises(InvalidRequest, match="1 to 10 characters"):
+        own.request(prompt="x" * 11)
+    catalog = Catalog([own])
+    assert catalog.prompt() == short
+    assert "prompt" not in {each.field.name for each in catalog.fields()}
+    assert [each["name"] for each in own.capabilities()["fields"]] == ["prompt"]
 
 
 def test_a_model_is_found_by_its_id_and_by_its_alias() -> None:

@@ -387,7 +387,7 @@ class Catalog:
 
 
 def declared_fields(models: Iterable[Model]) -> tuple[DeclaredField, ...]:
-    """The common fields and those that these models declare, each once.
+    """The common fields and those that these models declare, each once, beside the prompt.
 
     Raises:
         ValueError: two models mean different things by one name.
@@ -395,7 +395,7 @@ def declared_fields(models: Iterable[Model]) -> tuple[DeclaredField, ...]:
     declared = {row.name: DeclaredField(row, None) for row in VALUES}
     for model in models:
         for row in model.fields:
-            if not row.is_settable or row.name in HOLD_REFERENCES:
+            if not row.is_settable or row.name in HOLD_REFERENCES | {PROMPT.name}:
                 continue
             known = declared.setdefault(row.name, DeclaredField(row, model.id))
             if known.field.type is not row.type:

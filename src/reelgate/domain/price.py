@@ -56,6 +56,9 @@ class Money:
             ArithmeticError: it is not a finite number.
         """
         exact = Decimal(str(value)) * (MICROS if unit is Unit.USD else 1)
+        if not exact.is_finite():
+            message = f"{value} is no amount"
+            raise ArithmeticError(message)
         return cls(int(exact.to_integral_value(ROUND_CEILING)), unit)
 
     @property

@@ -28,6 +28,9 @@ from reelgate.providers.imagine_key.settings import ImagineKeySettings
 from reelgate.providers.replicate import models as replicate
 from reelgate.providers.replicate.adapter import Replicate
 from reelgate.providers.replicate.settings import ReplicateSettings
+from reelgate.providers.runway import models as runway
+from reelgate.providers.runway.adapter import Runway
+from reelgate.providers.runway.settings import RunwaySettings
 from reelgate.providers.videos_api.adapter import Videos
 from reelgate.providers.videos_api.settings import Body, VideosSettings
 from reelgate.settings import ProviderSettings, Settings, split
@@ -169,6 +172,11 @@ PROVIDERS: Mapping[str, Registered] = {
             http, account, replicate.rows_with(more(settings)), settings
         ),
         stand_in_path="replicate/v1",
+    ),
+    "runway": at_api(
+        RunwaySettings,
+        lambda http, account, settings: Runway(http, account, runway.rows_with(more(settings))),
+        stand_in_path="runway/v1",
     ),
 }
 

@@ -21,6 +21,8 @@ from reelgate.domain.credentials import CredentialKind
 from reelgate.errors import ReelgateError, UpstreamError, UpstreamUnauthorized
 from reelgate.media.storage import open_storage
 from reelgate.net.client import Answer, HttpClient
+from reelgate.providers.api import ApiProvider
+from reelgate.providers.base import CreditTeller, tells_credits
 from reelgate.providers.errors import http_date_s
 from reelgate.providers.expiry import moment
 from reelgate.providers.imagine.account import AccountLookUps
@@ -32,6 +34,7 @@ from reelgate.providers.imagine.credentials import (
     problem_of,
 )
 from reelgate.providers.imagine.tokens import RenewedCredentials, UnusableCredentials
+from reelgate.providers.registry import build_providers
 from reelgate.runtime.signin import ACCOUNT, ImagineSetup, choose_credentials
 from reelgate.settings import Settings
 
@@ -83,6 +86,7 @@ async def examine(settings: Settings, clock: Clock | None = None) -> list[Findin
         found += await of_storage(settings)
         found += await of_webhooks(settings, database)
         http = await stack.enter_async_context(HttpClient(clock=clock))
+        found += await balances(settings, http, clock)
         setup = ImagineSetup.in_(settings)
         credentials = await credentials_of(settings, setup, database, http, clock)
         if isinstance(credentials, RenewedCredentials):
@@ -367,6 +371,28 @@ def missing_folder(setup: ImagineSetup, credentials: Credentials) -> Iterator[Fi
     """A web token without a folder."""
     if setup.account(credentials).lacks_parent:
         yield Finding("folder", Grade.ERROR, NO_FOLDER, CHOOSE)
+
+
+async def balances(settings: Settings, http: HttpClient, clock: Clock) -> list[Finding]:
+    """What is left on each account at an API with a key that tells it, which proves the key too."""
+    accounts = build_providers(http, settings, clock).values()
+    tell = [each for each in accounts if isinstance(each, ApiProvider) and tells_credits(each)]
+    return list(await asyncio.gather(*map(balance_finding, tell)))
+
+
+async def balance_finding(account: CreditTeller) -> Finding:
+    """How many credits one account has left."""
+    check = f"credits of {account.name}"
+    try:
+        left = await account.credits_left()
+    except UpstreamError as error:
+        grade = Grade.ERROR if isinstance(error, UpstreamUnauthorized) else Grade.WARNING
+        return Finding(check, grade, f"cannot be looked up: {error.message}")
+    if left is None:
+        return Finding(check, Grade.WARNING, "not told")
+    if left <= 0:
+        return Finding(check, Grade.ERROR, "none left", "Buy more there.")
+    return Finding(check, Grade.OK, f"{left} left")
 
 
 async def credits_finding(look_ups: AccountLookUps, org_id: str) -> Finding:

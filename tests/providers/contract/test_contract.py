@@ -217,8 +217,8 @@ async def test_no_part_of_an_adapter_shows_its_key(case: Case) -> None:
         assert SANDBOX_KEY not in repr(part)
 
 
-async def test_models_can_be_asked_for_without_more_than_a_prompt(case: Case) -> None:
+async def test_models_say_all_that_a_prompt_leaves_out(case: Case) -> None:
     for model in case.provider.models:
-        request = model.request(prompt="a cat")
+        request = model.sample(prompt="a cat")
         assert request.model == model.id
         assert request.fingerprint()

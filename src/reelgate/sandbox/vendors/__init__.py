@@ -6,6 +6,13 @@ from reelgate.sandbox.vendor import VendorRoutes
 from reelgate.sandbox.vendors.fal import FalRoutes
 from reelgate.sandbox.vendors.gemini import GeminiRoutes
 from reelgate.sandbox.vendors.replicate import ReplicateRoutes
+from reelgate.sandbox.vendors.runway import RunwayRoutes
 from reelgate.sandbox.vendors.videos import VideosRoutes
 
-VENDORS: tuple[type[VendorRoutes], ...] = (VideosRoutes, FalRoutes, GeminiRoutes, ReplicateRoutes)
+VENDORS: tuple[type[VendorRoutes], ...] = (
+    FalRoutes,
+    GeminiRoutes,
+    ReplicateRoutes,
+    RunwayRoutes,
+    VideosRoutes,
+)
