@@ -15,7 +15,7 @@ from reelgate.cli.app import command_app
 from reelgate.cli.config import load_settings
 from reelgate.cli.console import say
 from reelgate.cli.database import in_database
-from reelgate.cli.exits import CliError, in_one_line
+from reelgate.cli.exits import CliError, ExitCode, in_one_line
 from reelgate.cli.listening import Access, banner, cannot_listen, may_listen, not_open
 from reelgate.cli.reach import check_account
 from reelgate.clock import SystemClock
@@ -25,10 +25,15 @@ from reelgate.domain.api_keys import KeyStanding
 from reelgate.logs import configure_log
 from reelgate.runtime import server
 from reelgate.runtime.signin import with_sign_in
+from reelgate.runtime.workers import Supervisor, WorkerFailed, serving_for, worker_command
 from reelgate.settings import Settings
 
 app = command_app()
 
+ONE_PROCESS = (
+    "--workers needs a database that several processes can use: set REELGATE_DATABASE_URL to a"
+    " Postgres, or serve by one process"
+)
 BY_SIGNAL = 128
 """What shells add to the number of the signal that ended a program."""
 Ready = Callable[[], None]
@@ -42,6 +47,10 @@ def serve(
     port: Annotated[
         int | None, typer.Option(min=0, max=65535, help="The port to listen on; 0: a free one.")
     ] = None,
+    workers: Annotated[
+        int, typer.Option(min=1, max=64, help="Processes that serve; several need Postgres.")
+    ] = 1,
+    inherit: Annotated[tuple[int, int] | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Run the gateway until Ctrl-C or SIGTERM. Jobs on their way go on at the next start.
 
@@ -50,6 +59,11 @@ def serve(
     """
     end_at_sigterm()
     settings = load_settings(host=host, port=port)
+    if inherit is not None:
+        serve_for_parent(settings, *inherit)
+        return
+    if workers > 1 and not settings.shares_database:
+        raise CliError(ONE_PROCESS, ExitCode.USAGE, code="invalid_settings")
     keys, settings = in_database(partial(read_kept, settings), settings)
     access = may_listen(settings, has_keys=keys is KeyStanding.ACTIVE)
     if access is Access.FORBIDDEN:
@@ -63,7 +77,38 @@ def serve(
         for line, style in banner(settings, url, access, keys, SystemClock().now()):
             say(line, style)
 
-    run_server(lambda begun: server.serve(settings, listener, begun), ready)
+    if workers > 1:
+        supervise(settings, listener, workers, ready)
+    else:
+        run_server(lambda begun: server.serve(settings, listener, begun), ready)
+
+
+def supervise(
+    settings: Settings, listener: socket.socket, count: int, ready: Callable[[], None]
+) -> None:
+    """Serve by several processes.
+
+    Raises:
+        CliError: they cannot work with these settings; the first of them has said why.
+    """
+    command = worker_command(settings.host, listener.getsockname()[1])
+    listener.listen(server.BACKLOG)
+    try:
+        asyncio.run(Supervisor(command, listener, ready).run(count))
+    except WorkerFailed as error:
+        raise typer.Exit(error.code) from error
+
+
+def serve_for_parent(settings: Settings, listener: int, parent: int) -> None:
+    """Serve on a socket that the parent listens on, as long as that lives.
+
+    Raises:
+        CliError: the gateway cannot work with these settings.
+    """
+    _, settings = in_database(partial(read_kept, settings), settings)
+    configure_log(settings.log_level, settings.log_format)
+    sockets = socket.socket(fileno=listener), socket.socket(fileno=parent)
+    run_server(lambda begun: server.serve(settings, sockets[0], begun), serving_for(sockets[1]))
 
 
 async def read_kept(settings: Settings, database: Database) -> tuple[KeyStanding, Settings]:
