@@ -64,6 +64,12 @@ async def send_form(gateway: Gateway, form: FormData, **headers: str) -> Reply:
         return Reply(response.status, response.headers, await response.text())
 
 
+async def sent(gateway: Gateway) -> list[dict[str, Any]]:
+    """The submits and uploads that the sandbox was sent; a catalogue is fetched at any time."""
+    asked = await gateway.requests()
+    return [seen for seen in asked if seen["operation"] in {"submit", "upload"}]
+
+
 async def uploads(gateway: Gateway) -> list[dict[str, Any]]:
     """The pictures that the sandbox was sent since it started."""
     return [seen for seen in await gateway.requests() if seen["operation"] == "upload"]

@@ -13,7 +13,7 @@ from openai import AsyncOpenAI
 
 from tests.gateway import Gateway, Reply, a_prompt, soon
 
-from .pictures import MODEL, a_data_url, a_picture, ask, replying, send_form, serving, uploads
+from .pictures import MODEL, a_data_url, a_picture, ask, replying, send_form, sent, serving, uploads
 
 
 async def send_file(
@@ -144,7 +144,7 @@ async def test_what_is_no_usable_picture_is_refused_by_name_and_nothing_is_sent_
     assert (reply.status, reply.code) == (422, "invalid_request")
     assert reply.body["error"]["param"] == "input_reference"
     assert "input_reference" in reply.body["detail"]
-    assert await gateway.requests() == []
+    assert await sent(gateway) == []
 
 
 async def test_a_file_id_is_refused_in_words_that_help(gateway: Gateway) -> None:
@@ -174,7 +174,7 @@ async def test_a_request_that_is_wrong_elsewhere_fetches_and_uploads_nothing(
         reply = await ask(lenient, a_prompt(), {"image_url": f"{host}/a.png"}, **fields)
     assert (reply.status, reply.body["error"]["param"]) == (422, param)
     assert asked == []
-    assert await lenient.requests() == []
+    assert await sent(lenient) == []
 
 
 async def test_a_picture_sent_as_file_and_as_address_at_once_is_refused(gateway: Gateway) -> None:
@@ -191,7 +191,7 @@ async def test_a_picture_that_is_too_large_is_refused_with_413(
 ) -> None:
     reply = await send_file(gateway, a_prompt(), a_picture() + bytes(size_bytes))
     assert (reply.status, reply.code) == (413, "request_too_large")
-    assert await gateway.requests() == []
+    assert await sent(gateway) == []
 
 
 async def test_the_hosts_faults_are_told_as_the_pictures(lenient: Gateway) -> None:
@@ -217,7 +217,7 @@ async def test_the_hosts_faults_are_told_as_the_pictures(lenient: Gateway) -> No
         assert words in reply.body["detail"]
     gone = await ask(lenient, a_prompt(), {"image_url": "http://127.0.0.1:1/a.png"})
     assert "connection" in gone.body["detail"]
-    assert await lenient.requests() == []
+    assert await sent(lenient) == []
 
 
 async def test_an_upload_that_the_upstream_refuses_makes_no_job_and_is_tried_anew(

@@ -8,9 +8,12 @@ from contextlib import asynccontextmanager
 import pytest
 
 from reelgate.clock import SystemClock
+from reelgate.domain.picture import Picture
+from reelgate.domain.reference import Kind, Reference, Role
 from reelgate.domain.video import VideoRequest
 from reelgate.errors import (
     InsufficientCredits,
+    InvalidRequest,
     ModerationBlocked,
     ProxyAnswered,
     RateLimited,
@@ -31,6 +34,7 @@ from reelgate.sandbox import Sandbox, SandboxOptions
 from .test_imagine_polls import until_over
 from .world import replying, serving
 
+PNG_START = b"\x89PNG\r\n\x1a\n"
 KEY = "vk-not-a-real-key"
 MODELS = {model.id: model for model in key_models("imagine_key")}
 
@@ -77,6 +81,25 @@ async def test_a_job_that_fails_is_told(http: HttpClient) -> None:
         key = a_key(http, f"{sandbox.url}/v2")
         made = await key.submit(a_request("a cat [[fail]]"))
         assert isinstance(await end_of(key, made.provider_id), Failed)
+
+
+async def test_a_picture_goes_along_with_the_submit(http: HttpClient) -> None:
+    """What makes videos of pictures needs one, and what makes them of words takes none."""
+    kept = Reference(Kind.IMAGE, Role.FIRST_FRAME, "kept:a.png")
+    pictures = {kept.url: Picture(PNG_START, "image/png")}
+    async with a_stand_in(key_requests_per_minute=10_000_000) as sandbox:
+        key = a_key(http, f"{sandbox.url}/v2")
+        for model in ("kling-1.0-pro", "veo2-image-to-video"):
+            request = MODELS[model].request(prompt="a cat", references=(kept,))
+            await key.submit(request, pictures=pictures)
+        await key.submit(a_request("a dog"))
+        variations = [job.variation for job in sandbox.jobs]
+    assert variations == ["image_to_video", "image_to_video", "text_to_video"]
+    with pytest.raises(InvalidRequest, match="needs input_reference"):
+        MODELS["veo2-image-to-video"].request(prompt="a cat")
+    with pytest.raises(InvalidRequest, match="takes no input_reference"):
+        MODELS["fast-svd-text-to-video"].request(prompt="a cat", references=(kept,))
+    assert not key.uploads
 
 
 async def test_the_catalogues_suffix_is_not_part_of_the_style(http: HttpClient) -> None:

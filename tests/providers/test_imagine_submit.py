@@ -6,6 +6,7 @@ import pytest
 
 from reelgate.domain.reference import Kind, Reference, Role
 from reelgate.errors import UpstreamError
+from reelgate.providers.imagine.models import PICTURES_ONLY
 from reelgate.providers.imagine.wire import submit_parts
 
 from .world import MODELS, a_request, an_account
@@ -66,6 +67,13 @@ def test_other_models_are_sent_official_parts_only(model: str) -> None:
     assert not names & {"is_enhance", "enhancer_id", "clientVersion", "metadata", "use_plugin"}
 
 
+PARTS = PICTURES_ONLY | {Kind.VIDEO: "video_url", Kind.AUDIO: "audio_url"}
+
+
+def a_reference(kind: Kind = Kind.IMAGE, number: int = 0) -> Reference:
+    return Reference(kind, Role.REFERENCE, f"https://cdn.example/{number}")
+
+
 def test_a_reference_picture_goes_along_as_one_json_part() -> None:
     picture = Reference(Kind.IMAGE, Role.FIRST_FRAME, "https://cdn.example/a.png")
     request = a_request(model="kling-o3", references=(picture,))
@@ -73,6 +81,28 @@ def test_a_reference_picture_goes_along_as_one_json_part() -> None:
     assert ("variation", "image_to_video") in parts
     [part] = [value for name, value in parts if name == "image_url"]
     assert json.loads(part) == {"url": "https://cdn.example/a.png", "id": UUID}
+
+
+@pytest.mark.parametrize(
+    ("kinds", "variation"),
+    [
+        ([], "text_to_video"),
+        ([Kind.IMAGE], "image_to_video"),
+        ([Kind.IMAGE, Kind.IMAGE], "reference_to_video"),
+        ([Kind.VIDEO], "reference_to_video"),
+        ([Kind.AUDIO, Kind.IMAGE], "reference_to_video"),
+    ],
+)
+def test_the_variation_follows_from_the_references(kinds: list[Kind], variation: str) -> None:
+    told = tuple(a_reference(kind, number) for number, kind in enumerate(kinds))
+    request = a_request(model="seedance-2.0", references=told)
+    parts = submit_parts(request, an_account(), UUID, reference_parts=PARTS)
+    assert [value for name, value in parts if name == "variation"] == [variation]
+    sent = [(name, json.loads(value)) for name, value in parts if name in PARTS.values()]
+    assert [(name, value["url"]) for name, value in sent] == [
+        (PARTS[each.kind], each.url) for each in told
+    ]
+    assert len({value["id"] for _, value in sent}) == len(kinds)
 
 
 def test_the_models_own_choice_of_duration_is_sent_by_name() -> None:

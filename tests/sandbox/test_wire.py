@@ -80,6 +80,11 @@ async def test_ranges_etags_and_heads_are_served_as_by_an_asset_host() -> None:
         ({"image_url": "http://x/y.png"}, "image_url"),
         ({"variation": "image_to_video"}, "image_url"),
         ({"variation": "reference_to_video", "image_url": "http://x"}, "image_url"),
+        ({"variation": "reference_to_video"}, "image_url"),
+        (
+            {"variation": "reference_to_video", "image_url": "{}", "style_id": "22309"},
+            "Unable to make this video without a video_url",
+        ),
     ],
 )
 async def test_a_wrong_part_is_named(changed: dict[str, str], word: str) -> None:
@@ -111,10 +116,15 @@ async def test_image_variations_take_their_references() -> None:
     reference = json.dumps({"url": "http://x/y.png", "id": "1"})
     async with calling() as caller:
         await caller.submit("a", variation="image_to_video", image_url="http://x/y.png")
-        await caller.submit("a", variation="reference_to_video", image_url=reference)
+        for style in ("21905", "60503"):
+            await caller.submit(
+                "a", variation="reference_to_video", image_url=reference, style_id=style
+            )
+        # A style without references silently starts from the picture.
         assert [job.variation for job in caller.sandbox.jobs] == [
             "image_to_video",
             "reference_to_video",
+            "image_to_video",
         ]
 
 

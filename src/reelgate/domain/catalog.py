@@ -140,8 +140,12 @@ class Model:
         return (
             request.model == self.id
             and request.options.keys() <= self._unsaid.keys()
-            and all(MEDIA[each.role].name in self.rows for each in request.references)
+            and all(self._takes(each) for each in request.references)
         )
+
+    def _takes(self, reference: Reference) -> bool:
+        row = self.rows.get(MEDIA[reference.role].name)
+        return row is not None and any(each.kind is reference.kind for each in row.media)
 
     def capabilities(self) -> dict[str, Any]:
         """What a request for this model may hold, as `GET /v1/models` shows it."""

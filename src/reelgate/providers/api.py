@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import re
 from abc import ABC, abstractmethod
-from base64 import b64encode
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -518,9 +517,7 @@ def in_path(provider_id: str) -> str:
 def source_of(reference: Reference, pictures: Pictures) -> str:
     """Where an upstream gets a reference from: its bytes in a `data:` URL, or its address."""
     picture = pictures.get(reference.url)
-    if picture is None:
-        return reference.url
-    return f"data:{picture.media_type};base64,{b64encode(picture.content).decode()}"
+    return reference.url if picture is None else picture.data_url
 
 
 def text_in(holder: Mapping[str, Any], *names: str) -> str:

@@ -54,6 +54,7 @@ class KeyRoutes(Routes):
         handler = self._handler
         return [
             web.post("/v2/video/text-to-video", handler(Operation.SUBMIT, self._key_submit)),
+            web.post("/v2/video/image-to-video", handler(Operation.SUBMIT, self._key_submit)),
             web.get("/v2/assets/{id}/status", handler(Operation.STATUS, self._key_status)),
             web.get("/v2/video/status/{id}", handler(Operation.STATUS, self._key_status)),
             web.delete("/v2/video/delete/{id}", handler(Operation.OTHER, self._key_delete)),
@@ -62,9 +63,14 @@ class KeyRoutes(Routes):
     async def _key_submit(self, request: web.Request, recorded: RecordedRequest) -> Plan:
         self._admit(request)
         try:
-            parts = texts(await read_form_parts(request))
+            form = await read_form_parts(request)
+            parts = texts([part for part in form if not part.is_file])
         except BadFormError as error:
             raise KeyRefusedError(1100, str(error)) from error
+        variation = request.path.rpartition("/")[2].replace("-", "_")
+        files = [part.name for part in form if part.is_file]
+        if files != (["file"] if variation == "image_to_video" else []):
+            raise KeyRefusedError(1100, "an image-to-video takes one file, the other takes none")
         prompt, style, ratio = (
             next(iter(parts.get(name, ())), "") for name in ("prompt", "style", "aspect_ratio")
         )
@@ -76,7 +82,7 @@ class KeyRoutes(Routes):
             directives = find_directives(prompt)
         except (ValueError, UnknownFaultError) as error:
             raise KeyRefusedError(1100, str(error)) from error
-        submission = Submission(clip, "text_to_video", style, "", "", "")
+        submission = Submission(clip, variation, style, "", "", "")
         rule = self.provider.faults.take(Operation.SUBMIT, prompt, directives)
 
         def perform() -> Result:

@@ -18,12 +18,17 @@ SHAPE = ("aspect_ratio", "duration")
 STYLES_WITHOUT_SHAPE = frozenset({"22701"})
 """`wan-2.2` takes neither ratio nor duration nor resolution."""
 
-IMAGES_BY_VARIATION = {
-    "text_to_video": (0, 0),
-    "image_to_video": (1, 1),
-    "reference_to_video": (1, 100),
-}
-"""The least and the most `image_url` parts."""
+TEXT, IMAGE, REFERENCE = "text_to_video", "image_to_video", "reference_to_video"
+VARIATIONS = (TEXT, IMAGE, REFERENCE)
+REFERENCES = ("image_url", "video_url", "audio_url")
+"""The parts that may be repeated; the names of the last two are assumed."""
+ONE_IMAGE = [1, 0, 0]
+NEEDS = {"23401": "image_url", "22309": "video_url"}
+"""What `reference_to_video` cannot do without, by style: `happy_horse` and `wan-2.6`."""
+WITHOUT_REFERENCES = frozenset(
+    {"60503", "40005", "40004", "17002", "11020", "11021", "11017", "23202", "22701", "14010"}
+)
+"""The styles that silently make something else than `reference_to_video` (seen)."""
 
 
 class BadSubmissionError(ValueError):
@@ -56,16 +61,17 @@ def read_submission(parts: Mapping[str, Sequence[str]]) -> Submission:
     Raises:
         BadSubmissionError: If a part is missing, doubled or has a value that is not documented.
     """
-    single = {name: _single(name, values) for name, values in parts.items() if name != "image_url"}
+    single = {n: _single(n, values) for n, values in parts.items() if n not in REFERENCES}
     shapeless = single.get("style_id") in STYLES_WITHOUT_SHAPE
     missing = [name for name in ALWAYS + (() if shapeless else SHAPE) if not single.get(name)]
     if missing:
         raise BadSubmissionError(f"missing: {', '.join(missing)}")
     _check_words(single)
-    _check_images(single["variation"], parts.get("image_url", ()))
+    told = {name: list(parts.get(name, ())) for name in REFERENCES}
+    _check_references(single, told)
     return Submission(
         clip=_clip(single),
-        variation=single["variation"],
+        variation=_made(single, told),
         style_id=single["style_id"],
         org_id=single["org_id"],
         parent_id=single.get("parent_id", ""),
@@ -84,24 +90,38 @@ def _check_words(single: Mapping[str, str]) -> None:
         raise BadSubmissionError(f"prompt must have 1 to {MAX_PROMPT_CHARACTERS} characters")
     if not single["style_id"].isdecimal():
         raise BadSubmissionError("style_id must be an integer")
-    if single["variation"] not in IMAGES_BY_VARIATION:
-        raise BadSubmissionError(f"variation must be one of {', '.join(IMAGES_BY_VARIATION)}")
+    if single["variation"] not in VARIATIONS:
+        raise BadSubmissionError(f"variation must be one of {', '.join(VARIATIONS)}")
     if single["count"] != "1":
         raise BadSubmissionError("count must be 1")
     if single.get("is_enhance", "1") not in {"0", "1"}:
         raise BadSubmissionError("is_enhance must be 1 or 0")
 
 
-def _check_images(variation: str, images: Sequence[str]) -> None:
-    least, most = IMAGES_BY_VARIATION[variation]
-    if not least <= len(images) <= most:
-        raise BadSubmissionError(
-            f"{variation} takes {least} to {most} image_url, not {len(images)}"
-        )
-    for image in images if variation == "reference_to_video" else ():
-        reference = _json_object("image_url", image)
-        if not {"url", "id"} <= set(reference):
-            raise BadSubmissionError("image_url must be a JSON object with url and id")
+def _check_references(single: Mapping[str, str], told: Mapping[str, Sequence[str]]) -> None:
+    variation, style = single["variation"], single["style_id"]
+    counts = [len(told[name]) for name in REFERENCES]
+    if variation == TEXT and any(counts):
+        raise BadSubmissionError(f"{TEXT} takes no image_url, video_url or audio_url")
+    if variation == IMAGE and counts != ONE_IMAGE:
+        raise BadSubmissionError(f"{IMAGE} takes one image_url and nothing else")
+    if variation != REFERENCE:
+        return
+    if not any(counts):
+        raise BadSubmissionError(f"{REFERENCE} takes an image_url, video_url or audio_url")
+    if (needed := NEEDS.get(style)) and not told[needed]:
+        raise BadSubmissionError(f"Unable to make this video without a {needed}")
+    for name in REFERENCES:
+        for value in told[name]:
+            if not {"url", "id"} <= set(_json_object(name, value)):
+                raise BadSubmissionError(f"{name} must be a JSON object with url and id")
+
+
+def _made(single: Mapping[str, str], told: Mapping[str, Sequence[str]]) -> str:
+    """What is made in fact: a style without references silently makes what it can."""
+    if single["variation"] != REFERENCE or single["style_id"] not in WITHOUT_REFERENCES:
+        return single["variation"]
+    return IMAGE if len(told["image_url"]) == 1 else TEXT
 
 
 def _clip(single: Mapping[str, str]) -> Clip:

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from reelgate.domain.catalog import Model
 from reelgate.domain.picture import Picture
+from reelgate.domain.reference import Kind
 from reelgate.domain.video import VideoRequest
 from reelgate.errors import (
     ModerationBlocked,
@@ -56,7 +57,7 @@ from reelgate.providers.imagine.listing import (
     candidates,
     read_list,
 )
-from reelgate.providers.imagine.models import imagine_models, typical_s
+from reelgate.providers.imagine.models import PICTURES_ONLY, imagine_models, typical_s
 from reelgate.providers.imagine.refusals import error_sentence
 from reelgate.providers.imagine.wire import (
     UPSTREAM,
@@ -99,6 +100,7 @@ class ImagineWeb:
         models: what the account offers; None: our own table.
         public_asset_url: where callers can play the videos, when that is not `hosts.asset_url`.
         time_scale: how much faster than the published times the upstream works (a sandbox).
+        reference_parts: the parts of a submit by which references go there, by their kind.
     """
 
     def __init__(
@@ -111,6 +113,7 @@ class ImagineWeb:
         models: tuple[Model, ...] | None = None,
         public_asset_url: str | None = None,
         time_scale: float = 1.0,
+        reference_parts: Mapping[Kind, str] = PICTURES_ONLY,
     ) -> None:
         self._http = http
         self._api_url = hosts.api_url.rstrip("/")
@@ -124,6 +127,7 @@ class ImagineWeb:
         self._models = imagine_models(name) if models is None else models
         self._own_fields = {model.id: model.own_fields() for model in self._models}
         self._time_scale = time_scale
+        self._reference_parts = reference_parts
 
     def use(self, credentials: Credentials) -> None:
         """Send these from now on: a credential that is kept goes before one of the settings."""
@@ -220,7 +224,8 @@ class ImagineWeb:
         # Before organisation and folder, which a dead credential does not tell.
         await credentials.bearer()
         fields = self._own_fields.get(request.model, ())
-        parts = submit_parts(request, self._account, marker or str(uuid4()), fields)
+        marker = marker or str(uuid4())
+        parts = submit_parts(request, self._account, marker, fields, self._reference_parts)
 
         async def send(headers: Mapping[str, str]) -> Answer:
             return await self._http.post_form(

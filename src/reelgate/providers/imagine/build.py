@@ -7,7 +7,7 @@ from reelgate.net.client import HttpClient
 from reelgate.providers.base import Provider
 from reelgate.providers.imagine.adapter import ImagineHosts, ImagineWeb
 from reelgate.providers.imagine.credentials import ImagineAccount, TokenCredentials
-from reelgate.providers.imagine.models import imagine_models
+from reelgate.providers.imagine.models import PICTURES_ONLY, imagine_models
 from reelgate.providers.imagine.settings import ImagineSettings
 
 SANDBOX_NAME = "imagine-sandbox"
@@ -31,7 +31,9 @@ def build_imagine(
         auth_url=settings.auth_url,
         team_url=settings.team_url,
     )
-    return ImagineWeb(http, hosts, account, name=name, models=imagine_models(name, settings.rows))
+    parts = settings.parts_of_references
+    models = imagine_models(name, settings.rows, parts)
+    return ImagineWeb(http, hosts, account, name=name, models=models, reference_parts=parts)
 
 
 def build_sandboxed(
@@ -55,14 +57,17 @@ def build_sandboxed(
         public_asset_url: where callers can play its videos, when they cannot reach it themselves.
         settings: where they name models of their own.
     """
+    rows = None if settings is None else settings.rows
+    parts = PICTURES_ONLY if settings is None else settings.parts_of_references
     return ImagineWeb(
         http,
         sandbox_hosts(sandbox_url),
         ImagineAccount(TokenCredentials(SANDBOX_BEARER, clock), SANDBOX_ORG),
         name=name,
-        models=imagine_models(name, None if settings is None else settings.rows),
+        models=imagine_models(name, rows, parts),
         public_asset_url=public_asset_url,
         time_scale=1.0 / speed,
+        reference_parts=parts,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -11,13 +11,17 @@ from reelgate.domain.fields import (
     ASPECT_RATIO,
     DURATION,
     FIRST_FRAME,
+    REFERENCES,
     RESOLUTION,
     Field,
     FieldType,
+    Medium,
     Spelling,
+    references,
 )
 from reelgate.domain.price import Price, Unit, per_video
 from reelgate.domain.reading import Rule
+from reelgate.domain.reference import Kind
 from reelgate.domain.video import Duration, VideoRequest
 
 OWNER = "imagine.art"
@@ -28,6 +32,8 @@ ADAPTIVE = "adaptive"
 """The aspect ratio that the model chooses itself."""
 # 1 January 2024. The vendor tells no dates: the same one is assumed for every model.
 CREATED = 1704067200
+PICTURES_ONLY = {Kind.IMAGE: "image_url"}
+"""The parts of a submit that hold references, as far as any source tells them."""
 USUAL_ASPECT_RATIO = "16:9"
 USUAL_SECONDS = 5
 
@@ -53,6 +59,8 @@ class Row:
         takes_reference: whether it animates a picture. Nobody documents which do: assumed where
             the vendor offers it.
         ratio_with_picture: the only aspect ratio that goes with a picture; None: any.
+        references: what it takes of pictures, videos and sounds in `reference_to_video`, where the
+            vendor's own tool offers that [seen]; how many of them nobody tells: assumed.
         takes_style: whether a request may name another style, and have its prompt enhanced.
         price: in credits, for the shortest video with default settings.
         price_certainty: where the price is from.
@@ -64,6 +72,7 @@ class Row:
     durations: tuple[Duration, ...] = ()
     resolutions: tuple[str, ...] = ()
     takes_reference: bool = False
+    references: tuple[Medium, ...] = ()
     own: tuple[Field, ...] = ()
     duration: Duration | None = None
     resolution: str | None = None
@@ -87,6 +96,7 @@ _PIXVERSE = ("16:9", "9:16", "4:3", "3:4", "1:1", "2:3", "3:2", "21:9")
 _HD = ("720p", "1080p")
 _VEO = ("720p", "1080p", "4k")
 _PIXVERSE_SIZES = ("360p", "540p", "720p", "1080p")
+_ANYTHING = (Medium(Kind.IMAGE, 9), Medium(Kind.VIDEO, 3), Medium(Kind.AUDIO, 3))
 _AUTO_4_15: tuple[Duration, ...] = ("auto", *_seconds(4, 15))
 
 ROWS = (
@@ -100,7 +110,15 @@ ROWS = (
         resolution="1080p",
         takes_style=True,
     ),
-    Row("seedance-2.0", 21905, _SEEDANCE_2, _AUTO_4_15, ("480p", *_HD), takes_reference=True),
+    Row(
+        "seedance-2.0",
+        21905,
+        _SEEDANCE_2,
+        _AUTO_4_15,
+        ("480p", *_HD),
+        takes_reference=True,
+        references=_ANYTHING,
+    ),
     Row(
         "seedance-2.0-fast",
         21906,
@@ -108,19 +126,45 @@ ROWS = (
         _AUTO_4_15,
         ("480p", "720p"),
         takes_reference=True,
+        references=_ANYTHING,
     ),
     Row("seedance-1.5-pro", 40005, _SEEDANCE, _seconds(4, 12), ("480p", "720p")),
     Row("seedance-pro-fast", 40004, _SEEDANCE_FAST, _seconds(3, 12), ("480p", *_HD), price=150),
-    Row("veo-3.1", 17001, _WIDE, (4, 6, 8), _VEO, takes_reference=True, price=900),
+    Row(
+        "veo-3.1",
+        17001,
+        _WIDE,
+        (4, 6, 8),
+        _VEO,
+        takes_reference=True,
+        references=(Medium(Kind.IMAGE, 3),),
+        price=900,
+    ),
     Row("veo-3.1-fast", 17002, _WIDE, (4, 6, 8), _VEO, takes_reference=True),
     Row("kling-3.0-pro", 11020, _KLING, _seconds(3, 15), takes_reference=True, price=300),
     Row("kling-o3", 11021, _KLING, _seconds(3, 15), takes_reference=True),
     Row("kling-2.6-pro", 11017, _KLING, (5, 10), takes_reference=True),
     Row("ltx-2.3", 23202, _WIDE, (6, 8, 10), ("1080p", "1440p", "2160p"), price=215),
-    Row("wan-2.6", 22309, _COMMON, (5, 10, 15), _HD, takes_reference=True),
+    Row(
+        "wan-2.6",
+        22309,
+        _COMMON,
+        (5, 10, 15),
+        _HD,
+        takes_reference=True,
+        references=(Medium(Kind.VIDEO, 1, least=1),),
+    ),
     # Always 16:9 and 4 s long: it takes neither field.
     Row("wan-2.2", 22701, price=30),
-    Row("happy_horse", 23401, _COMMON, _seconds(3, 15), _HD, takes_reference=True),
+    Row(
+        "happy_horse",
+        23401,
+        _COMMON,
+        _seconds(3, 15),
+        _HD,
+        takes_reference=True,
+        references=(Medium(Kind.IMAGE, 9, least=1),),
+    ),
     Row("pixverse-v6", 14010, _PIXVERSE, _seconds(1, 15), _PIXVERSE_SIZES, takes_reference=True),
 )
 
@@ -134,17 +178,26 @@ def seedance_2_5(style_id: int) -> Row:
         _seconds(4, 30),
         ("480p", "720p"),
         takes_reference=True,
+        references=_ANYTHING,
         ratio_with_picture=ADAPTIVE,
     )
 
 
-def imagine_models(provider: str, rows: Iterable[Row] | None = None) -> tuple[Model, ...]:
-    """Every model, the one with published defaults first, as those of this provider."""
-    return tuple(model_of(row, provider) for row in (ROWS if rows is None else rows))
+def imagine_models(
+    provider: str,
+    rows: Iterable[Row] | None = None,
+    reference_parts: Mapping[Kind, str] = PICTURES_ONLY,
+) -> tuple[Model, ...]:
+    """Every model, the one with published defaults first, as those of this provider.
+
+    `reference_parts`: the parts of a submit by which references go there, of each kind that can.
+    """
+    kinds = reference_parts.keys()
+    return tuple(model_of(row, provider, kinds) for row in (ROWS if rows is None else rows))
 
 
-def model_of(row: Row, provider: str) -> Model:
-    """A row of the table with its defaults."""
+def model_of(row: Row, provider: str, kinds: Collection[Kind]) -> Model:
+    """A row of the table with its defaults; `kinds`: the references that can be sent at all."""
     ratios, durations, resolutions = row.aspect_ratios, row.durations, row.resolutions
     usual_s = row.duration if row.duration in durations else usual_duration(durations)
     usual_side = row.resolution if row.resolution in resolutions else next(iter(resolutions), None)
@@ -170,14 +223,27 @@ def model_of(row: Row, provider: str) -> Model:
             style,
             enhancement,
             *((FIRST_FRAME,) if row.takes_reference else ()),
+            *references_of(row, kinds),
             *row.own,
         ),
-        rules=()
-        if row.ratio_with_picture is None
-        else (
-            Rule(field=FIRST_FRAME.name, other=ASPECT_RATIO.name, only=(row.ratio_with_picture,)),
-        ),
+        rules=rules_of(row),
     )
+
+
+def references_of(row: Row, kinds: Collection[Kind]) -> Iterator[Field]:
+    """The field of a model that takes references, if what it needs of them can be sent."""
+    media = tuple(each for each in row.references if each.kind in kinds)
+    if media and not any(each.least for each in row.references if each not in media):
+        yield references(*media)
+
+
+def rules_of(row: Row) -> tuple[Rule, ...]:
+    """A picture to start from beside references would be one of these; see `wire.variation_of`."""
+    alone = Rule(field=REFERENCES.name, other=FIRST_FRAME.name)
+    if row.ratio_with_picture is None:
+        return (alone,)
+    adaptive = (row.ratio_with_picture,)
+    return (alone, Rule(field=FIRST_FRAME.name, other=ASPECT_RATIO.name, only=adaptive))
 
 
 def price_of_row(row: Row, usual_side: str | None) -> Price | None:

@@ -9,12 +9,16 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from reelgate.domain.fields import Medium
+from reelgate.domain.reference import Kind
 from reelgate.errors import brief
 from reelgate.providers.imagine.models import SEEDANCE_2_5, Row, seedance_2_5
 from reelgate.toml_file import Fault, TomlFile, quoted
 
 MAX_NUMBER = 2**31 - 1
 MAX_SECONDS = 600
+MAX_REFERENCES = 16
+KINDS = frozenset(kind.value for kind in Kind)
 MODEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 RATIO = re.compile(r"[1-9][0-9]{0,2}:[1-9][0-9]{0,2}|auto|adaptive", re.ASCII)
 RESOLUTION = re.compile(r"[1-9][0-9]{2,3}p|[1-9][0-9]?k", re.ASCII)
@@ -48,6 +52,7 @@ def _is_text(pattern: re.Pattern[str]) -> Callable[[object], bool]:
 
 
 _seconds = _is_number(1, MAX_SECONDS)
+_count = _is_number(1, MAX_REFERENCES)
 
 KEYS: Mapping[str, Key] = {
     "style_id": Key(
@@ -70,6 +75,14 @@ KEYS: Mapping[str, Key] = {
     ),
     "input_reference": Key(
         "takes_reference", "true or false", lambda value: isinstance(value, bool)
+    ),
+    "input_references": Key(
+        "references",
+        f"a table such as {{image = 4, video = 1}}, each 1 to {MAX_REFERENCES}",
+        lambda value: (
+            isinstance(value, dict)
+            and all(kind in KINDS and _count(most) for kind, most in value.items())
+        ),
     ),
     "price": Key(
         "price", f"credits, a whole number from 0 to {MAX_NUMBER}", _is_number(0, MAX_NUMBER)
@@ -104,6 +117,8 @@ def changed(row: Row, table: Mapping[str, Any]) -> Row:
     for name, value in table.items():
         key = KEYS[name]
         told: Any = tuple(value) if isinstance(value, list) else value
+        if isinstance(value, dict):
+            told = tuple(Medium(Kind(kind), most) for kind, most in value.items())
         row = replace(row, **{key.field: told})
     certainty = "configured" if "price" in table else row.price_certainty
     only = row.ratio_with_picture if row.ratio_with_picture in row.aspect_ratios else None

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import SettingsConfigDict
 
+from reelgate.domain.reference import Kind
 from reelgate.providers.imagine import models
 from reelgate.providers.imagine.credentials import clean_token, read_claims
-from reelgate.providers.imagine.models import SEED_MODEL, Row, seedance_2_5
-from reelgate.settings import PROVIDERS_PREFIX, ProviderSettings, http_url
+from reelgate.providers.imagine.models import PICTURES_ONLY, SEED_MODEL, Row, seedance_2_5
+from reelgate.settings import PROVIDERS_PREFIX, ProviderSettings, http_url, split
 
 PREFIX = f"{PROVIDERS_PREFIX}IMAGINE__"
+PART = re.compile(r"[a-z][a-z_]{0,63}", re.ASCII)
+"""The name of a part of a form."""
 
 
 def named(field: str) -> AliasChoices:
@@ -39,6 +44,22 @@ def read_models(file: str, rows: tuple[Row, ...]) -> tuple[Row, ...]:
     from reelgate.providers.imagine.models_file import read_rows  # noqa: PLC0415
 
     return read_rows(Path(file).expanduser(), rows)
+
+
+def read_parts(text: str) -> dict[Kind, str]:
+    """Parts by the kind of what they hold.
+
+    Raises:
+        ValueError: naming the one that makes no sense.
+    """
+    parts: dict[Kind, str] = {}
+    for each in split(text):
+        kind, _, name = (part.strip() for part in each.partition("="))
+        if kind not in {Kind.VIDEO, Kind.AUDIO} or not PART.fullmatch(name):
+            message = f"{each!r} is not allowed: write video=NAME or audio=NAME"
+            raise ValueError(message)
+        parts[Kind(kind)] = name
+    return parts
 
 
 class ImagineSettings(ProviderSettings):
@@ -106,6 +127,12 @@ class ImagineSettings(ProviderSettings):
         description="The style's number of `seedance-2.5`, which no source tells. Empty: the model "
         "is not offered.",
     )
+    reference_parts: str = Field(
+        "",
+        validation_alias=named("REFERENCE_PARTS"),
+        description="The parts of a submit that hold the addresses of videos and sounds, which no "
+        "source tells, as in `video=video_url,audio=audio_url`. Empty: no model takes any.",
+    )
     models_file: str = Field(
         "",
         validation_alias=named("MODELS_FILE"),
@@ -116,6 +143,12 @@ class ImagineSettings(ProviderSettings):
     @classmethod
     def _is_style_given(cls, value: object) -> object:
         return None if value == "" else value
+
+    @field_validator("reference_parts")
+    @classmethod
+    def _are_reference_parts(cls, value: str) -> str:
+        read_parts(value)
+        return value
 
     @field_validator("models_file")
     @classmethod
@@ -137,6 +170,11 @@ class ImagineSettings(ProviderSettings):
             ValueError: the file is not what it was when the settings were read.
         """
         return read_models(self.models_file, rows_with(self.seedance_2_5_style_id))
+
+    @property
+    def parts_of_references(self) -> Mapping[Kind, str]:
+        """The part of a submit that holds references of a kind, for each that can be sent."""
+        return PICTURES_ONLY | read_parts(self.reference_parts)
 
     @property
     def is_configured(self) -> bool:

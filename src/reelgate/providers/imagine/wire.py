@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeGuard
+from uuid import NAMESPACE_OID, uuid5
 
 from reelgate.domain.fields import Field
 from reelgate.domain.picture import Picture
 from reelgate.domain.price import Money, Unit
+from reelgate.domain.reference import Kind
 from reelgate.domain.video import VideoRequest
 from reelgate.errors import ProxyAnswered, UpstreamBadResponse, UpstreamError
 from reelgate.net.client import Answer
@@ -19,7 +21,7 @@ from reelgate.providers import errors as generic
 from reelgate.providers.api import first_object
 from reelgate.providers.base import Submission
 from reelgate.providers.imagine.credentials import RENEW, ImagineAccount
-from reelgate.providers.imagine.models import SEED_MODEL
+from reelgate.providers.imagine.models import PICTURES_ONLY, SEED_MODEL
 from reelgate.providers.imagine.refusals import error_sentence, is_sure
 from reelgate.providers.words import Word, word_of
 
@@ -31,14 +33,16 @@ def submit_parts(
     account: ImagineAccount,
     placeholder_uuid: str,
     fields: Iterable[Field] = (),
+    reference_parts: Mapping[Kind, str] = PICTURES_ONLY,
 ) -> Parts:
     """The text parts of the form, in the order in which the vendor's own client sends them.
 
     Args:
         request: what was asked for.
         account: who pays.
-        placeholder_uuid: new for each submit; also names a reference picture.
+        placeholder_uuid: new for each submit; also names its first reference.
         fields: the model's own; those with a `wire` name are sent by it.
+        reference_parts: the part that holds references of a kind.
 
     Raises:
         UpstreamError: the account does not tell its organisation.
@@ -47,9 +51,20 @@ def submit_parts(
         *_video(request),
         *_own(request, fields),
         *_place(account),
-        *_reference(request, placeholder_uuid),
+        *_references(request, placeholder_uuid, reference_parts),
         *(_enhancement(request, placeholder_uuid) if carries_marker(request) else ()),
     ]
+
+
+def variation_of(request: VideoRequest) -> str:
+    """What is made of what: by the references, as the vendor's own tool decides it [seen].
+
+    One picture and nothing else is where the video starts from.
+    """
+    kinds = [each.kind for each in request.references]
+    if not kinds:
+        return "text_to_video"
+    return "image_to_video" if kinds == [Kind.IMAGE] else "reference_to_video"
 
 
 def carries_marker(request: VideoRequest) -> bool:
@@ -75,7 +90,7 @@ def upload_parts(picture: Picture, account: ImagineAccount) -> Parts:
 def _video(request: VideoRequest) -> Iterator[tuple[str, str]]:
     yield "prompt", request.prompt
     yield "style_id", str(request.options["style_id"])
-    yield "variation", "image_to_video" if request.references else "text_to_video"
+    yield "variation", variation_of(request)
     if request.aspect_ratio is not None:
         yield "aspect_ratio", request.aspect_ratio
     yield "count", "1"
@@ -102,9 +117,12 @@ def _place(account: ImagineAccount) -> Iterator[tuple[str, str]]:
         yield "parent_id", parent_id
 
 
-def _reference(request: VideoRequest, picture_id: str) -> Iterator[tuple[str, str]]:
-    for each in request.references:
-        yield "image_url", _json({"url": each.url, "id": picture_id})
+def _references(
+    request: VideoRequest, first_id: str, parts: Mapping[Kind, str]
+) -> Iterator[tuple[str, str]]:
+    for index, each in enumerate(request.references):
+        own_id = first_id if index == 0 else str(uuid5(NAMESPACE_OID, f"{first_id}/{index}"))
+        yield parts[each.kind], _json({"url": each.url, "id": own_id})
 
 
 def _enhancement(request: VideoRequest, placeholder_uuid: str) -> Iterator[tuple[str, str]]:

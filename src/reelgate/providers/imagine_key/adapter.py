@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reelgate.domain.video import VideoRequest
-from reelgate.net.client import Answer, HttpClient
+from reelgate.net.client import Answer, FilePart, HttpClient
 from reelgate.providers.api import (
     ApiAccount,
     ApiProvider,
@@ -48,10 +48,18 @@ class ImagineKey(ApiProvider):
     def submit_call(
         self, request: VideoRequest, *, marker: str, pictures: Pictures, push_url: str
     ) -> Call:
-        """A form: `prompt`, `style`, `aspect_ratio`."""
-        del marker, pictures, push_url
+        """A form: `prompt`, `style`, `aspect_ratio`, and the picture as `file`."""
+        del marker, push_url
         parts = submit_parts(request, self._styles.get(request.model, request.model))
-        return Call(method="POST", path="video/text-to-video", form=parts)
+        if not request.references:
+            return Call(method="POST", path="video/text-to-video", form=parts)
+        # A preview has the reference alone, without its bytes.
+        files = [
+            FilePart("file", each.file_name, each.media_type, each.content)
+            for each in pictures.values()
+        ]
+        file = files[0] if files else None
+        return Call(method="POST", path="video/image-to-video", form=parts, file=file)
 
     def id_of(self, payload: Mapping[str, Any]) -> object:
         """`{"id", "status"}`; `processing` and `success` are both seen."""
