@@ -163,9 +163,9 @@ class Gateway:
         return rows
 
     async def requests(self) -> list[dict[str, Any]]:
-        """Every request the sandbox saw."""
+        """Every request the sandbox saw, but for the models that a start asks for."""
         rows: list[dict[str, Any]] = await self._control("requests")
-        return rows
+        return [row for row in rows if not row["path"].endswith("/models")]
 
     async def was_submitted(self, prompt: str) -> bool:
         return bool(await self.submits(prompt))
