@@ -1,4 +1,4 @@
-"""Builds a gateway out of its settings, and takes it down again."""
+"""Builds a gateway on its foundation, and takes it down again."""
 
 from __future__ import annotations
 
@@ -7,27 +7,19 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from urllib.parse import urljoin
 
 from reelgate.clock import SystemClock
-from reelgate.db.admission import Admission
-from reelgate.db.api_keys import ApiKeys
-from reelgate.db.backup import sqlite_file
 from reelgate.db.durations import Durations
 from reelgate.db.gauges import Gauges
-from reelgate.db.kept_references import KeptReferences
-from reelgate.db.private_files import kept_secret, warn_if_exposed
+from reelgate.db.private_files import kept_secret
 from reelgate.db.rechecks import Rechecks
-from reelgate.db.videos import Videos
-from reelgate.domain.api_keys import digest_of
 from reelgate.domain.catalog import Catalog, Model
 from reelgate.domain.routing import VirtualModel, as_model
 from reelgate.domain.video import Timeline, Video, VideoRequest
-from reelgate.errors import InvalidRequest, ModelNotFound, StorageFailed
+from reelgate.errors import InvalidRequest, ModelNotFound
 from reelgate.http.auth import Context
 from reelgate.http.bodies import Bodies
 from reelgate.http.keyless import KeylessRules
-from reelgate.images.kept import SCHEME, ReferenceKeeper
 from reelgate.images.references import open_references
 from reelgate.jobs.context import JobContext, Limits, Upstream
 from reelgate.jobs.distributions import Distributions
@@ -40,29 +32,15 @@ from reelgate.limits.account import AccountLimits
 from reelgate.limits.polls import PollLimiter
 from reelgate.limits.submits import SubmitLimiter
 from reelgate.mcp.endpoint import McpBackend, McpEndpoint
-from reelgate.media.keeper import Keeper
-from reelgate.media.storage import Storage, open_storage
-from reelgate.providers.base import Provider
-from reelgate.providers.registry import video_url
-from reelgate.runtime.deployment import (
-    Deployment,
-    check_upstream_is_shared,
-    make_folder,
-    open_deployment,
-)
-from reelgate.runtime.signin import with_sign_in
-from reelgate.runtime.traces import open_traces
-from reelgate.runtime.upstreams import UpstreamAccount, start_providers
-from reelgate.runtime.webhooks import open_webhooks
-from reelgate.service.callers import NOBODY, Gatekeeper, open_standings
+from reelgate.runtime.foundation import Foundation, open_foundation, stopped
+from reelgate.runtime.upstreams import UpstreamAccount
+from reelgate.service.callers import NOBODY, Gatekeeper
 from reelgate.service.estimates import Estimates
 from reelgate.service.housekeeping import Housekeeping
 from reelgate.service.readiness import Readiness
 from reelgate.service.scrape import Scrape
 from reelgate.service.videos import Load, Service
 from reelgate.settings import Settings
-from reelgate.telemetry.loop_lag import watch_loop
-from reelgate.telemetry.telemetry import Telemetry
 
 Transfer = Callable[[], Awaitable[None]]
 """Gives every job of this process to others."""
@@ -81,46 +59,13 @@ async def open_gateway(settings: Settings, own_url: str = "") -> AsyncIterator[C
         StorageFailed: the data folder or the database cannot be used.
     """
     async with AsyncExitStack() as stack:
-        make_folder(settings)
-        telemetry = await start_telemetry(settings, stack)
-        deployment = await stack.enter_async_context(open_deployment(settings))
-        settings = await with_sign_in(settings, deployment.database)
-        if deployment.database.is_shared:
-            check_upstream_is_shared(settings)
-        warn_of_readers(settings)
-        accounts = await start_providers(
-            settings, deployment.database, deployment.upstream_rates, telemetry, stack
-        )
-        providers = {name: account.provider for name, account in accounts.items()}
-        storage = storage_of(settings)
-        keeper = start_keeper(settings, storage, stack)
-        gatekeeper = await start_gatekeeper(settings, deployment)
-        outbox = await stack.enter_async_context(
-            open_webhooks(
-                settings,
-                deployment.database,
-                deployment.clock,
-                partial(play_url, settings, own_url, providers),
-                alone=not deployment.transfers,
-                telemetry=telemetry,
-            )
-        )
-        base = Foundation(
-            settings=settings,
-            deployment=deployment,
-            accounts=accounts,
-            providers=providers,
-            keeper=keeper,
-            references=start_reference_keeper(settings, storage, deployment, stack),
-            videos=Videos(deployment.database, deployment.changes, outbox, telemetry.moved),
-            admission=Admission(deployment.database, deployment.queue_up),
-            telemetry=telemetry,
-        )
-        work = await start_work(base, gatekeeper, stack)
-        readiness = start_readiness(base, work, storage, stack)
+        base = await open_foundation(settings, own_url, stack)
+        settings = base.settings
+        work = await start_work(base, stack)
+        readiness = start_readiness(base, work, stack)
         references = await stack.enter_async_context(
             open_references(
-                providers,
+                base.providers,
                 base.references,
                 SystemClock(),
                 allow_private=settings.reference_allow_private,
@@ -131,35 +76,32 @@ async def open_gateway(settings: Settings, own_url: str = "") -> AsyncIterator[C
         yield Context(
             service=work.service,
             settings=settings,
-            providers=providers,
-            stand_ins=frozenset(name for name, account in accounts.items() if account.stands_for),
-            storage=storage,
-            gatekeeper=gatekeeper,
-            bodies=Bodies(
-                max_json_bytes=settings.max_body_bytes,
-                max_form_bytes=settings.max_upload_bytes,
-                max_total_bytes=settings.max_bodies_bytes,
-                timeout_s=settings.body_timeout_s,
-            ),
+            providers=base.providers,
+            stand_ins=frozenset(name for name, own in base.accounts.items() if own.stands_for),
+            storage=base.storage,
+            gatekeeper=base.gatekeeper,
+            bodies=bodies_of(settings),
             keyless=KeylessRules.of(settings),
             transfer=work.transfer,
             submitting=work.submitting,
             readiness=readiness,
-            database=deployment.database,
-            secrets_of=partial(secrets_of, settings, gatekeeper),
-            telemetry=telemetry,
+            database=base.deployment.database,
+            secrets_of=partial(secrets_of, settings, base.gatekeeper),
+            telemetry=base.telemetry,
             scrape=start_scrape(base, stack),
             references=references,
             mcp=mcp,
         )
 
 
-async def start_telemetry(settings: Settings, stack: AsyncExitStack) -> Telemetry:
-    """What counts, traces, and watches the event loop from now on."""
-    telemetry = Telemetry(traces=await stack.enter_async_context(open_traces(settings)))
-    watching = asyncio.create_task(watch_loop(telemetry.metrics.loop_lag))
-    stack.push_async_callback(stopped, watching)
-    return telemetry
+def bodies_of(settings: Settings) -> Bodies:
+    """What reads request bodies, within their limits."""
+    return Bodies(
+        max_json_bytes=settings.max_body_bytes,
+        max_form_bytes=settings.max_upload_bytes,
+        max_total_bytes=settings.max_bodies_bytes,
+        timeout_s=settings.body_timeout_s,
+    )
 
 
 def start_scrape(base: Foundation, stack: AsyncExitStack) -> Scrape:
@@ -174,78 +116,11 @@ def start_scrape(base: Foundation, stack: AsyncExitStack) -> Scrape:
     return scrape
 
 
-def storage_of(settings: Settings) -> Storage:
-    """Where finished files go.
-
-    Raises:
-        StorageFailed: the settings name no storage that can be used.
-    """
-    try:
-        return open_storage(settings.storage)
-    except ValueError as error:
-        message = f"REELGATE_STORAGE_URL cannot be used: {error}"
-        raise StorageFailed(message) from error
-
-
-def warn_of_readers(settings: Settings) -> None:
-    """Log which of the places that hold prompts other users of this machine may read."""
-    file = None if settings.shares_database else sqlite_file(settings.database)
-    if file is not None:
-        warn_if_exposed(file.parent, file)
-    if file is None or file.parent != settings.data_dir.absolute():
-        warn_if_exposed(settings.data_dir)
-
-
 def secrets_of(settings: Settings, gatekeeper: Gatekeeper, owner: str) -> tuple[bytes, ...]:
     """What signs for an owner's links: its key, else a secret of this data folder."""
     if owner == NOBODY:
         return (kept_secret(settings.data_dir / LINKS_FILE),)
     return gatekeeper.secrets_of(owner)
-
-
-async def start_gatekeeper(settings: Settings, deployment: Deployment) -> Gatekeeper:
-    """What lets callers in, once the settings' own key is kept."""
-    keys = ApiKeys(deployment.database)
-    secret = settings.bootstrap_key.get_secret_value()
-    if secret:
-        await keys.bootstrap(digest_of(secret), SystemClock().now())
-    open_to = open_standings(is_loopback=settings.is_loopback, allow_open=settings.allow_open)
-    return Gatekeeper(keys, deployment.rates, SystemClock(), open_to=open_to)
-
-
-def start_keeper(settings: Settings, storage: Storage, stack: AsyncExitStack) -> Keeper | None:
-    """What keeps finished files; None where they stay upstream."""
-    if settings.keep == "off":
-        return None
-    keeper = Keeper(storage, settings.data_dir / "scratch")
-    keeper.prepare()
-    stack.callback(keeper.close)
-    return keeper
-
-
-def start_reference_keeper(
-    settings: Settings, storage: Storage, deployment: Deployment, stack: AsyncExitStack
-) -> ReferenceKeeper:
-    """What keeps references that a provider takes in the submit itself."""
-    rows = KeptReferences(deployment.database, SCHEME)
-    keeper = ReferenceKeeper(storage, rows, deployment.clock, settings.data_dir / "scratch")
-    stack.callback(keeper.close)
-    return keeper
-
-
-@dataclass(frozen=True, slots=True)
-class Foundation:
-    """What both the worker and the use cases stand on."""
-
-    settings: Settings
-    deployment: Deployment
-    accounts: Mapping[str, UpstreamAccount]
-    providers: dict[str, Provider]
-    keeper: Keeper | None
-    references: ReferenceKeeper
-    videos: Videos
-    admission: Admission
-    telemetry: Telemetry
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +131,7 @@ class Work:
         service: the use cases.
         load: whether there is too much work.
         upstreams: the accounts, as this process uses them.
-        hand_over: gives all jobs to other processes where there are others.
+        transfer: gives all jobs to other processes where there are others.
         submitting: how many submits wait for the upstream's answer.
     """
 
@@ -267,7 +142,7 @@ class Work:
     submitting: Callable[[], int]
 
 
-async def start_work(base: Foundation, gatekeeper: Gatekeeper, stack: AsyncExitStack) -> Work:
+async def start_work(base: Foundation, stack: AsyncExitStack) -> Work:
     """Set the worker going, first of all on what an earlier process left behind."""
     catalog = catalog_of(base.settings, base.accounts)
     context = job_context(base)
@@ -277,7 +152,7 @@ async def start_work(base: Foundation, gatekeeper: Gatekeeper, stack: AsyncExitS
     dispatch = await base.deployment.open_engine(worker.run, base.providers, stack)
     load = Load(base.videos, base.deployment.clock, base.settings.max_waiting)
     follow_up = FollowUp(context, dispatch.resume)
-    service = service_of(base, catalog, router, dispatch, gatekeeper, load, follow_up)
+    service = service_of(base, catalog, router, dispatch, base.gatekeeper, load, follow_up)
     if context.receipts is not None:
         await redeem(context.receipts, base.videos)
     await base.deployment.begin(dispatch, base.videos, base.providers)
@@ -296,9 +171,7 @@ async def start_work(base: Foundation, gatekeeper: Gatekeeper, stack: AsyncExitS
     return Work(service, load, context.upstreams, transfer, submitting)
 
 
-def start_readiness(
-    base: Foundation, work: Work, storage: Storage, stack: AsyncExitStack
-) -> Readiness:
+def start_readiness(base: Foundation, work: Work, stack: AsyncExitStack) -> Readiness:
     """What knows whether the gateway may be sent work, and tells the log what changes."""
 
     def full_accounts() -> dict[str, str]:
@@ -307,7 +180,7 @@ def start_readiness(
 
     readiness = Readiness(
         database=base.deployment.database,
-        check_storage=nothing_to_check if base.keeper is None else storage.check,
+        check_storage=nothing_to_check if base.keeper is None else base.storage.check,
         expiries=[provider.expiry for provider in base.providers.values()],
         load=work.load,
         count_open=work.service.count_open,
@@ -467,15 +340,3 @@ def housekeeping_of(base: Foundation) -> Housekeeping:
         max_age_s=base.settings.retention_s,
         max_total_bytes=base.settings.max_storage_bytes or None,
     )
-
-
-def play_url(settings: Settings, own_url: str, providers: dict[str, Provider], video: Video) -> str:
-    """Where a video plays, told to somebody who has not called the gateway."""
-    base = settings.public_url or own_url or f"http://{settings.host}:{settings.port}"
-    return urljoin(base, video_url(video, providers) or f"/v1/videos/{video.id}/content")
-
-
-async def stopped(task: asyncio.Task[None]) -> None:
-    """Stop a task that would run for ever."""
-    task.cancel()
-    await asyncio.wait([task])
