@@ -177,3 +177,11 @@ def test_the_common_fields_may_be_taken_by_any_model() -> None:
     takes = replace(MODEL, fields=(SEED, NEGATIVE_PROMPT, AUDIO), rules=())
     request = read(model=takes, seed=7, negative_prompt="rain", audio=False)[0]
     assert request.options == {"seed": 7, "negative_prompt": "rain", "audio": False}
+
+
+def test_what_a_rule_allows_begins_with_what_a_request_means_that_leaves_it_out() -> None:
+    rule = Rule(field="input_reference", other="aspect_ratio", only=("adaptive", "16:9"))
+    model = replace(MODEL, rules=(rule,))
+    assert read(FIRST, model=model)[0].aspect_ratio == "adaptive"
+    assert read(FIRST, model=model, aspect_ratio="16:9")[0].aspect_ratio == "16:9"
+    assert "adaptive" in refusals(FIRST, model=model, aspect_ratio="1:1")["aspect_ratio"]

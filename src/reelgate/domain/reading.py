@@ -129,7 +129,8 @@ class Reading:
             return
         value = self.values.get(rule.other)
         is_said = rule.other in self._said
-        if any(is_same(value, each) for each in rule.only) or (value is None and not is_said):
+        is_allowed = any(is_same(value, each) for each in rule.only)
+        if is_allowed if is_said else value is None:
             return
         if is_said:
             self._cannot(self._disagreement(rule))

@@ -12,6 +12,9 @@ from reelgate.domain.video import Video
 from reelgate.net.client import HttpClient
 from reelgate.providers.api import ApiAccount, ApiProvider
 from reelgate.providers.api_settings import ApiSettings
+from reelgate.providers.ark import models as ark
+from reelgate.providers.ark.adapter import Ark
+from reelgate.providers.ark.settings import ArkSettings
 from reelgate.providers.base import Provider
 from reelgate.providers.fal import models as fal
 from reelgate.providers.fal.adapter import Fal
@@ -172,6 +175,16 @@ PROVIDERS: Mapping[str, Registered] = {
             http, account, replicate.rows_with(more(settings)), settings
         ),
         stand_in_path="replicate/v1",
+    ),
+    "ark": at_api(
+        ArkSettings,
+        lambda http, account, settings: Ark(
+            http,
+            account,
+            ark.rows_with(more(settings)),
+            marks_submits=settings is not None and settings.mark_submits,
+        ),
+        stand_in_path="ark/api/v3",
     ),
     "runway": at_api(
         RunwaySettings,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reelgate.sandbox.vendor import VendorRoutes
+from reelgate.sandbox.vendors.ark import ArkRoutes
 from reelgate.sandbox.vendors.fal import FalRoutes
 from reelgate.sandbox.vendors.gemini import GeminiRoutes
 from reelgate.sandbox.vendors.replicate import ReplicateRoutes
@@ -10,6 +11,7 @@ from reelgate.sandbox.vendors.runway import RunwayRoutes
 from reelgate.sandbox.vendors.videos import VideosRoutes
 
 VENDORS: tuple[type[VendorRoutes], ...] = (
+    ArkRoutes,
     FalRoutes,
     GeminiRoutes,
     ReplicateRoutes,

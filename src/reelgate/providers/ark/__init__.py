@@ -1,0 +1,1 @@
+"""Seedance at BytePlus ModelArk, and at Volcengine Ark."""
