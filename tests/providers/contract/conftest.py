@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -15,7 +16,8 @@ from reelgate.providers.registry import PROVIDERS
 from reelgate.sandbox import Sandbox, SandboxOptions
 
 SPEED = 2000.0
-MOST_POLLS = 2000
+PATIENCE_S = 60.0
+"""A machine with other work may take its time to render the first clip."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +35,10 @@ class Case:
     async def end_of(self, provider_id: str) -> PollResult:
         """Poll until a job is over."""
         poller = self.provider.watch(provider_id)
-        for _ in range(MOST_POLLS):
-            result = await poller.poll()
-            if not isinstance(result, Running):
-                return result
-        raise AssertionError(f"{provider_id} is still running")
+        async with asyncio.timeout(PATIENCE_S):
+            while isinstance(result := await poller.poll(), Running):
+                pass
+        return result
 
     async def failure_of(self, provider_id: str) -> Failed:
         """How a job failed, at once or if it stays so."""

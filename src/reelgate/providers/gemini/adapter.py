@@ -115,7 +115,8 @@ class Gemini(ApiProvider):
         if filtered is None:
             return Report(word=Word.DONE, status="done")
         reasons = filtered.get("raiMediaFilteredReasons")
-        told = [each for each in reasons if isinstance(each, str)] if reasons else []
+        texts = reasons if isinstance(reasons, list) else ()
+        told = [each for each in texts if isinstance(each, str)]
         return Report(word=Word.MODERATED, reason=" ".join(told))
 
     def error_of(self, answer: Answer) -> VendorError | None:

@@ -121,7 +121,8 @@ class Runway(ApiProvider):
             progress = percent(payload.get("progress"), of=1.0)
             return Report(word=word, status=status, progress=progress)
         output, code = payload.get("output"), text_in(payload, "failureCode")
-        url = next((each for each in output if isinstance(each, str)), "") if output else ""
+        urls = output if isinstance(output, list) else ()
+        url = next((each for each in urls if isinstance(each, str)), "")
         if SAFETY in code.upper().split("."):
             word = Word.MODERATED
         return Report(

@@ -1,0 +1,85 @@
+"""What no answer may do to an adapter, whatever shape it has and wherever it points."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from reelgate.errors import UpstreamBadResponse, UpstreamError
+from reelgate.net.client import Answer
+from reelgate.providers.api import ApiProvider, Call, Report, payload_of
+
+from .conftest import Case
+
+ODD: tuple[object, ...] = (None, True, -1, float("nan"), "x", [], ["x"], {"x": 1})
+"""In place of a part of an answer."""
+JOBS = ("[[never]]", "[[ready after=0]]", "[[fail after=0]]", "[[moderated]]")
+
+
+def adapter_of(vendor: Case) -> ApiProvider:
+    assert isinstance(vendor.provider, ApiProvider)
+    return vendor.provider
+
+
+def with_odd_parts(value: object) -> Iterator[object]:
+    """A JSON value with each of its parts replaced by each odd one."""
+    yield from ODD
+    if isinstance(value, dict):
+        for key, part in value.items():
+            yield from (value | {key: odd} for odd in with_odd_parts(part))
+    elif isinstance(value, list) and value:
+        yield from ([odd, *value[1:]] for odd in with_odd_parts(value[0]))
+
+
+async def answers_of(adapter: ApiProvider, vendor: Case) -> list[Answer]:
+    """Real answers: to submits, polls, a cancel and a refusal."""
+    answers = [await adapter._post(adapter.preview(vendor.request("[[400]]")))]
+    for faults in JOBS:
+        answers.append(await adapter._post(adapter.preview(vendor.request(faults))))
+        made = adapter.id_of(payload_of(answers[-1]))
+        assert isinstance(made, str)
+        if faults != "[[never]]":
+            await vendor.end_of(made)
+        answers.append(await adapter._send(adapter.poll_call(made)))
+        if cancel := adapter.cancel_call(made):
+            answers.append(await adapter._send(cancel))
+    return answers
+
+
+def read_all(adapter: ApiProvider, answer: Answer) -> None:
+    """Read an answer in every way in which the adapter reads any."""
+    payload = payload_of(answer)
+    report = adapter.read_report(payload)
+    assert isinstance(report, Report)
+    assert isinstance(report.url, str)
+    adapter.failed(report)
+    adapter.id_of(payload)
+    adapter.cost_in(payload)
+    adapter.read_cancel(answer)
+    assert isinstance(adapter.refusal(answer), UpstreamError)
+
+
+async def test_no_part_of_an_answer_breaks_an_adapter(vendor: Case) -> None:
+    adapter = adapter_of(vendor)
+    for answer in await answers_of(adapter, vendor):
+        for changed in with_odd_parts(answer.json()):
+            body = json.dumps(changed).encode()
+            read_all(adapter, Answer(answer.status, answer.headers, body))
+
+
+async def test_the_key_goes_to_no_other_origin_whatever_an_answer_names(vendor: Case) -> None:
+    adapter = adapter_of(vendor)
+    own = adapter._origin
+    for address in (
+        "https://stranger.example/v.mp4",
+        f"{own}.stranger.example/v.mp4",
+        f"http://{own.removeprefix('http://')}@stranger.example/v.mp4",
+        own.replace("http://", "https://"),
+        "http://127.0.0.1:1/v.mp4",
+        "http://",
+    ):
+        assert not adapter.key_opens(address), address
+        with pytest.raises(UpstreamBadResponse):
+            adapter._address(Call(path=address))
