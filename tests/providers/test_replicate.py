@@ -15,6 +15,8 @@ from reelgate.providers.base import CancelOutcome, Candidate, Ended, Failed, Mat
 from reelgate.providers.replicate.adapter import Replicate
 from reelgate.providers.replicate.models import ROWS, rows_with
 from reelgate.providers.replicate.settings import ReplicateSettings
+from reelgate.sandbox import Sandbox
+from reelgate.sandbox.faults import Operation
 
 from .world import NOW_S, replying, serving
 
@@ -70,12 +72,12 @@ def test_an_official_model_is_asked_for_by_its_path_and_others_by_version(
 def test_a_submit_holds_pictures_by_their_roles_and_asks_for_a_push(http: HttpClient) -> None:
     references = (a_reference(Role.FIRST_FRAME), a_reference(Role.REFERENCE))
     request = MODEL.request(prompt="a cat", references=references, audio=False)
-    pictures = {each.url: PNG for each in references}
     replicate = a_replicate(http, cancel_after_s=90)
     call = replicate.submit_call(
-        request, marker="m", pictures=pictures, push_url="https://me.example/push"
+        request, marker="m", pictures={}, push_url="https://me.example/push"
     )
-    own = {"image": PNG.data_url, "reference_images": [PNG.data_url], "generate_audio": False}
+    first, other = (each.url for each in references)
+    own = {"image": first, "reference_images": [other], "generate_audio": False}
     assert call.headers == {"Cancel-After": "90s"}
     assert call.json == {
         "input": SENT | own,
@@ -83,6 +85,22 @@ def test_a_submit_holds_pictures_by_their_roles_and_asks_for_a_push(http: HttpCl
         "webhook_events_filter": ["completed"],
     }
     assert "webhook" not in str(replicate.preview(request).json)
+
+
+async def test_a_picture_goes_ahead_and_has_an_address_there(
+    http: HttpClient, sandbox: Sandbox
+) -> None:
+    replicate = a_replicate(http, f"{sandbox.url}/replicate/v1")
+    url = await replicate.upload_reference(PNG)
+    assert url.startswith(f"{sandbox.url}/replicate/v1/files/")
+    assert not sandbox.recorder.count(Operation.SUBMIT)
+
+
+@pytest.mark.parametrize("url", ["https://stranger.example/a.png", "", 5])
+async def test_a_picture_at_a_strangers_address_is_not_used(http: HttpClient, url: object) -> None:
+    async with serving(replying(201, json.dumps({"urls": {"get": url}}))) as base:
+        with pytest.raises(UpstreamBadResponse):
+            await a_replicate(http, base).upload_reference(PNG)
 
 
 @pytest.mark.parametrize(
@@ -199,10 +217,14 @@ async def test_a_lost_submit_is_the_prediction_of_its_time_with_the_same_input(
     ]
 
 
-async def test_with_pictures_a_likeness_is_only_a_hint(http: HttpClient) -> None:
-    given = SENT | {"image": "https://files.example/other.png"}
-    [hint] = await found(http, {"results": [listed(input=given)]}, a_reference(Role.FIRST_FRAME))
-    assert hint.match is Match.HINT
+async def test_a_picture_that_is_told_in_another_way_makes_a_likeness_a_hint(
+    http: HttpClient,
+) -> None:
+    frame = a_reference(Role.FIRST_FRAME)
+    same = listed(input=SENT | {"image": frame.url})
+    another = listed(input=SENT | {"image": "https://files.example/other.png"})
+    result = await found(http, {"results": [same, another]}, frame)
+    assert [each.match for each in result] == [Match.LIKENESS, Match.HINT]
 
 
 async def test_a_list_that_leads_to_a_stranger_is_not_followed(http: HttpClient) -> None:

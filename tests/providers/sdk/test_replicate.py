@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from io import BytesIO
 
 import pytest
 from replicate.client import Client
@@ -43,6 +44,12 @@ async def test_replicates_client_makes_finds_and_reads_a_video(client: Client) -
     assert file[4:8] == b"ftyp"
     [listed] = (await client.predictions.async_list()).results
     assert (listed.id, listed.input) == (prediction.id, prediction.input)
+
+
+async def test_replicates_client_uploads_a_picture(client: Client) -> None:
+    file = await client.files.async_create(BytesIO(b"\x89PNG\r\n\x1a\n"))
+    assert file.size == 8
+    assert file.urls["get"].endswith(f"/v1/files/{file.id}")
 
 
 async def test_replicates_client_reads_progress_and_cancels(client: Client) -> None:

@@ -11,16 +11,18 @@ from typing import Any
 
 from yarl import URL
 
+from reelgate.domain.picture import Picture
 from reelgate.domain.reference import Role
 from reelgate.domain.video import VideoRequest
 from reelgate.errors import ModerationBlocked, UpstreamBadResponse
-from reelgate.net.client import Answer, HttpClient
+from reelgate.net.client import Answer, FilePart, HttpClient
 from reelgate.providers.api import (
     ApiAccount,
     ApiProvider,
     Call,
     Report,
     VendorError,
+    first_object,
     in_path,
     payload_of,
     source_of,
@@ -73,6 +75,27 @@ class Replicate(ApiProvider):
         told = FILE_ORIGINS if settings is None else settings.file_origins
         self._file_origins = tuple(URL(each) for each in split(told))
         self._cancel_after_s = 0 if settings is None else settings.cancel_after_s
+
+    @property
+    def uploads(self) -> bool:
+        """Pictures go ahead: in the input itself only small ones are welcome, up to 256 kB."""
+        return True
+
+    async def upload_reference(self, picture: Picture) -> str:
+        """Put a picture among the account's files, which it leaves after a day.
+
+        Raises:
+            UpstreamError: it was not taken.
+        """
+        file = FilePart("content", picture.file_name, picture.media_type, picture.content)
+        answer = await self._post(Call(method="POST", path="files", form=(), file=file))
+        if not answer.ok:
+            raise self.refusal(answer)
+        url = text_in(first_object(payload_of(answer).get("urls")), "get")
+        if not super().key_opens(url):
+            message = "Replicate does not tell where the picture is that it took."
+            raise UpstreamBadResponse(message)
+        return url
 
     def key_opens(self, url: str) -> bool:
         """At the API's own origin, and where the settings say that the key is wanted."""

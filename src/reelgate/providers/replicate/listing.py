@@ -38,8 +38,8 @@ def candidate_of(
         listed: one prediction of the list.
         model: the submit's, as it was asked for.
         sent: its input.
-        pictures: the names in it that hold pictures: they may be told in another way than they
-            were sent, so that with them a likeness is a hint.
+        pictures: the names in it that hold pictures: one that is told in another way than it was
+            sent makes a likeness a hint.
         since: when it was sent, Unix seconds.
     """
     told = listed if isinstance(listed, dict) else {}
@@ -53,7 +53,7 @@ def candidate_of(
         return None
     if without(given, pictures) != without(sent, pictures):
         return None
-    return Candidate(Submission(provider_id), Match.HINT if pictures else Match.LIKENESS)
+    return Candidate(Submission(provider_id), Match.LIKENESS if given == sent else Match.HINT)
 
 
 def is_of(told: Mapping[str, Any], model: str) -> bool:

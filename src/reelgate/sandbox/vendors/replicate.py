@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from functools import partial
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import uuid4
 
@@ -13,9 +14,9 @@ from aiohttp import web
 from reelgate.sandbox.faults import Effect, Operation
 from reelgate.sandbox.jobs import JobState
 from reelgate.sandbox.recorder import Outcome
-from reelgate.sandbox.routes import Plan
+from reelgate.sandbox.routes import Plan, read_form_parts
 from reelgate.sandbox.vendor import Asked, VendorRoutes
-from reelgate.sandbox.wire import Answer, Result, json_answer
+from reelgate.sandbox.wire import Answer, BadFormError, Result, json_answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from reelgate.sandbox.recorder import RecordedRequest
 
 PAGE = 100
+FILE_LASTS_S = 86_400.0
 DATA_LASTS_S = 3600.0
 """After that inputs, outputs and logs are removed."""
 VERSION = re.compile(r"(?:(?P<name>[\w.-]+/[\w.-]+)(?::(?P<of_name>[0-9a-f]{64}))?|[0-9a-f]{64})")
@@ -50,6 +52,7 @@ class ReplicateRoutes(VendorRoutes):
         return (
             self.on("POST", by_path, Operation.SUBMIT, self.submit),
             self.on("POST", predictions, Operation.SUBMIT, self.submit),
+            self.on("POST", "/v1/files", Operation.UPLOAD, self._upload),
             self.on("GET", predictions, Operation.LIST, self._list),
             self.on("GET", f"{predictions}/{{id}}", Operation.STATUS, self.poll),
             self.on("POST", f"{predictions}/{{id}}/cancel", Operation.OTHER, self._cancel),
@@ -138,6 +141,32 @@ class ReplicateRoutes(VendorRoutes):
     def moderation_answer(self) -> Answer:
         """A sentence of the model."""
         return self.error_answer(422, SENSITIVE)
+
+    async def _upload(self, request: web.Request, _recorded: RecordedRequest) -> Plan:
+        """A file for an input, in the part `content`; what is in it does not show in the clip."""
+        self.need_key(request)
+        try:
+            parts = {part.name: part for part in await read_form_parts(request)}
+        except BadFormError as error:
+            raise self.refused(400, str(error)) from error
+        if "content" not in parts or not parts["content"].is_file:
+            raise self.refused(422, "- content: a file is required")
+        file, made = parts["content"], self.new_id()
+        url = f"{request.scheme}://{request.host}/replicate/v1/files/{made}"
+        told = {
+            "id": made,
+            "name": "content",
+            "content_type": file.content_type,
+            "size": len(file.body),
+            "etag": made,
+            "checksums": {"sha256": sha256(file.body).hexdigest()},
+            "metadata": {},
+            "created_at": iso(self.provider.clock.now()),
+            "expires_at": iso(self.provider.clock.now() + FILE_LASTS_S),
+            "urls": {"get": url},
+        }
+        rule = self.provider.faults.take(Operation.UPLOAD, "", ())
+        return Plan(lambda: Result(json_answer(told, 201), Outcome.ANSWERED, made), rule)
 
     async def _list(self, request: web.Request, _recorded: RecordedRequest) -> Plan:
         self.need_key(request)
