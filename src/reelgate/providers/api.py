@@ -33,7 +33,7 @@ from reelgate.errors import (
 from reelgate.net.client import Answer, FilePart, HttpClient
 from reelgate.net.redact import MASK, fit_to_tell, redacted
 from reelgate.providers import errors as generic
-from reelgate.providers.assets import opened, origin_of
+from reelgate.providers.assets import FreshAddresses, opened, origin_of
 from reelgate.providers.base import (
     NO_PICTURES,
     Asset,
@@ -166,6 +166,7 @@ class ApiProvider(ABC):
         self._base_url = account.base_url.rstrip("/")
         self._origin = origin_of(self._base_url)
         self._models = {model.id: model for model in models}
+        self.addresses = FreshAddresses()
 
     @property
     def name(self) -> str:
@@ -407,11 +408,11 @@ class ApiProvider(ABC):
 
     @asynccontextmanager
     async def _open(self, provider_id: str, range_header: str | None) -> AsyncIterator[Asset]:
-        report = await self.report(provider_id)
-        if not report.url:
+        told = self.addresses.take(provider_id) or (await self.report(provider_id)).url
+        if not told:
             message = f"{self.upstream} does not tell where this video is."
             raise VideoExpired(message)
-        url = urljoin(f"{self._base_url}/", report.url)
+        url = urljoin(f"{self._base_url}/", told)
         is_own = origin_of(url) == self._origin
         asset = opened(
             self._http,
@@ -485,6 +486,7 @@ class ApiPoller:
                 return self._provider.failed(report)
             # The file itself is checked when it is fetched, again and again if need be.
             case Word.DONE | Word.SILENT if report.url:
+                self._provider.addresses.note(self._provider_id, report.url)
                 return Ready(report.cost)
             case Word.MODERATED | Word.ENDED | Word.DONE:
                 return Ended(self._provider.failed(report))

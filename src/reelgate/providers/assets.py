@@ -28,12 +28,36 @@ PAGE_TYPES = frozenset({"text/html", "text/xml", "application/xml", "application
 # A video is compressed already, and a compressed answer would tell a wrong length.
 AS_IT_IS = {"Accept-Encoding": "identity"}
 
+ADDRESS_FRESH_S = 5.0
+MOST_ADDRESSES = 1000
+
 FTYP = b"ftyp"
 FTYP_OFFSET = 4
 FTYP_END = FTYP_OFFSET + len(FTYP)
 
 Refuse = Callable[[Answer], UpstreamError]
 """The error that an answer without success stands for at one upstream."""
+
+
+class FreshAddresses:
+    """The addresses that polls have just told, for the fetches that follow at once.
+
+    They would be asked for again else, sooner than some upstreams want to be.
+    """
+
+    def __init__(self) -> None:
+        self._told: dict[str, tuple[str, float]] = {}
+
+    def note(self, provider_id: str, url: str) -> None:
+        """Keep where a video is."""
+        if len(self._told) >= MOST_ADDRESSES:
+            del self._told[next(iter(self._told))]
+        self._told[provider_id] = (url, asyncio.get_running_loop().time())
+
+    def take(self, provider_id: str) -> str:
+        """Where it is, once: a second attempt must ask. Empty where that was not told just now."""
+        url, told_at_s = self._told.pop(provider_id, ("", 0.0))
+        return url if asyncio.get_running_loop().time() - told_at_s < ADDRESS_FRESH_S else ""
 
 
 @asynccontextmanager

@@ -25,6 +25,7 @@ from reelgate.providers.base import (
 )
 from reelgate.providers.registry import PROVIDERS, SANDBOX_KEY
 from reelgate.sandbox import Sandbox
+from reelgate.sandbox.faults import Operation
 
 from .conftest import Case, stand_in
 
@@ -158,6 +159,16 @@ async def test_addresses_that_rotate_are_asked_for_anew(vendor: Case) -> None:
     await vendor.end_of(made.provider_id)
     await vendor.provider.watch(made.provider_id).poll()
     assert (await content_of(vendor, made.provider_id))[4:8] == b"ftyp"
+
+
+async def test_a_ready_video_is_fetched_without_being_asked_for_again(vendor: Case) -> None:
+    made = await vendor.provider.submit(vendor.request("[[ready after=0]]"))
+    await vendor.end_of(made.provider_id)
+    polls = vendor.sandbox.recorder.count(Operation.STATUS)
+    await content_of(vendor, made.provider_id)
+    assert vendor.sandbox.recorder.count(Operation.STATUS) == polls
+    await content_of(vendor, made.provider_id)
+    assert vendor.sandbox.recorder.count(Operation.STATUS) > polls
 
 
 async def test_a_file_opens_to_the_key_alone_where_the_adapter_says_so(
