@@ -28,6 +28,8 @@ from reelgate.providers.imagine.settings import ImagineSettings
 from reelgate.providers.imagine_key import models as imagine_key
 from reelgate.providers.imagine_key.adapter import ImagineKey
 from reelgate.providers.imagine_key.settings import ImagineKeySettings
+from reelgate.providers.openrouter.adapter import OpenRouter
+from reelgate.providers.openrouter.settings import OpenRouterSettings
 from reelgate.providers.replicate import models as replicate
 from reelgate.providers.replicate.adapter import Replicate
 from reelgate.providers.replicate.settings import ReplicateSettings
@@ -158,6 +160,11 @@ PROVIDERS: Mapping[str, Registered] = {
             http, account, more(settings), settings.body if settings else Body.AUTO
         ),
         stand_in_path="videos/v1",
+    ),
+    "openrouter": at_api(
+        OpenRouterSettings,
+        lambda http, account, settings: OpenRouter(http, account, more(settings)),
+        stand_in_path="openrouter/api/v1",
     ),
     "fal": at_api(
         FalSettings,

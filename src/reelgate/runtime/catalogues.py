@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -32,9 +33,10 @@ async def learn_models(providers: Iterable[Provider], folder: Path) -> None:
         folder: where answers are kept, a file for each account.
     """
     listed = list(providers)
-    told = [provider for provider in listed if has_catalogue(provider)]
-    await asyncio.gather(*(learn(provider, folder / f"{provider.name}.json") for provider in told))
-    for provider in told:
+    catalogued = [provider for provider in listed if has_catalogue(provider)]
+    asked = (told_by(provider, folder / f"{provider.name}.json") for provider in catalogued)
+    for provider, told in zip(catalogued, await asyncio.gather(*asked), strict=True):
+        provider.use_catalogue(told)
         try:
             declared_fields(model for each in listed for model in each.models)
         except ValueError as error:
@@ -42,17 +44,16 @@ async def learn_models(providers: Iterable[Provider], folder: Path) -> None:
             provider.use_catalogue(None)
 
 
-async def learn(provider: Catalogued, kept: Path) -> None:
-    """Ask one upstream and keep what it tells, or use what is kept."""
+async def told_by(provider: Catalogued, kept: Path) -> object:
+    """What one upstream tells, which is kept, or told last; None where neither is known."""
     try:
         async with asyncio.timeout(FETCH_TIMEOUT_S):
             told = await provider.fetch_catalogue()
     except (UpstreamError, TimeoutError) as error:
         log.warning("catalogue_not_fetched", provider=provider.name, error=str(error))
-        told = read_kept(kept, provider.catalogue_url)
-    else:
-        keep(kept, provider.catalogue_url, told)
-    provider.use_catalogue(told)
+        return read_kept(kept, provider.catalogue_url)
+    keep(kept, provider.catalogue_url, told)
+    return told
 
 
 def keep(path: Path, url: str, told: object) -> None:
@@ -67,7 +68,8 @@ def keep(path: Path, url: str, told: object) -> None:
         partial.replace(path)
     except OSError as error:
         log.warning("catalogue_not_kept", error=error.strerror)
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
 
 
 def read_kept(path: Path, url: str) -> object:

@@ -6,6 +6,7 @@ from reelgate.sandbox.vendor import VendorRoutes
 from reelgate.sandbox.vendors.ark import ArkRoutes
 from reelgate.sandbox.vendors.fal import FalRoutes
 from reelgate.sandbox.vendors.gemini import GeminiRoutes
+from reelgate.sandbox.vendors.openrouter import OpenRouterRoutes
 from reelgate.sandbox.vendors.replicate import ReplicateRoutes
 from reelgate.sandbox.vendors.runway import RunwayRoutes
 from reelgate.sandbox.vendors.videos import VideosRoutes
@@ -17,4 +18,5 @@ VENDORS: tuple[type[VendorRoutes], ...] = (
     ReplicateRoutes,
     RunwayRoutes,
     VideosRoutes,
+    OpenRouterRoutes,
 )

@@ -116,12 +116,12 @@ class VideosRoutes(VendorRoutes):
         return Answer(body.body, status, body.content_type, headers or {})
 
     def _video(self, job: Job, state: JobState) -> dict[str, Any]:
-        is_moderated = self.is_moderated(job, "job") or self.is_moderated(job, "result")
+        is_moderated = job.has(Effect.MODERATED)
         word = job.word(state)
         code = "moderation_blocked" if is_moderated else "generation_failed"
-        is_over = state is JobState.FAILED or (
-            state is JobState.FINISHED and self.is_moderated(job, "result")
-        )
+        is_over = state is JobState.FAILED
+        if is_over and self.is_moderated(job, "result"):
+            word = "completed"
         reason = REFUSED_PROMPT if is_moderated else job.reason or "The generation failed."
         percent = {JobState.QUEUED: 0, JobState.GENERATING: 50}.get(state, 100)
         return {

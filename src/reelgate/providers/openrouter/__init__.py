@@ -1,0 +1,1 @@
+"""OpenRouter: the video models of many vendors by one key."""
