@@ -28,6 +28,9 @@ from reelgate.providers.imagine.settings import ImagineSettings
 from reelgate.providers.imagine_key import models as imagine_key
 from reelgate.providers.imagine_key.adapter import ImagineKey
 from reelgate.providers.imagine_key.settings import ImagineKeySettings
+from reelgate.providers.luma import models as luma
+from reelgate.providers.luma.adapter import Luma
+from reelgate.providers.luma.settings import LumaSettings
 from reelgate.providers.openrouter.adapter import OpenRouter
 from reelgate.providers.openrouter.settings import OpenRouterSettings
 from reelgate.providers.replicate import models as replicate
@@ -38,6 +41,9 @@ from reelgate.providers.runway.adapter import Runway
 from reelgate.providers.runway.settings import RunwaySettings
 from reelgate.providers.videos_api.adapter import Videos
 from reelgate.providers.videos_api.settings import Body, VideosSettings
+from reelgate.providers.xai import models as xai
+from reelgate.providers.xai.adapter import Xai
+from reelgate.providers.xai.settings import XaiSettings
 from reelgate.settings import ProviderSettings, Settings, split
 
 SANDBOX_SUFFIX = "-sandbox"
@@ -165,6 +171,22 @@ PROVIDERS: Mapping[str, Registered] = {
         OpenRouterSettings,
         lambda http, account, settings: OpenRouter(http, account, more(settings)),
         stand_in_path="openrouter/api/v1",
+    ),
+    "xai": at_api(
+        XaiSettings,
+        lambda http, account, settings: Xai(http, account, xai.rows_with(more(settings))),
+        stand_in_path="xai/v1",
+    ),
+    "luma": at_api(
+        LumaSettings,
+        lambda http, account, settings: Luma(
+            http,
+            account,
+            luma.rows_with(
+                more(settings), takes_pictures=settings is not None and settings.data_urls
+            ),
+        ),
+        stand_in_path="luma/dream-machine/v1",
     ),
     "fal": at_api(
         FalSettings,

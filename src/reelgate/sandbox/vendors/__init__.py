@@ -6,10 +6,12 @@ from reelgate.sandbox.vendor import VendorRoutes
 from reelgate.sandbox.vendors.ark import ArkRoutes
 from reelgate.sandbox.vendors.fal import FalRoutes
 from reelgate.sandbox.vendors.gemini import GeminiRoutes
+from reelgate.sandbox.vendors.luma import LumaRoutes
 from reelgate.sandbox.vendors.openrouter import OpenRouterRoutes
 from reelgate.sandbox.vendors.replicate import ReplicateRoutes
 from reelgate.sandbox.vendors.runway import RunwayRoutes
 from reelgate.sandbox.vendors.videos import VideosRoutes
+from reelgate.sandbox.vendors.xai import XaiRoutes
 
 VENDORS: tuple[type[VendorRoutes], ...] = (
     ArkRoutes,
@@ -19,4 +21,6 @@ VENDORS: tuple[type[VendorRoutes], ...] = (
     RunwayRoutes,
     VideosRoutes,
     OpenRouterRoutes,
+    XaiRoutes,
+    LumaRoutes,
 )

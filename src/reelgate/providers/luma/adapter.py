@@ -1,0 +1,154 @@
+"""Luma's Dream Machine as a provider.
+
+Sources: Luma's own Python SDK, and failures that third parties wrote down.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from reelgate.domain.reference import Role
+from reelgate.domain.video import VideoRequest
+from reelgate.errors import InsufficientCredits, UpstreamBadResponse
+from reelgate.net.client import Answer, HttpClient
+from reelgate.providers.api import (
+    ApiAccount,
+    ApiProvider,
+    Call,
+    Report,
+    VendorError,
+    first_object,
+    in_path,
+    is_provider_id,
+    payload_of,
+    source_of,
+    text_in,
+)
+from reelgate.providers.base import CancelOutcome, Candidate, Pictures, Submission
+from reelgate.providers.listed import EARLIER_S, ListedJob, candidates, unix_s
+from reelgate.providers.luma.models import ROWS, Row
+from reelgate.providers.words import Word
+
+PAGE_SIZE = 100
+MAX_PAGES = 5
+STATES = {"completed": Word.DONE, "failed": Word.FAILED}
+"""Any other is a job at work: `queued`, `dreaming`."""
+FRAMES = {Role.FIRST_FRAME: "frame0", Role.LAST_FRAME: "frame1"}
+STATUS_FIRST = re.compile(r"\d{3}: ")
+"""Seen: how a reason begins."""
+NO_CREDITS = "insufficient credits"
+"""Seen: told with HTTP 400."""
+
+
+class Luma(ApiProvider):
+    """One key of Luma."""
+
+    upstream = "Luma"
+    renew = "Make a new key at lumalabs.ai/dream-machine/api/keys and put it in LUMAAI_API_KEY."
+    poll_gap_s = 3.0
+
+    def __init__(self, http: HttpClient, account: ApiAccount, rows: Iterable[Row] = ROWS) -> None:
+        super().__init__(http, account, (row.model(account.name) for row in rows))
+
+    def submit_call(
+        self, request: VideoRequest, *, marker: str, pictures: Pictures, push_url: str
+    ) -> Call:
+        """The model's values; seconds are written `5s`, and frames are numbered."""
+        del marker
+        body = self.asked(request)
+        keyframes = {
+            FRAMES[reference.role]: {"type": "image", "url": source_of(reference, pictures)}
+            for reference in request.references
+            if reference.role in FRAMES
+        }
+        body |= {"keyframes": keyframes} if keyframes else {}
+        body |= {"callback_url": push_url} if push_url else {}
+        return Call(method="POST", path="generations/video", json=body)
+
+    def asked(self, request: VideoRequest) -> dict[str, Any]:
+        """The plain values of a submit, as the list tells them, too."""
+        body: dict[str, Any] = {"model": request.model, "prompt": request.prompt}
+        body |= self.values(request)
+        if "duration" in body:
+            body["duration"] = f"{body['duration']}s"
+        return body
+
+    def id_of(self, payload: Mapping[str, Any]) -> object:
+        """The generation's id."""
+        return payload.get("id")
+
+    def poll_call(self, provider_id: str) -> Call:
+        """The generation."""
+        return Call(path=f"generations/{in_path(provider_id)}")
+
+    def read_report(self, payload: Mapping[str, Any]) -> Report:
+        """The generation."""
+        state = text_in(payload, "state")
+        word = STATES.get(state.lower(), Word.RUNNING)
+        url = text_in(first_object(payload.get("assets")), "video")
+        return Report(
+            word=word,
+            status=state,
+            url=url if word is Word.DONE else "",
+            reason=STATUS_FIRST.sub("", text_in(payload, "failure_reason")),
+        )
+
+    def error_of(self, answer: Answer) -> VendorError | None:
+        """`{"detail": "..."}`, or a list of what is wrong with each field."""
+        if answer.ok:
+            return None
+        detail = payload_of(answer).get("detail")
+        if isinstance(detail, list):
+            first = first_object(detail)
+            return VendorError(text_in(first, "msg"), text_in(first, "type"))
+        if not isinstance(detail, str):
+            return None
+        kind = InsufficientCredits if NO_CREDITS in detail.lower() else None
+        return VendorError(detail, kind=kind)
+
+    def cancel_call(self, provider_id: str) -> Call:
+        """Deletes the generation."""
+        return Call(method="DELETE", path=f"generations/{in_path(provider_id)}")
+
+    def read_cancel(self, answer: Answer) -> CancelOutcome:
+        """That the work ends, or costs nothing, nobody says."""
+        return CancelOutcome.REQUESTED if answer.ok else CancelOutcome.IMPOSSIBLE
+
+    async def reconcile(
+        self, request: VideoRequest, since: float, *, marker: str = ""
+    ) -> Sequence[Candidate]:
+        """The generations in the list, which tells their requests, that may be this submit's.
+
+        Raises:
+            UpstreamError: the list cannot be had.
+        """
+        listed: list[ListedJob] = []
+        for page in range(MAX_PAGES):
+            query = {"limit": str(PAGE_SIZE), "offset": str(page * PAGE_SIZE)}
+            answer = await self.ask(Call(path="generations", query=query))
+            told = payload_of(answer).get("generations") if answer else None
+            if not isinstance(told, list):
+                message = "Luma's list of generations cannot be read."
+                raise UpstreamBadResponse(message)
+            jobs = [self._listed(each, request) for each in map(first_object, told)]
+            listed += [job for job in jobs if is_provider_id(job.submission.provider_id)]
+            times = [job.created_at for job in jobs if job.created_at is not None]
+            if len(told) < PAGE_SIZE or (times and min(times) < since - EARLIER_S):
+                break
+        return candidates(listed, request.prompt, since, marker)
+
+    def _listed(self, generation: Mapping[str, Any], request: VideoRequest) -> ListedJob:
+        told, asked = first_object(generation.get("request")), self.asked(request)
+        prompt = told.get("prompt")
+        return ListedJob(
+            submission=Submission(text_in(generation, "id")),
+            created_at=unix_s(generation.get("created_at")),
+            prompt=prompt.strip() if isinstance(prompt, str) else None,
+            is_alike=all(
+                told[name] == asked[name]
+                for name in asked.keys() - {"prompt"}
+                if told.get(name) is not None
+            ),
+        )

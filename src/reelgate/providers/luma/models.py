@@ -1,0 +1,68 @@
+"""Luma's video models: their fields by Luma's names, as data.
+
+Names and values: Luma's own SDK of October 2025 [official]. Prices are none: Luma's are for each
+million pixels, and nothing that was read tells them for each second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from reelgate.domain.catalog import Model
+from reelgate.domain.fields import FIRST_FRAME, LAST_FRAME, Field, FieldType
+from reelgate.providers.shapes import CREATED, OPEN, Shape
+
+OWNER = "luma"
+RATIOS = ("16:9", "9:16", "1:1", "4:3", "3:4", "21:9", "9:21")
+RAY_2 = Shape(ratios=RATIOS, durations=(5, 9), resolutions=("720p", "540p", "1080p", "4k"))
+LOOP = Field(
+    name="loop", type=FieldType.BOOLEAN, help="Let the end run into the beginning.", wire="loop"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One model.
+
+    Attributes:
+        id: its name there.
+        shape: what its videos can look like.
+        takes_pictures: whether one may be told to begin or to end with.
+    """
+
+    id: str
+    shape: Shape = OPEN
+    takes_pictures: bool = False
+
+    def fields(self) -> Iterator[Field]:
+        """The fields it takes, by Luma's names."""
+        yield from self.shape.fields()
+        yield LOOP
+        if self.takes_pictures:
+            yield FIRST_FRAME
+            yield LAST_FRAME
+
+    def model(self, provider: str) -> Model:
+        """The row as a model of an account."""
+        return Model(
+            id=self.id,
+            provider=provider,
+            owned_by=OWNER,
+            created=CREATED,
+            fields=tuple(self.fields()),
+        )
+
+
+ROWS = (
+    Row("ray-2", RAY_2),
+    Row("ray-flash-2", RAY_2),
+    Row("ray-1-6", Shape(ratios=RATIOS)),
+)
+
+
+def rows_with(more: Iterable[str], *, takes_pictures: bool = False) -> tuple[Row, ...]:
+    """Our own rows, and those that a user names."""
+    known = {row.id for row in ROWS}
+    named = (Row(each) for each in dict.fromkeys(more) if each not in known)
+    return tuple(replace(row, takes_pictures=takes_pictures) for row in (*ROWS, *named))
