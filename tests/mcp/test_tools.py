@@ -13,6 +13,7 @@ import pytest
 from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
 
+from reelgate.domain.api_keys import Scope
 from tests.gateway import Gateway, a_gateway, a_prompt, until
 from tests.service.test_api_keys import a_key
 
@@ -166,6 +167,7 @@ async def test_a_key_is_asked_for_and_sees_its_own_videos_only(
     tmp_path: Path, sandbox_url: str
 ) -> None:
     one, other = await a_key(tmp_path, "one"), await a_key(tmp_path, "other")
+    reader = await a_key(tmp_path, "reader", scopes=frozenset({Scope.READ}))
     async with a_gateway(tmp_path, sandbox_url, mcp_wait_s=WAIT_S) as gateway:
         url = f"{gateway.url}/mcp"
         refused = await gateway.call("POST", "/mcp", json={})
@@ -181,6 +183,10 @@ async def test_a_key_is_asked_for_and_sees_its_own_videos_only(
             assert "video_not_found" in text_of(theirs)
             second = await client.call_tool("generate_video", arguments)
             assert video_of(second)["id"] != video_of(made)["id"]
+        async with a_client(url, reader) as client:
+            assert not (await client.call_tool("list_models", {})).is_error
+            refused_tool = await client.call_tool("generate_video", arguments)
+            assert "insufficient_scope" in text_of(refused_tool)
         # Whom the agent shows it has no key.
         async with gateway.session.get(link_of(made)) as file:
             assert file.status == 200

@@ -14,7 +14,15 @@ from reelgate.clock import SystemClock
 from reelgate.db.api_keys import ApiKeys
 from reelgate.db.database import open_database
 from reelgate.db.migrate import migrate
-from reelgate.domain.api_keys import Allowance, ApiKey, digest_of, new_key_id, new_secret
+from reelgate.domain.api_keys import (
+    USUAL_SCOPES,
+    Allowance,
+    ApiKey,
+    Scope,
+    digest_of,
+    new_key_id,
+    new_secret,
+)
 from reelgate.sandbox import Sandbox
 from tests.gateway import SHORT, TINY, Gateway, a_gateway, a_prompt, until
 
@@ -38,10 +46,16 @@ def keys(data_dir: Path, *arguments: str) -> str:
     return done.stdout
 
 
-async def a_key(data_dir: Path, name: str, allowance: Allowance | None = None) -> dict[str, str]:
+async def a_key(
+    data_dir: Path,
+    name: str,
+    allowance: Allowance | None = None,
+    scopes: frozenset[Scope] = USUAL_SCOPES,
+) -> dict[str, str]:
     """A new key, as the header that brings it."""
     secret = new_secret()
-    key = ApiKey(new_key_id(), name, allowance or Allowance(), SystemClock().now())
+    now = SystemClock().now()
+    key = ApiKey(new_key_id(), name, allowance or Allowance(), now, scopes=scopes)
     database = open_database(f"sqlite:///{data_dir}/reelgate.sqlite")
     await migrate(database)
     await ApiKeys(database).add(key, digest_of(secret))

@@ -18,6 +18,7 @@ from pydantic import BaseModel, StrictStr
 from starlette.types import Message, Receive, Scope, Send
 
 from reelgate.db.admission import AdmissionResult
+from reelgate.domain.api_keys import Scope as KeyScope
 from reelgate.domain.charge import Charge, charge_of
 from reelgate.domain.video import Caller, State, Video
 from reelgate.errors import Cancelled, ReelgateError, StorageFailed
@@ -51,7 +52,14 @@ class Status(BaseModel):
     operation: Operation
 
 
+class ReadingRoute(AuthenticatedRoute):
+    """A `POST` that only reads."""
+
+    scope = KeyScope.READ
+
+
 router = APIRouter(prefix="/v1/ai", include_in_schema=False, route_class=AuthenticatedRoute)
+status_router = APIRouter(prefix="/v1/ai", include_in_schema=False, route_class=ReadingRoute)
 
 ModelId = Annotated[str | None, Header(alias="ai-model-id")]
 
@@ -70,7 +78,7 @@ async def start(request: AuthenticatedRequest, model: ModelId = None) -> Respons
     return JSONResponse({"operation": {"id": video.id}} | told_of(video))
 
 
-@router.post("/video-model/status")
+@status_router.post("/video-model/status")
 async def status(request: AuthenticatedRequest) -> Response:
     """How a video stands; once it is finished, the video."""
     asked = validated(Status, await read_json(request))

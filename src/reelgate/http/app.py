@@ -105,6 +105,7 @@ def routes(context: Context) -> list[BaseRoute]:
         pushes.router,
         mcp.router,
         ai_sdk.router,
+        ai_sdk.status_router,
         *([] if context.settings.metrics_port else [metrics.router]),
         *([content.sandbox_router] if context.sandbox else []),
         share.making,

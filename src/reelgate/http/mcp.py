@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
-from reelgate.domain.api_keys import Scope as ApiScope
+from reelgate.domain.api_keys import Scope as KeyScope
 from reelgate.domain.video import Video
 from reelgate.errors import ReelgateError
 from reelgate.http.auth import AuthenticatedRequest, AuthenticatedRoute, Handler
@@ -24,6 +24,8 @@ LINK_S = 7 * 86_400
 
 class McpRoute(AuthenticatedRoute):
     """A route whose errors are JSON-RPC's, because the SDKs show no others to anybody."""
+
+    scope = KeyScope.READ  # The tools that make something ask for more.
 
     def get_route_handler(self) -> Handler:
         """The same, with each of our errors as an answer."""
@@ -52,8 +54,6 @@ router = APIRouter(include_in_schema=False, route_class=McpRoute)
 @router.post("/mcp")
 async def serve_mcp(request: AuthenticatedRequest) -> Response:
     """One message of the protocol; there are no sessions, so a `GET` or `DELETE` means nothing."""
-    # Its tools make videos and show them: the route itself asks for the one, this for the other.
-    request.ctx.gatekeeper.require(request.owner, ApiScope.READ)
     return McpResponse(request, await request.body())
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from reelgate.domain.api_keys import Scope as KeyScope
 from reelgate.domain.video import Video
 from reelgate.images.references import References
 from reelgate.service.videos import Service
@@ -30,10 +31,16 @@ class McpCaller:
 
 @dataclass(frozen=True, slots=True)
 class McpBackend:
-    """What the tools work with; `wait_s`: how long one call may wait for a video."""
+    """What the tools work with.
+
+    Attributes:
+        require: refuses an owner whose API key is not for this.
+        wait_s: how long one call may wait for a video.
+    """
 
     service: Service
     references: References
+    require: Callable[[str, KeyScope], None]
     wait_s: float
 
 

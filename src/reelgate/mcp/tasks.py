@@ -14,6 +14,7 @@ from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
     INVALID_PARAMS,
+    INVALID_REQUEST,
     MISSING_REQUIRED_CLIENT_CAPABILITY,
     RequestParams,
 )
@@ -21,7 +22,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from reelgate.domain.video import Video
 from reelgate.domain.video_object import STAGES
-from reelgate.errors import Cancelled, VideoNotFound
+from reelgate.errors import Cancelled, InsufficientScope, VideoNotFound
 from reelgate.mcp.endpoint import McpCaller
 from reelgate.mcp.tools import Tools
 from reelgate.service.videos import Service
@@ -85,7 +86,10 @@ class Tasks:
     async def cancel(self, caller: McpCaller, task_id: str) -> dict[str, Any]:
         """Stop the video; one that is over stays as it is."""
         video = await self._find(caller, task_id)
-        await self._service.cancel(video.id, caller.owner)
+        try:
+            await self._tools.cancel(video.id, caller)
+        except InsufficientScope as error:
+            raise MCPError(code=INVALID_REQUEST, message=error.message) from error
         return {}
 
     async def update(self, caller: McpCaller, task_id: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from reelgate.db.videos import Page
+from reelgate.domain.api_keys import Scope
 from reelgate.domain.video import STATUS, Video, VideoStatus
 from reelgate.errors import InvalidRequest, Problem
 from reelgate.mcp.answers import (
@@ -159,6 +160,7 @@ class Tools:
             ReelgateError: it cannot be made.
         """
         owner = call.caller.owner
+        self._backend.require(owner, Scope.MAKE)
         request, take = await wanted(call.arguments, self._backend, owner)
         return await ordered(self._service, request, take, owner)
 
@@ -206,8 +208,17 @@ class Tools:
 
     async def _cancel(self, call: Call) -> CallToolResult:
         told = parsed(ById, call.arguments)
-        video = await self._service.cancel(told.id, call.caller.owner)
-        return self.answers(call.caller).video(video)
+        return self.answers(call.caller).video(await self.cancel(told.id, call.caller))
+
+    async def cancel(self, video_id: str, caller: McpCaller) -> Video:
+        """Stop a video; one that is over stays as it is.
+
+        Raises:
+            InsufficientScope: the caller's key only reads.
+            VideoNotFound: there is none, or it belongs to somebody else.
+        """
+        self._backend.require(caller.owner, Scope.MAKE)
+        return await self._service.cancel(video_id, caller.owner)
 
     async def _models(self, call: Call) -> CallToolResult:
         parsed(Nothing, call.arguments)

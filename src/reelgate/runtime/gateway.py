@@ -71,7 +71,9 @@ async def open_gateway(settings: Settings, own_url: str = "") -> AsyncIterator[C
                 allow_private=settings.reference_allow_private,
             )
         )
-        mcp = McpEndpoint(McpBackend(work.service, references, settings.mcp_wait_s))
+        mcp = McpEndpoint(
+            McpBackend(work.service, references, base.gatekeeper.require, settings.mcp_wait_s)
+        )
         stack.push_async_callback(mcp.close)
         yield Context(
             service=work.service,
