@@ -1,7 +1,7 @@
 # Every target works on a fresh machine with Python 3.11+ and git: the first one that runs makes
 # .venv and installs what uv.lock names. `make PYTHON=/path/to/python3.12 test` chooses a Python.
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test chaos check check-web format format-web docs bench screenshots clean
+.PHONY: help demo serve test chaos check check-web format format-web docs bench integrations screenshots clean
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -59,6 +59,9 @@ docs: $(READY) ## Write settings, metrics, the dashboard and providers from the 
 
 bench: $(READY) ## Measure, side by side with peers; BENCH_ARGS="--full", or the names of some
 	$(BIN)/python bench/run.py $(BENCH_ARGS)
+
+integrations: $(READY) ## Test with programs too large for every run: LiteLLM, installed into a folder of its own
+	$(BIN)/pytest tests/e2e/integrations -m slow -q
 
 screenshots: $(READY) ## Take the pictures of the playground that the documentation shows
 	$(BIN)/python -m scripts.screenshots

@@ -81,13 +81,13 @@ class Context:
     def video_url(self, request: Request, video: Video) -> str:
         """Where the video plays: at the provider, or at the gateway until that is known."""
         url = self.service.video_url(video) or f"/v1/videos/{video.id}/content"
-        if not url.startswith("/"):
-            return url
-        return (
-            urljoin(self.settings.public_url, url)
-            if self.settings.public_url
-            else absolute_url(request, url)
-        )
+        return self.own_url(request, url) if url.startswith("/") else url
+
+    def own_url(self, request: Request, path: str) -> str:
+        """A path of this gateway: at its public address, or at the host that the caller used."""
+        if self.settings.public_url:
+            return urljoin(self.settings.public_url, path)
+        return absolute_url(request, path)
 
 
 def absolute_url(request: Request, path: str) -> str:

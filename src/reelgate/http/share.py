@@ -17,7 +17,6 @@ from reelgate.http.auth import (
     AuthenticatedRequest,
     AuthenticatedRoute,
     Context,
-    absolute_url,
     context_of,
 )
 from reelgate.http.content import Variant, content_of
@@ -58,8 +57,8 @@ def share_of(video: Video, request: AuthenticatedRequest, expires_in_s: int) -> 
         raise VideoNotFound(GONE)
     token = signed(f"{video.owner}:{video.id}", purpose=PURPOSE, until=until, secret=secrets[0])
     return Share(
-        url=absolute_url(request, f"/#/shared/{token}"),
-        content_url=absolute_url(request, f"/shared/{token}/content"),
+        url=request.ctx.own_url(request, f"/#/shared/{token}"),
+        content_url=request.ctx.own_url(request, f"/shared/{token}/content"),
         expires_at=until,
     )
 

@@ -16,7 +16,7 @@ from .checkout import ROOT, Run, run
 
 EXAMPLES = ROOT / "examples"
 NODE_SDK = ROOT / "tests" / "http" / "node"
-"""Which version of OpenAI's Node SDK is tested against."""
+"""Which versions of the Node SDKs are tested against."""
 
 needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node")
 needs_npm = pytest.mark.skipif(shutil.which("npm") is None, reason="there is no npm")
@@ -29,11 +29,18 @@ TESTED = {
     "openai_sdk.mjs",
     "openai_sdk.py",
     "python_requests.py",
+    "vercel_ai_sdk.mjs",
+}
+ELSEWHERE = {
+    "comfyui_reelgate.py",  # test_integrations.py
+    "litellm.yaml",  # tests/e2e/integrations
+    "n8n_workflow.json",
+    "open_webui_tool.py",
 }
 
 
 def test_no_example_goes_untested() -> None:
-    assert {path.name for path in EXAMPLES.iterdir() if path.suffix} == TESTED
+    assert {path.name for path in EXAMPLES.iterdir() if path.suffix} == TESTED | ELSEWHERE
 
 
 async def test_requests_prints_where_the_video_plays(gateway: str, tmp_path: Path) -> None:
@@ -64,14 +71,16 @@ async def test_the_openai_sdk_saves_the_video(gateway: str, tmp_path: Path) -> N
 
 
 @needs_npm
-async def test_openais_node_sdk_saves_the_video(gateway: str, tmp_path: Path) -> None:
-    for file in (*NODE_SDK.glob("package*.json"), EXAMPLES / "openai_sdk.mjs"):
+async def test_the_node_sdks_save_the_video(gateway: str, tmp_path: Path) -> None:
+    programs = ("openai_sdk.mjs", "vercel_ai_sdk.mjs")
+    for file in (*NODE_SDK.glob("package*.json"), *(EXAMPLES / name for name in programs)):
         shutil.copy(file, tmp_path)
     installed = await run("npm", "ci", "--prefer-offline", "--no-audit", cwd=tmp_path)
     assert installed.code == 0, installed.err
-    ended = await run("node", "openai_sdk.mjs", cwd=tmp_path, REELGATE_SERVER=gateway)
-    assert ended.code == 0, ended.err
-    assert seconds_of((tmp_path / ended.out.strip()).read_bytes()) == 4
+    for program in programs:
+        ended = await run("node", program, cwd=tmp_path, REELGATE_SERVER=gateway)
+        assert ended.code == 0, ended.err
+        assert seconds_of((tmp_path / ended.out.strip()).read_bytes()) == 4
 
 
 async def test_events_tell_the_video_until_it_is_finished(gateway: str, tmp_path: Path) -> None:
