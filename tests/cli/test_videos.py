@@ -77,3 +77,24 @@ def test_a_lost_submit_is_found_by_command_and_its_charge_is_shown(served: Serve
     assert video_id in [each["id"] for each in every]
     one = served.home.run("videos", "reconcile", video_id)
     assert one.out.startswith(f"{video_id}\tsubmission_unknown")
+
+
+def test_a_video_is_priced_before_it_is_paid_and_told_of_afterwards(
+    made: tuple[Result, Path], served: Served
+) -> None:
+    """What would be asked for, without asking; and what has been, as a table, CSV and JSON."""
+    assert made[0].code == ExitCode.OK
+    usage = served.home.run("usage", "--by", "model", "--json").json
+    jobs = usage["total"]["jobs"]
+    assert jobs >= 1
+    dry = served.home.run("generate", "A cow", "--duration", "5", "--dry-run", "--json").json
+    assert (dry["model"], dry["refusal"]) == ("imagine-text-to-video", None)
+    told = served.home.run("generate", "A cow", "--duration", "5", "--dry-run")
+    assert [line.split()[0] for line in told.out.splitlines()[1:]] == ["cost", "time", "sent"]
+    assert served.home.run("generate", "A cow", "--duration", "7", "--dry-run").code == 2
+    table = served.home.run("usage", "--by", "model").out.splitlines()
+    assert table[0].split()[:3] == ["model", "jobs", "completed"]
+    assert table[-1].split()[:2] == ["total", str(jobs)]
+    rows = served.home.run("usage", "--by", "model", "--csv").out.splitlines()
+    assert rows[0] == "model,jobs,completed,failed,credits,usd,unpriced"
+    assert served.home.run("usage", "--by", "week").code == 2

@@ -184,9 +184,9 @@ async def test_a_key_asks_for_its_models_only(gateway: Gateway) -> None:
     for allowed in ([MODEL], [f"*/{MODEL}"], ["imagine-*"]):
         key = await make(gateway, models=allowed)
         assert (await ask(gateway, key)).status == 200
-        reply = await ask(gateway, key, model="wan-2.2")
+        reply = await ask(gateway, key, model="ltx-2.3")
         assert (reply.status, reply.code) == (422, "invalid_request")
-        body: dict[str, Any] = {"prompt": a_prompt(), "model": "wan-2.2"}
+        body: dict[str, Any] = {"prompt": a_prompt(), "model": "ltx-2.3"}
         reply = await gateway.call("POST", "/v1/videos", json=body, headers=bearer(key))
         assert (reply.status, reply.code) == (403, "model_not_allowed")
         assert reply.body["error"]["param"] == "model"

@@ -124,6 +124,21 @@ class Client:
         """One page of the list, as the gateway sends it."""
         return await self._json("GET", "/v1/videos", params=query)
 
+    async def estimate(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """What a video would cost and take; nothing is made."""
+        return await self._json("POST", "/v1/videos/estimate", json=request)
+
+    async def usage(self, query: Mapping[str, str]) -> dict[str, Any]:
+        """What videos have cost."""
+        return await self._json("GET", "/v1/usage", params=query)
+
+    async def usage_csv(self, query: Mapping[str, str]) -> str:
+        """The same as CSV."""
+        params = {**query, "format": "csv"}
+        async with self._answer("GET", "/v1/usage", params=params) as answer:
+            await check(answer)
+            return await answer.text()
+
     async def cancel(self, video_id: str) -> RemoteVideo:
         """Stop a video; one that is over stays as it is."""
         return await self._video("POST", f"{path_of(video_id)}/cancel")

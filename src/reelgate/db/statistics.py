@@ -18,10 +18,10 @@ from sqlalchemy import (
 
 from reelgate.db.database import Database
 from reelgate.db.rows import to_money
-from reelgate.db.schema import OPEN, api_keys, durations, videos
-from reelgate.db.usage import Span, usage_of
+from reelgate.db.schema import OPEN, durations, videos
+from reelgate.db.usage import key_names, usage_of
 from reelgate.domain.price import Money
-from reelgate.domain.usage import Usage
+from reelgate.domain.usage import Span, Usage
 from reelgate.domain.video import State, first_id_of
 
 DAY_S = 86400
@@ -172,7 +172,7 @@ def keys_of(
     """The keys of these owners."""
     still = select(videos.c.owner, func.count()).where(*mine, OPEN).group_by(videos.c.owner)
     open_ = {row.owner: row[1] for row in connection.execute(still)}
-    names = {row.id: row.name for row in connection.execute(select(api_keys.c.id, api_keys.c.name))}
+    names = key_names(connection)
     return {owner: KeyUse(names.get(owner), open_.get(owner, 0)) for owner in owners}
 
 

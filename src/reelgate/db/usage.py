@@ -6,7 +6,6 @@ What was told counts, or else what was expected of a video that is paid for, may
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
@@ -27,10 +26,10 @@ from sqlalchemy import (
 )
 
 from reelgate.db.database import Database
-from reelgate.db.schema import OPEN, deleted_usage, videos
+from reelgate.db.schema import OPEN, api_keys, deleted_usage, videos
 from reelgate.domain.price import Money, Unit
 from reelgate.domain.quota import Spent
-from reelgate.domain.usage import Usage
+from reelgate.domain.usage import Span, Usage
 from reelgate.domain.video import State, first_id_of
 from reelgate.errors import Cancelled, SubmissionUnknown, UpstreamBadResponse
 
@@ -161,24 +160,24 @@ def delete_video(connection: Connection, video_id: str) -> None:
         connection.execute(KEEP, dict(row))
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Days, both included, since 1 January 1970; of one owner, or of all."""
-
-    first: int
-    last: int
-    owner: str | None = None
-
-
 class UsageReports:
     """Named queries on what was spent."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def of(self, span: Span) -> list[Usage]:
-        """What the videos of some days have cost, the oldest day first."""
-        return await self._database.read(lambda connection: usage_of(connection, span))
+    async def of(self, span: Span) -> tuple[list[Usage], dict[str, str]]:
+        """What the videos of some days have cost, the oldest day first, and the keys' names."""
+
+        def read(connection: Connection) -> tuple[list[Usage], dict[str, str]]:
+            return usage_of(connection, span), key_names(connection)
+
+        return await self._database.read(read)
+
+
+def key_names(connection: Connection) -> dict[str, str]:
+    """Whose each API key is, by its id; also of those that were revoked."""
+    return {row.id: row.name for row in connection.execute(NAMES)}
 
 
 def usage_of(connection: Connection, span: Span) -> list[Usage]:
@@ -199,6 +198,7 @@ def usage_of(connection: Connection, span: Span) -> list[Usage]:
     ]
 
 
+NAMES = select(api_keys.c.id, api_keys.c.name)
 KEYS = ("day", "owner", "model", "provider", "unit")
 NUMBERS = ("jobs", "completed", "failed", "amount", "unpriced")
 

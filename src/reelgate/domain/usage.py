@@ -35,6 +35,15 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """Days, both included, since 1 January 1970; of one owner, or of all."""
+
+    first: int
+    last: int
+    owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Totals:
     """Some of it together.
 

@@ -20,6 +20,7 @@ from reelgate.errors import ReelgateError
 from reelgate.http import (
     ai_sdk,
     content,
+    estimates,
     generations,
     health,
     keys,
@@ -30,6 +31,7 @@ from reelgate.http import (
     session,
     share,
     stats,
+    usage,
     videos,
     web,
 )
@@ -98,6 +100,7 @@ def routes(context: Context) -> list[BaseRoute]:
     They stand here by themselves: FastAPI tries those of an included router twice for each request.
     """
     routers = [
+        estimates.router,
         videos.router,
         generations.router,
         models.router,
@@ -110,6 +113,8 @@ def routes(context: Context) -> list[BaseRoute]:
         *([content.sandbox_router] if context.sandbox else []),
         share.making,
         stats.router,
+        usage.router,
+        estimates.by_model,
         keys.router,
         session.router,
         share.showing,

@@ -203,6 +203,12 @@ def rate_headers(rate: RequestRate) -> Iterator[tuple[bytes, bytes]]:
     yield b"ratelimit", b'"requests";r=%d;t=%d' % (rate.left, math.ceil(rate.more_in_s))
 
 
+class ReadingRoute(AuthenticatedRoute):
+    """A route that only tells something, whatever its method."""
+
+    scope = Scope.READ
+
+
 class OperatorRoute(AuthenticatedRoute):
     """A route for those who run the gateway."""
 

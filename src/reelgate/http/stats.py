@@ -8,19 +8,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
-from reelgate.domain.catalog import Model
 from reelgate.domain.price import MICROS
 from reelgate.domain.usage import totals
-from reelgate.domain.video import VideoRequest
 from reelgate.http.auth import AuthenticatedRequest, AuthenticatedRoute
-from reelgate.http.openapi import NOT_FOUND, REFUSED
-from reelgate.http.parsing import check_once
+from reelgate.http.openapi import NOT_FOUND
 from reelgate.http.videos import VideoId
 from reelgate.version import VERSION
 
@@ -110,24 +107,6 @@ class Stats(BaseModel):
     process: ProcessStats
 
 
-class TimesOfKind(BaseModel):
-    """How long jobs like this one took, from accepted to ready."""
-
-    jobs: int
-    p10_s: float
-    p50_s: float
-    p90_s: float
-    curve: list[float] = Field(description="In equal steps from 0 s to the 99th percentile.")
-
-
-class Estimate(BaseModel):
-    """What a video of this kind is likely to take."""
-
-    times: TimesOfKind | None = Field(description="Null until three jobs of this kind are known.")
-    cost: float | None = Field(description="By its model's price, or as the last one like it did.")
-    cost_unit: Literal["credits", "usd"] | None = Field(description="What `cost` counts.")
-
-
 class WebhookLine(BaseModel):
     """One delivery of a webhook."""
 
@@ -193,42 +172,6 @@ async def get_webhooks(video_id: VideoId, request: AuthenticatedRequest) -> JSON
     video = await request.service.find(video_id, request.owner)
     found = await WebhookLog(request.ctx.database).page(limit=MAX_DELIVERIES, video_id=video.id)
     return JSONResponse({"object": "list", "data": [line_of(each) for each in found]})
-
-
-@router.get(
-    "/estimate",
-    tags=["Statistics"],
-    summary="What a video is likely to take",
-    response_model=Estimate,
-    responses=REFUSED,
-)
-async def get_estimate(
-    request: AuthenticatedRequest,
-    model: Annotated[str, Query(description="A model's id or alias.")],
-    duration: Annotated[str | None, Query(description="As in a request.")] = None,
-    resolution: Annotated[str | None, Query(description="As in a request.")] = None,
-) -> JSONResponse:
-    """From the times and costs of earlier jobs with the same model, duration and resolution."""
-    request.check_may_list()
-    check_once(name for name, _ in request.query_params.multi_items())
-    found = request.service.catalog.find(model)
-    wanted = filled(found, duration, resolution)
-    estimates = request.service.estimates
-    times, quote = await estimates.times(found, wanted), await estimates.quote(found, wanted)
-    return JSONResponse(
-        {
-            "times": None if times is None else asdict(times),
-            "cost": None if quote.price is None else quote.price.value,
-            "cost_unit": None if quote.price is None else quote.price.unit.value,
-        },
-        headers={"Cache-Control": "no-store"},
-    )
-
-
-def filled(model: Model, duration: str | None, resolution: str | None) -> VideoRequest:
-    """A request for this model, to learn its kind."""
-    number = int(duration) if duration and duration.isdecimal() else duration
-    return model.sample(duration=number, resolution=resolution)
 
 
 def days(found: Overview, usd_per_credit: Mapping[str, Decimal]) -> list[dict[str, Any]]:

@@ -10,13 +10,16 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol, TypeGuard
+from typing import TYPE_CHECKING, Protocol, TypeGuard
 
 from reelgate.domain.catalog import Model
 from reelgate.domain.picture import Picture
 from reelgate.domain.price import Money
 from reelgate.domain.video import VideoRequest
 from reelgate.providers.expiry import CredentialEnd
+
+if TYPE_CHECKING:
+    from reelgate.providers.api import Call
 
 MAX_BATCH_ID_CHARS = 512
 MAX_COST = 2**31 - 1
@@ -287,6 +290,19 @@ def has_catalogue(provider: Provider) -> TypeGuard[Catalogued]:
 def can_reconcile(provider: Provider) -> TypeGuard[Reconciler]:
     """Whether a provider declares `reconcile`."""
     return callable(getattr(provider, "reconcile", None))
+
+
+class Previewer(Provider, Protocol):
+    """A provider that tells what it would send."""
+
+    def preview(self, request: VideoRequest) -> Call:
+        """The submit as it would be sent, without credentials and what is the account's own."""
+        ...
+
+
+def can_preview(provider: Provider) -> TypeGuard[Previewer]:
+    """Whether a provider declares `preview`."""
+    return callable(getattr(provider, "preview", None))
 
 
 class CreditTeller(Provider, Protocol):

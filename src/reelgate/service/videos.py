@@ -17,7 +17,6 @@ from reelgate.db.admission import Admission, AdmissionOptions, AdmissionResult
 from reelgate.db.changes import Changes, Subscription
 from reelgate.db.videos import LostRace, Page, Videos
 from reelgate.domain.catalog import Catalog
-from reelgate.domain.quota import Quota, Quote, quota_of
 from reelgate.domain.video import (
     Caller,
     Failure,
@@ -33,7 +32,6 @@ from reelgate.errors import (
     Cancelled,
     InvalidRequest,
     Overloaded,
-    ReelgateError,
     ShuttingDown,
     UpstreamError,
     VideoExpired,
@@ -41,11 +39,9 @@ from reelgate.errors import (
     brief,
 )
 from reelgate.jobs.engine import Engine
-from reelgate.jobs.routing import Router
 from reelgate.media.keeper import Keeper
 from reelgate.providers.base import Provider
 from reelgate.providers.registry import video_url
-from reelgate.service.callers import Gatekeeper
 from reelgate.service.estimates import Estimates
 from reelgate.telemetry.telemetry import Telemetry
 from reelgate.telemetry.traceparent import current
@@ -113,14 +109,12 @@ class Service:
         self,
         *,
         catalog: Catalog,
-        router: Router,
         videos: Videos,
         admission: Admission,
         changes: Changes,
         engine: Engine,
         providers: Mapping[str, Provider],
         keeper: Keeper | None,
-        gatekeeper: Gatekeeper,
         estimates: Estimates,
         load: Load,
         recheck: Callable[[Video], Awaitable[Video]],
@@ -129,7 +123,6 @@ class Service:
         telemetry: Telemetry,
     ) -> None:
         self.catalog = catalog
-        self._router = router
         self._videos = videos
         self._admission = admission
         self._changes = changes
@@ -137,7 +130,6 @@ class Service:
         self._providers = providers
         self._keeper = keeper
         self.estimates = estimates
-        self._gatekeeper = gatekeeper
         self._load = load
         self._recheck = recheck
         self._clock = clock
@@ -166,7 +158,9 @@ class Service:
             raise ShuttingDown(retry_after_s=5)
         await self._load.check()
         video = await self._video_of(new_video)
-        quote, quota = await self._terms(video.request, video.owner, new_video.request.model)
+        quote, quota = await self.estimates.terms(
+            video.request, video.owner, new_video.request.model
+        )
         video, options = replace(video, estimate=quote.price), replace(options, quota=quota)
         video, result = await asyncio.shield(self._admit(video, options))
         # Here for the request's own lines, and there for the job's.
@@ -196,28 +190,8 @@ class Service:
         adopt_since = now - self._adopt_window_s if adopts else None
         return AdmissionOptions(now, idempotency_key, retry, max_age_s, adopt_since)
 
-    async def _terms(self, request: VideoRequest, owner: str, asked: str) -> tuple[Quote, Quota]:
-        """What a video is expected to cost, and what its owner may have that asked for a model."""
-        model = self.catalog.find(request.model)
-        allowance = self._gatekeeper.allowance_of(owner)
-        if not allowance.limits_spending:
-            # Without a look at the database.
-            quote = self.estimates.by_price(model, request)
-        else:
-            quote = await self.estimates.recent_quote(model, request)
-        rates = self.estimates.usd_per_credit
-        return quote, quota_of(allowance, model, quote, self._clock.now(), rates, asked=asked)
-
     async def _video_of(self, new_video: NewVideo) -> Video:
-        request, route = new_video.request, None
-        if self._router.is_virtual(request.model):
-
-            async def refusal(target: VideoRequest) -> ReelgateError | None:
-                _, quota = await self._terms(target, new_video.owner, new_video.request.model)
-                return quota.refusal
-
-            choice = await self._router.choose(request, refusal)
-            request, route = choice.request, choice.route
+        request, route = await self.estimates.routed(new_video.request, new_video.owner)
         return Video(
             id=new_video_id(),
             owner=new_video.owner,

@@ -26,6 +26,7 @@ from reelgate.errors import (
 )
 from reelgate.net.client import Answer, FilePart, HttpClient
 from reelgate.net.redact import fit_to_tell, redacted
+from reelgate.providers.api import Call
 from reelgate.providers.assets import FIRST_BYTES, FTYP_END, is_video_start
 from reelgate.providers.base import (
     NO_PICTURES,
@@ -63,6 +64,7 @@ from reelgate.providers.imagine.wire import (
     UPSTREAM,
     Report,
     carries_marker,
+    preview_parts,
     read_report,
     read_submission,
     read_upload,
@@ -242,6 +244,12 @@ class ImagineWeb:
         if not answer.ok:
             raise submit_refusal(answer, hide=credentials.hide)
         return read_submission(answer, hide=credentials.hide)
+
+    def preview(self, request: VideoRequest) -> Call:
+        """The submit as it would be sent, without credentials and what is the account's own."""
+        fields = self._own_fields.get(request.model, ())
+        parts = preview_parts(request, fields, self._reference_parts)
+        return Call(method="POST", path="/video/upload", form=parts)
 
     async def reconcile(
         self, request: VideoRequest, since: float, *, marker: str = ""

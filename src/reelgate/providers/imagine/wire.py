@@ -56,6 +56,19 @@ def submit_parts(
     ]
 
 
+def preview_parts(
+    request: VideoRequest,
+    fields: Iterable[Field] = (),
+    reference_parts: Mapping[Kind, str] = PICTURES_ONLY,
+) -> Parts:
+    """The same without what is the account's own, and without ids that are new for each submit."""
+    return [
+        *_video(request),
+        *_own(request, fields),
+        *_references(request, "", reference_parts),
+    ]
+
+
 def variation_of(request: VideoRequest) -> str:
     """What is made of what: by the references, as the vendor's own tool decides it [seen].
 
