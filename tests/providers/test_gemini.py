@@ -128,6 +128,21 @@ async def test_an_error_is_what_googles_words_say_it_is(
     assert caught.value.surely_refused
 
 
+@pytest.mark.parametrize(
+    ("header", "delay", "wait_s"), [("7", "36s", 7), ("", "36.5s", 36.5), ("", "soon", None)]
+)
+async def test_a_quota_that_is_used_up_says_for_how_long(
+    http: HttpClient, header: str, delay: str, wait_s: float | None
+) -> None:
+    details = [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay}]
+    error = {"message": "Slow down.", "status": "RESOURCE_EXHAUSTED", "details": details}
+    headers = {"Retry_After": header} if header else {}
+    async with serving(replying(429, json.dumps({"error": error}), **headers)) as url:
+        with pytest.raises(RateLimited) as caught:
+            await a_gemini(http, url).submit(MODEL.request(prompt="a cat"))
+    assert caught.value.retry_after_s == wait_s
+
+
 async def test_the_key_opens_files_as_a_header_and_is_in_no_address(http: HttpClient) -> None:
     seen: list[tuple[str, str | None]] = []
 

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from reelgate.domain.picture import Picture
 from reelgate.domain.reference import Kind, Reference, Role
-from reelgate.errors import ModerationBlocked, UpstreamBadResponse
+from reelgate.errors import ModerationBlocked, RateLimited, UpstreamBadResponse
 from reelgate.net.client import HttpClient
 from reelgate.providers.api import ApiAccount
 from reelgate.providers.base import CancelOutcome, Candidate, Ended, Failed, Match, Running
@@ -170,6 +170,14 @@ async def test_the_end_of_a_job_is_told_with_its_reason(
     assert isinstance(failed, Failed)
     assert failed.code == code
     assert says in failed.message
+
+
+async def test_a_throttled_submit_says_when_to_come_again(http: HttpClient) -> None:
+    problem = {"detail": "Request was throttled. Your rate limit resets in ~30s.", "status": 429}
+    async with serving(replying(429, json.dumps(problem))) as url:
+        with pytest.raises(RateLimited) as caught:
+            await a_replicate(http, url).submit(MODEL.request(prompt="a cat"))
+    assert caught.value.retry_after_s == 30
 
 
 async def test_a_refusal_of_the_safety_check_is_moderation(http: HttpClient) -> None:

@@ -111,11 +111,13 @@ class VendorError:
         says: its sentence.
         code: its code.
         kind: what it is; None: what the HTTP status says.
+        wait_s: how long it asks to wait, in seconds; None: it does not say.
     """
 
     says: str = ""
     code: str = ""
     kind: type[UpstreamError] | None = None
+    wait_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -355,6 +357,7 @@ class ApiProvider(ABC):
             hide=self.hide,
             says=error.says or None,
             kind=error.kind,
+            wait_s=error.wait_s,
         )
 
     def submit_refusal(self, answer: Answer) -> UpstreamError:

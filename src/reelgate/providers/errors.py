@@ -66,6 +66,7 @@ def refusal(
     hide: Callable[[str], str] = str,
     says: str | None = None,
     kind: type[UpstreamError] | None = None,
+    wait_s: float | None = None,
 ) -> UpstreamError:
     """The error that an answer without success stands for.
 
@@ -76,6 +77,7 @@ def refusal(
         hide: takes our own secrets out of a text, in case the upstream echoes them.
         says: the vendor's own sentence, told if it is fit to be.
         kind: what it is where a vendor has codes of its own; None: what the status says.
+        wait_s: how long its body asks to wait, in seconds; a `Retry-After` header goes first.
     """
     kind = kind or kind_of(answer)
     told = fit_to_tell(hide(says)) if says else None
@@ -84,7 +86,7 @@ def refusal(
     advice = f" {renew}" if kind is UpstreamUnauthorized else ""
     return kind(
         f"{sentence} (HTTP {answer.status}).{reason}{advice}",
-        retry_after_s=retry_after_s(answer) if kind.temporary else None,
+        retry_after_s=wait_of(answer, wait_s) if kind.temporary else None,
         upstream=redacted(hide(answer.text)),
     )
 
@@ -139,6 +141,14 @@ def retry_after_s(answer: Answer) -> float | None:
     else:
         return None
     return min(max(wait_s, 0.0), MAX_RETRY_AFTER_S)
+
+
+def wait_of(answer: Answer, told_s: float | None) -> float | None:
+    """How long an answer asks to wait, by its header or else its body; None where neither does."""
+    by_header_s = retry_after_s(answer)
+    if by_header_s is not None or told_s is None:
+        return by_header_s
+    return min(max(told_s, 0.0), MAX_RETRY_AFTER_S)
 
 
 def http_date_s(value: str) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -63,9 +64,21 @@ def name(request: pytest.FixtureRequest) -> str:
     return found
 
 
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Rendered clips, so that each is rendered once for all vendors whose videos look alike."""
+    return tmp_path_factory.mktemp("clips")
+
+
 @pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    options = SandboxOptions(max_short_side_px=64, speed=SPEED, key_requests_per_minute=100_000_000)
+async def sandbox(clips: Path, tmp_path: Path) -> AsyncIterator[Sandbox]:
+    (tmp_path / "clips").symlink_to(clips)
+    options = SandboxOptions(
+        max_short_side_px=64,
+        speed=SPEED,
+        key_requests_per_minute=100_000_000,
+        data_dir=tmp_path,
+    )
     async with Sandbox(options) as running:
         yield running
 

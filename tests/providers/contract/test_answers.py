@@ -15,7 +15,7 @@ from .conftest import Case
 
 ODD: tuple[object, ...] = (None, True, -1, float("nan"), "x", [], ["x"], {"x": 1})
 """In place of a part of an answer."""
-JOBS = ("[[never]]", "[[ready after=0]]", "[[fail after=0]]", "[[moderated]]")
+JOBS = ("[[never]]", "", "[[fail after=0]]", "[[moderated]]")
 
 
 def adapter_of(vendor: Case) -> ApiProvider:

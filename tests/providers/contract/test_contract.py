@@ -162,7 +162,7 @@ async def test_addresses_that_rotate_are_asked_for_anew(vendor: Case) -> None:
 
 
 async def test_a_ready_video_is_fetched_without_being_asked_for_again(vendor: Case) -> None:
-    made = await vendor.provider.submit(vendor.request("[[ready after=0]]"))
+    made = await vendor.provider.submit(vendor.request())
     await vendor.end_of(made.provider_id)
     polls = vendor.sandbox.recorder.count(Operation.STATUS)
     await content_of(vendor, made.provider_id)
@@ -176,7 +176,7 @@ async def test_a_file_opens_to_the_key_alone_where_the_adapter_says_so(
 ) -> None:
     provider = vendor.provider
     assert isinstance(provider, ApiProvider)
-    made = await provider.submit(vendor.request("[[ready after=0]]"))
+    made = await provider.submit(vendor.request())
     await vendor.end_of(made.provider_id)
     url = (await provider.report(made.provider_id)).url
     assert SANDBOX_KEY not in url

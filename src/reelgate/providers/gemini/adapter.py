@@ -5,6 +5,7 @@ Sources: ai.google.dev/gemini-api/docs/video, and Google's own Python client.
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -40,6 +41,7 @@ KINDS: Mapping[str, type[UpstreamError]] = {
 BAD_KEY = "API_KEY_INVALID"
 """The reason of a 400 that is about the key and not about the request."""
 NO_CREDITS = "prepayment credits"
+DELAY = re.compile(r"(\d{1,6}(?:\.\d{1,9})?)s", re.ASCII)
 TRY_AGAIN = (
     " Its filter for sound does not decide the same each time: the same prompt may pass when it is"
     " tried again."
@@ -130,7 +132,7 @@ class Gemini(ApiProvider):
             kind = InsufficientCredits
         elif BAD_KEY in answer.text:
             kind = UpstreamUnauthorized
-        return VendorError(says, status, kind)
+        return VendorError(says, status, kind, delay_in(error.get("details")))
 
     def failed(self, report: Report) -> Failed:
         """The end of a job, with a word on the filter that a second try may pass."""
@@ -151,6 +153,14 @@ def inlined(reference: Reference, pictures: Pictures) -> dict[str, str]:
 def is_filtered(holder: Mapping[str, Any]) -> bool:
     """Whether responsible-AI filters took a video away."""
     return bool(holder.get("raiMediaFilteredCount") or holder.get("raiMediaFilteredReasons"))
+
+
+def delay_in(details: object) -> float | None:
+    """The seconds that an error asks to wait: `{"retryDelay": "36s"}` (google.rpc.RetryInfo)."""
+    listed = details if isinstance(details, list) else ()
+    told = (text_in(each, "retryDelay") for each in listed if isinstance(each, dict))
+    found = next((match for each in told if (match := DELAY.fullmatch(each))), None)
+    return None if found is None else float(found[1])
 
 
 def download_address(uri: str) -> str:

@@ -50,6 +50,8 @@ SENSITIVE = re.compile(r"\bE005\b|\bflagged as sensitive\b", re.IGNORECASE)
 than that `E` and four digits are codes."""
 PROGRESS = re.compile(r"^\s*(\d{1,3})%\s*\|.*?\|\s*\d+/\d+", re.MULTILINE)
 """A line of a progress bar in the logs, as Replicate's own client reads it."""
+RESETS = re.compile(r"\bresets in ~?(\d{1,6}(?:\.\d{1,3})?)s\b", re.ASCII)
+"""How a 429 tells when to come again: replicate.com/docs/topics/predictions/rate-limits."""
 REMOVED = "its output was removed an hour after it was made"
 MOST_PAGES = 5
 
@@ -144,7 +146,12 @@ class Replicate(ApiProvider):
         says = text_in(payload, "detail", "title")
         if answer.ok or not says:
             return None
-        return VendorError(says, kind=ModerationBlocked if SENSITIVE.search(says) else None)
+        resets = RESETS.search(says)
+        return VendorError(
+            says,
+            kind=ModerationBlocked if SENSITIVE.search(says) else None,
+            wait_s=float(resets[1]) if resets else None,
+        )
 
     def cancel_call(self, provider_id: str) -> Call:
         """What has begun by then is charged."""
