@@ -20,22 +20,22 @@ async def settle() -> None:
 
 
 class Queue:
-    """Jobs in line at a turnstile, and the order in which they got in."""
+    """Jobs in the queue of a limiter, and the order in which they got in."""
 
-    def __init__(self, turnstile: SubmitLimiter) -> None:
-        self.turnstile = turnstile
+    def __init__(self, limiter: SubmitLimiter) -> None:
+        self.limiter = limiter
         self.inside: list[str] = []
-        self.places: dict[str, SubmitPermit] = {}
+        self.permits: dict[str, SubmitPermit] = {}
         self.tasks: dict[str, asyncio.Task[None]] = {}
 
     async def join(self, owner: str, job: str) -> None:
-        self.places[job] = SubmitPermit(self.turnstile, owner)
+        self.permits[job] = SubmitPermit(self.limiter, owner)
         self.wait(job)
         await settle()
 
     def wait(self, job: str) -> None:
         async def take() -> None:
-            await self.places[job].take()
+            await self.permits[job].take()
             self.inside.append(job)
 
         self.tasks[job] = asyncio.create_task(take())
@@ -43,13 +43,13 @@ class Queue:
     async def turn_away(self, job: str, retry_s: float) -> None:
         """The account has no room for a job that was let in, which joins the line again."""
         self.inside.remove(job)
-        self.places[job].turned_away(NoPermit(retry_s), jitter=1.0)
+        self.permits[job].turned_away(NoPermit(retry_s), jitter=1.0)
         self.wait(job)
         await settle()
 
     async def leave(self, job: str) -> None:
-        self.places[job].settled(accepted=True)
-        self.places[job].give_back()
+        self.permits[job].settled(accepted=True)
+        self.permits[job].give_back()
         await settle()
 
     async def close(self) -> None:
@@ -70,26 +70,26 @@ async def test_one_owners_thousand_jobs_do_not_starve_anothers_one() -> None:
 
 
 async def test_nobody_gets_in_while_the_account_rests() -> None:
-    turnstile = SubmitLimiter()
-    turnstile.rest(0.2)
+    limiter = SubmitLimiter()
+    limiter.rest(0.2)
     began = asyncio.get_running_loop().time()
-    await asyncio.gather(*(SubmitPermit(turnstile, "a").take() for _ in range(1)))
+    await asyncio.gather(*(SubmitPermit(limiter, "a").take() for _ in range(1)))
     assert asyncio.get_running_loop().time() - began >= 0.2
 
 
 async def test_after_a_rest_jobs_are_let_in_one_by_one_until_one_is_accepted() -> None:
     queue = Queue(SubmitLimiter())
-    queue.turnstile.rest(0.01)
+    queue.limiter.rest(0.01)
     for number in range(10):
         await queue.join("a", str(number))
     await asyncio.wait_for(queue.tasks["0"], 5)
     await settle()
     assert queue.inside == ["0"]
-    queue.places["0"].settled(accepted=False)
-    queue.places["0"].give_back()
+    queue.permits["0"].settled(accepted=False)
+    queue.permits["0"].give_back()
     await settle()
     assert queue.inside == ["0", "1"]
-    queue.places["1"].settled(accepted=True)
+    queue.permits["1"].settled(accepted=True)
     await settle()
     assert len(queue.inside) == 10
     await queue.close()
@@ -100,7 +100,7 @@ async def test_only_so_many_submits_wait_for_their_answer_at_once() -> None:
     for number in range(5):
         await queue.join("a", str(number))
     assert queue.inside == ["0", "1"]
-    queue.places["0"].settled(accepted=True)
+    queue.permits["0"].settled(accepted=True)
     await settle()
     assert queue.inside == ["0", "1", "2"]
     await queue.close()
@@ -114,10 +114,10 @@ async def test_whoever_the_account_turned_away_is_the_first_to_ask_again() -> No
     await queue.turn_away("a2", LONG_S)
     await queue.turn_away("b1", LONG_S)
     assert queue.inside == ["a1"]
-    queue.places["a1"].settled(accepted=True)
+    queue.permits["a1"].settled(accepted=True)
     await settle()
     assert queue.inside == ["a1", "b1"]
-    queue.places["b1"].admitted(1)
+    queue.permits["b1"].admitted(1)
     await settle()
     assert queue.inside == ["a1", "b1", "a2"]
     await queue.close()
@@ -133,7 +133,7 @@ async def test_where_the_account_has_no_room_one_job_asks_every_now_and_then() -
     await asyncio.wait_for(queue.tasks["a1"], 5)
     await settle()
     assert queue.inside == ["a1"]
-    queue.places["a1"].admitted(2)
+    queue.permits["a1"].admitted(2)
     await settle()
     assert queue.inside == ["a1", "a2", "a3"]
     await queue.close()
@@ -145,7 +145,7 @@ async def test_after_a_rest_that_another_process_was_told_one_tries_here_as_well
         await queue.join("a", job)
     for job in ("a1", "a2"):
         queue.inside.remove(job)
-        queue.places[job].turned_away(NoPermit(0.01, rests=True), jitter=1.0)
+        queue.permits[job].turned_away(NoPermit(0.01, rests=True), jitter=1.0)
         queue.wait(job)
     await asyncio.wait_for(queue.tasks["a1"], 5)
     await settle()
@@ -168,8 +168,8 @@ async def test_a_job_cancelled_just_as_it_is_let_in_passes_its_place_on() -> Non
     queue = Queue(SubmitLimiter(1))
     for job in ("a", "b", "c"):
         await queue.join(job, job)
-    queue.places["a"].settled(accepted=True)
-    queue.places["a"].give_back()
+    queue.permits["a"].settled(accepted=True)
+    queue.permits["a"].give_back()
     queue.tasks["b"].cancel()
     await settle()
     assert queue.inside == ["a", "c"]
@@ -178,8 +178,8 @@ async def test_a_job_cancelled_just_as_it_is_let_in_passes_its_place_on() -> Non
 
 def test_a_place_is_given_back_once() -> None:
     async def scenario() -> None:
-        turnstile = SubmitLimiter(1)
-        first, second, third = (SubmitPermit(turnstile, "a") for _ in range(3))
+        limiter = SubmitLimiter(1)
+        first, second, third = (SubmitPermit(limiter, "a") for _ in range(3))
         assert first.try_take()
         first.settled(accepted=True)
         first.give_back()

@@ -64,7 +64,7 @@ def test_retry_after_lengthens_a_gap_and_never_the_life(
 
 
 @given(DRAWS, st.integers(1, 11))
-def test_two_draws_give_two_gaps_so_that_a_crowd_spreads(draw: float, failures: int) -> None:
+def test_two_draws_give_two_gaps_so_that_many_spread(draw: float, failures: int) -> None:
     first = USUAL.next_gap_s(failures, 0, draw)
     other = USUAL.next_gap_s(failures, 0, (draw + 0.5) % 1.0)
     assert first != other
