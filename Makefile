@@ -1,7 +1,8 @@
 # Every target works on a fresh machine with Python 3.11+ and git: the first one that runs makes
 # .venv and installs what uv.lock names. `make PYTHON=/path/to/python3.12 test` chooses a Python.
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test chaos check check-web format format-web docs bench integrations screenshots clean
+.PHONY: help demo serve test chaos check check-web format format-web docs site bench integrations
+.PHONY: screenshots clean
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -51,11 +52,17 @@ format: $(READY) ## Format the code
 format-web: node_modules/.package-lock.json
 	npm run --silent format
 
-docs: $(READY) ## Write settings, metrics, the dashboard and providers from the code
+docs: $(READY) ## Write from the code what the pages list: settings, errors, commands, ...
 	$(BIN)/python -m scripts.settings_docs
 	$(BIN)/python -m scripts.metrics_docs
 	$(BIN)/python -m scripts.dashboard
 	$(BIN)/python -m scripts.providers_docs
+	$(BIN)/python -m scripts.errors_docs
+	$(BIN)/python -m scripts.cli_docs
+
+site: $(READY) ## Build the documentation as a site, with every link checked
+	$(BIN)/uv run --quiet --isolated --frozen --only-group docs \
+		sphinx-build --quiet --fail-on-warning --keep-going -b html docs build/site
 
 bench: $(READY) ## Measure, side by side with peers; BENCH_ARGS="--full", or the names of some
 	$(BIN)/python bench/run.py $(BENCH_ARGS)

@@ -17,7 +17,7 @@ from reelgate import http
 from reelgate.domain.video import MOVES, STATUS, State
 from reelgate.errors import ReelgateError
 from reelgate.http import generations
-from scripts import metrics_docs, providers_docs
+from scripts import cli_docs, errors_docs, metrics_docs, providers_docs
 
 from .checkout import DOCS, PAGES, ROOT, read
 
@@ -174,3 +174,16 @@ def functions_of(file: Path) -> set[str]:
     functions = (ast.FunctionDef, ast.AsyncFunctionDef)
     tree = ast.parse(file.read_text(encoding="utf-8"))
     return {node.name for node in ast.walk(tree) if isinstance(node, functions)}
+
+
+def test_the_page_lists_every_error_with_what_to_do() -> None:
+    """`make docs` writes it anew."""
+    text = read("docs", "errors.md")
+    assert text == errors_docs.page(text)
+    assert {kind.code for kind in errors_docs.kinds()} == set(errors_docs.REMEDIES)
+
+
+def test_the_page_lists_every_command_as_it_is() -> None:
+    """`make docs` writes it anew."""
+    text = read("docs", "cli.md")
+    assert text == cli_docs.page(text)

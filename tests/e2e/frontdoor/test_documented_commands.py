@@ -40,7 +40,10 @@ def blocks(*pages: str) -> list[Block]:
     ]
 
 
-@pytest.mark.parametrize("block", blocks("README.md", "docs/api.md"), ids=str)
+PAGES = ("README.md", "docs/api.md", "docs/tutorial.md", "docs/from-openai.md")
+
+
+@pytest.mark.parametrize("block", blocks(*PAGES), ids=str)
 async def test_a_block_of_code_does_what_the_page_says(
     block: Block, gateway: str, tmp_path: Path
 ) -> None:
