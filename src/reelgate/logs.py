@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
+from collections.abc import Collection
 from typing import Literal, TextIO, cast
 
 import structlog
@@ -48,20 +49,33 @@ def mask_secrets(text: str) -> str:
     return text
 
 
-def mask_line(_logger: WrappedLogger, _method: str, line: str | bytes | EventDict) -> str:
+class MaskLine:
     """The last processor: whatever way a secret came into the line, it stays out of the log."""
-    return mask_secrets(line if isinstance(line, str) else str(line))
+
+    def __init__(self, secrets: Collection[str]) -> None:
+        """`secrets`: values that are masked whatever they look like."""
+        # A longer one first: it may hold a shorter one.
+        self._secrets = sorted(secrets, key=len, reverse=True)
+
+    def __call__(self, _logger: WrappedLogger, _method: str, line: str | bytes | EventDict) -> str:
+        text = line if isinstance(line, str) else str(line)
+        for secret in self._secrets:
+            if secret in text:
+                text = text.replace(secret, MASK)
+        return mask_secrets(text)
 
 
 def configure_log(
     level: Literal["debug", "info", "warning", "error"],
     form: Literal["console", "json"] = "console",
+    secrets: Collection[str] = (),
 ) -> None:
     """Set up structlog, and route the standard library's warnings and errors through it.
 
     Args:
         level: the least serious thing that is logged.
         form: coloured lines for people (colours on a terminal only), or a JSON object a line.
+        secrets: what must not be shown; tokens and keys of known forms are masked in any case.
     """
     stderr = Stderr()
     least = logging.getLevelNamesMapping()[level.upper()]
@@ -72,7 +86,7 @@ def configure_log(
         structlog.processors.StackInfoRenderer(),
         structlog.processors.format_exc_info,
     ]
-    last: list[Processor] = [renderer(form, colours=stderr.isatty()), mask_line]
+    last: list[Processor] = [renderer(form, colours=stderr.isatty()), MaskLine(secrets)]
     structlog.configure(
         processors=[*shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(least),

@@ -174,6 +174,10 @@ class ProviderSettings(BaseSettings):
         return None
 
 
+LEAST_SECRET_CHARS = 8
+"""A shorter one is a word that stands in many lines of the log."""
+
+
 class Settings(BaseSettings):
     """The gateway's settings; times in seconds, sizes in bytes.
 
@@ -548,6 +552,23 @@ class Settings(BaseSettings):
         own = self.providers[name].model_copy()
         own._is_signed_in = True  # noqa: SLF001
         return self.model_copy(update={"providers": {**self.providers, name: own}})
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """The values that must not be shown: keys, tokens, and passwords within addresses."""
+        held = (
+            getattr(each, name)
+            for each in (self, *self.providers.values())
+            for name in type(each).model_fields
+        )
+        told = [
+            part
+            for value in held
+            if isinstance(value, SecretStr)
+            for part in value.get_secret_value().split()
+        ]
+        passwords = [urlsplit(url).password or "" for url in (self.database, self.storage)]
+        return frozenset(each for each in (*told, *passwords) if len(each) >= LEAST_SECRET_CHARS)
 
     @property
     def is_loopback(self) -> bool:

@@ -25,12 +25,13 @@ class Scraped:
         )
 
     def by(self, name: str, *labels: str) -> dict[tuple[str, ...], float]:
-        """The samples of a name by the values of these labels."""
-        return {
-            tuple(sample.labels[label] for label in labels): sample.value
-            for sample in self._samples
-            if sample.name == name
-        }
+        """The sums over the samples of a name by the values of these labels."""
+        sums: dict[tuple[str, ...], float] = {}
+        for sample in self._samples:
+            if sample.name == name:
+                values = tuple(sample.labels[label] for label in labels)
+                sums[values] = sums.get(values, 0) + sample.value
+        return sums
 
 
 async def scrape(gateway: Gateway, **headers: str) -> Scraped:

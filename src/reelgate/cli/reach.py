@@ -81,7 +81,7 @@ def embedded_gateway(settings: Settings) -> AbstractAsyncContextManager[str]:
     """
     from reelgate.runtime import server  # noqa: PLC0415 - the whole gateway: seconds of start-up
 
-    configure_log("warning", settings.log_format)
+    configure_log("warning", settings.log_format, settings.secrets)
     loopback = {"host": "127.0.0.1", "port": 0, "public_url": ""}
     return server.running(settings.model_copy(update=loopback))
 

@@ -69,7 +69,7 @@ def serve(
     if access is Access.FORBIDDEN:
         raise not_open(settings.host)
     check_account(settings)
-    configure_log(settings.log_level, settings.log_format)
+    configure_log(settings.log_level, settings.log_format, settings.secrets)
     listener = listen(settings)
     url = server.url_of(listener)
 

@@ -26,5 +26,5 @@ def worker() -> None:
         raise CliError(message, ExitCode.USAGE)
     settings = known_sign_in(settings)
     check_account(settings)
-    configure_log(settings.log_level, settings.log_format)
+    configure_log(settings.log_level, settings.log_format, settings.secrets)
     run_server(lambda begun: server.work(settings, begun), lambda: say("Working. Ctrl-C ends it."))
