@@ -86,7 +86,7 @@ class McpEndpoint:
 
 def load(backend: McpBackend) -> StreamableHTTPSessionManager:
     """The SDK's server with our tools."""
-    # 34 MB that a gateway without agents does not spend.
+    # 26 MB that a gateway without agents does not spend.
     from reelgate.mcp.server import session_manager  # noqa: PLC0415
 
     return session_manager(backend)
