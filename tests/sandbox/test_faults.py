@@ -239,7 +239,18 @@ async def says(caller: Caller) -> None:
     assert (await caller.status(job_id))["status"] == "finished"
 
 
+async def moderated(caller: Caller) -> None:
+    prompt = "a [[moderated at=submit times=1]]"
+    async with caller.post_submit(prompt) as response:
+        assert response.status == 400
+        assert "moderation" in (await response.json())["message"]
+    await caller.submit(prompt)
+    answer = await caller.status(await caller.submit("a [[moderated]]"))
+    assert (answer["status"], "moderation" in answer["errorMessage"]) == ("failed", True)
+
+
 CHECKS: dict[str, Check] = {
+    "moderated": moderated,
     "odd": odd,
     "front": front,
     "ends": ends,
@@ -271,7 +282,7 @@ async def test_a_fault_does_what_the_table_says(name: str) -> None:
         await CHECKS[name](caller)
 
 
-OF_OTHER_VENDORS = {"moderated", "expires", "forgotten", "rotates"}
+OF_OTHER_VENDORS = {"expires", "forgotten", "rotates"}
 """Tried with each of them in tests/providers/contract."""
 
 

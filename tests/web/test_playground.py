@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import socket
 import sqlite3
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, FilePayload, Page, expect
 
 from tests.gateway import Gateway, a_gateway, a_prompt, soon
 
@@ -90,7 +91,7 @@ async def test_a_failure_says_why_and_retries_for_nothing_only_where_it_was_free
     page: Page, gateway: Gateway
 ) -> None:
     await page.goto(gateway.url)
-    free, paid = a_prompt("[[moderated]]"), a_prompt("[[ends as=failed]]")
+    free, paid = a_prompt("[[moderated at=submit]]"), a_prompt("[[ends as=failed]]")
     await make(page, free)
     run = page.locator(".run", has_text=free)
     await expect(run.get_by_text("moderation refused")).to_be_visible()
@@ -129,7 +130,7 @@ async def test_bad_input_is_told_where_it_is(page: Page, gateway: Gateway, tmp_p
     broken, fake = tmp_path / "broken.png", tmp_path / "fake.png"
     fake.write_bytes(b"<svg onload=alert(1)>")
     broken.write_bytes(a_picture()[:60])
-    chooser = page.locator("#picture-file")
+    chooser = page.locator("#file-input_reference")
     await chooser.set_input_files(fake)
     await expect(page.get_by_text("fake.png is not a PNG, JPEG or WebP picture.")).to_be_visible()
     await chooser.set_input_files(broken)
@@ -140,6 +141,31 @@ async def test_bad_input_is_told_where_it_is(page: Page, gateway: Gateway, tmp_p
     await prompt.fill(pictured)
     await page.keyboard.press("Control+Enter")
     await expect(page.locator(".run", has_text=pictured).get_by_text("Ready")).to_be_visible()
+
+
+async def test_several_references_go_along_where_the_model_takes_them(
+    page: Page, gateway: Gateway
+) -> None:
+    await page.goto(gateway.url)
+    chooser, prompt = page.locator("#file-input_references"), a_prompt()
+    await expect(chooser).to_have_count(0)
+    await page.get_by_label("Model", exact=True).select_option("seedance-2.0")
+    pictures = [a_file(f"{colour}.png", colour) for colour in ("teal", "navy")]
+    await chooser.set_input_files(pictures)
+    await expect(page.get_by_role("img", name=re.compile("References .*png"))).to_have_count(2)
+    await chooser.set_input_files(a_file("red.png", "red"))
+    await page.get_by_role("button", name="Remove red.png").click()
+    # Beside references no picture to start from is taken, which is told where it was chosen.
+    start = page.locator("#file-input_reference")
+    await start.set_input_files(a_file("a.png", "lime"))
+    await page.get_by_label("Prompt", exact=True).fill(prompt)
+    await page.keyboard.press("Control+Enter")
+    await expect(page.get_by_text("input_reference is not allowed")).to_be_visible()
+    await page.get_by_role("button", name="Remove a.png").click()
+    await page.keyboard.press("Control+Enter")
+    await expect(page.locator(".run", has_text=prompt).get_by_text("Ready")).to_be_visible()
+    [row] = gateway.rows(prompt)
+    assert len(json.loads(row["request"])["references"]) == 2
 
 
 async def test_a_video_whose_file_is_gone_says_so(page: Page, gateway: Gateway) -> None:
@@ -335,9 +361,13 @@ async def tab_to(page: Page, element: str) -> None:
     raise AssertionError(element)
 
 
-def a_picture() -> bytes:
+def a_file(name: str, colour: str) -> FilePayload:
+    return {"name": name, "mimeType": "", "buffer": a_picture(colour)}
+
+
+def a_picture(colour: str = "teal") -> bytes:
     file = io.BytesIO()
-    Image.new("RGB", (64, 64), "teal").save(file, "PNG")
+    Image.new("RGB", (64, 64), colour).save(file, "PNG")
     return file.getvalue()
 
 

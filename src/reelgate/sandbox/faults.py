@@ -274,7 +274,7 @@ TABLE: tuple[Fault, ...] = (
     Fault(
         "moderated",
         Effect.MODERATED,
-        "moderation stops it `at` the submit, in the job, or in its result (not imagine.art)",
+        "moderation stops it `at` the submit, in the job, or in its result",
         SUBMIT_ONLY,
         {"at": "job", "after": 0},
         choices={"at": ("submit", "job", "result")},
@@ -480,6 +480,15 @@ class FaultInjector:
         armed = (one for one in self._armed if fits(one) and self._use_armed(one))
         asked = (one for one in directives if fits(one) and self._use(one, scope))
         return next(chain(armed, asked), None)
+
+    def moderates(self, prompt: str, directives: Iterable[FaultRule]) -> bool:
+        """Whether moderation stops this submit; it is counted as applied."""
+        return any(
+            rule.fault.effect is Effect.MODERATED
+            and rule.text("at") == "submit"
+            and self._use(rule, prompt)
+            for rule in directives
+        )
 
     def take_shaping(self) -> tuple[FaultRule, ...]:
         """The armed faults that shape the job accepted now, and count them."""

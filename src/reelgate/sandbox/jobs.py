@@ -66,6 +66,8 @@ def _factor(short_side_px: int) -> float:
     )
 
 
+MODERATED = "Content moderation stopped this request."
+"""Assumed: no source tells imagine.art's own words."""
 UUID_CHARS = 36
 UUID_DIGITS = 39
 QUEUED_SHARE = 0.1
@@ -145,6 +147,8 @@ class Job:
     def reason(self) -> str:
         """Why the job ended, where the status endpoint says so."""
         ends = [rule for rule in self.rules if rule.fault.effect is Effect.ENDS]
+        if not ends and self.has(Effect.MODERATED):
+            return MODERATED
         return ends[-1].text("reason") if ends else ""
 
     def rule(self, effect: Effect) -> FaultRule | None:

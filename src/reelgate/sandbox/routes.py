@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from reelgate.sandbox.faults import Effect, FaultRule, Operation, UnknownFaultError, find_directives
+from reelgate.sandbox.jobs import MODERATED
 from reelgate.sandbox.provider import Provider
 from reelgate.sandbox.recorder import Outcome, RecordedRequest
 from reelgate.sandbox.submission import BadSubmissionError, read_submission
@@ -148,6 +149,8 @@ class Routes:
             directives = find_directives(submission.clip.prompt)
         except (BadSubmissionError, UnknownFaultError) as exc:
             raise RefusedError(400, str(exc)) from exc
+        if self.provider.faults.moderates(submission.clip.prompt, directives):
+            raise RefusedError(400, MODERATED)
         rule = self.provider.faults.take(Operation.SUBMIT, submission.clip.prompt, directives)
         return Plan(partial(self.provider.submit, submission, directives), rule)
 

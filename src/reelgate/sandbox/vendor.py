@@ -190,7 +190,7 @@ class VendorRoutes(Routes, ABC):
             directives = find_directives(asked.prompt)
         except (ValueError, UnknownFaultError) as error:
             raise self.refused(400, str(error)) from error
-        if any(is_moderated(rule, "submit") for rule in directives):
+        if self.provider.faults.moderates(asked.prompt, directives):
             raise self.refused_with(self.moderation_answer())
         rule = self.provider.faults.take(Operation.SUBMIT, asked.prompt, directives)
         submission = Submission(clip, self.vendor, "", "", "", "")

@@ -5,9 +5,10 @@ import { labelOf } from "./text.js";
 /**
  * @typedef {string | number | boolean | null} Value
  * @typedef {{
- *   name: string, label: string, type: "string" | "integer" | "number" | "boolean" | "image",
+ *   name: string, label: string,
+ *   type: "string" | "integer" | "number" | "boolean" | "image" | "references",
  *   allowed: Value[], min: number | null, max: number | null, maxChars: number | null,
- *   initial: Value, help: string,
+ *   initial: Value, help: string, kinds: string[],
  * }} Field
  */
 
@@ -49,8 +50,12 @@ function fieldOf(row) {
     maxChars: row.max_chars ?? null,
     initial: row.default ?? null,
     help: row.help ?? "",
+    kinds: (row.media ?? []).map((/** @type {{kind: string}} */ each) => each.kind),
   };
 }
+
+/** Whether a field holds files or their addresses. @param {Field} field */
+export const isMedia = (field) => field.type === "image" || field.type === "references";
 
 /**
  * The values to ask a model for: what was chosen where the model takes it, else its default.
@@ -62,7 +67,7 @@ export function valuesFor(fields, chosen) {
   /** @type {Record<string, Value>} */
   const values = {};
   for (const field of fields) {
-    if (field.type === "image") continue;
+    if (isMedia(field)) continue;
     const wanted = chosen[field.name];
     const value = wanted !== undefined && takes(field, wanted) ? wanted : field.initial;
     if (value !== null && value !== "") values[field.name] = value;

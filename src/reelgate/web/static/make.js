@@ -4,13 +4,13 @@ import { ApiError, call } from "./api.js";
 import { button, h, icon, settled, show } from "./dom.js";
 import { estimate } from "./estimate.js";
 import { Feed } from "./feed.js";
-import { fieldsOf, maxPromptOf, takes, valuesFor } from "./fields.js";
+import { fieldsOf, isMedia, maxPromptOf, takes, valuesFor } from "./fields.js";
 import { notePrompt, prompts, recall, remember } from "./memory.js";
 import { outbox } from "./outbox.js";
 import { session } from "./session.js";
 import { charsOf, count, cut } from "./text.js";
 import { toast } from "./toast.js";
-import { control, pictureBox } from "./widgets.js";
+import { control, mediaBox } from "./widgets.js";
 
 /**
  * @typedef {import("./api.js").Model} Model
@@ -78,6 +78,14 @@ export async function modelsOf() {
   }
 }
 
+/** The name of an address by what its path ends in. @param {string} url */
+const urlName = (url) =>
+  /\.(mp4|mov|webm)(\?|$)/i.test(url)
+    ? "video_url"
+    : /\.(mp3|wav|m4a|ogg)(\?|$)/i.test(url)
+      ? "audio_url"
+      : "image_url";
+
 class Composer {
   /** @param {HTMLFormElement} form @param {Model[]} models @param {AbortSignal} signal */
   constructor(form, models, signal) {
@@ -90,9 +98,9 @@ class Composer {
     handed = null;
     if (!this.find(this.draft.model)) this.draft.model = models[0]?.id ?? "";
     if (!this.find(this.draft.other)) this.draft.other = "";
-    /** @type {File | null} */
-    this.file = null;
-    this.address = "";
+    /** What is sent beside the values, by field.
+     *  @type {Map<string, {box: ReturnType<typeof mediaBox>, files: File[], urls: string[]}>} */
+    this.media = new Map();
     /** @type {Map<string, import("./widgets.js").Control>} */
     this.controls = new Map();
     this.save = settled(SAVE_MS, () => remember("draft", this.draft));
@@ -120,11 +128,7 @@ class Composer {
     this.counter = h("span", { id: "prompt-count", class: "count" });
     this.promptNote = h("p", { id: "prompt-note", class: "note" });
     this.fields = h("div", { class: "fields" });
-    this.picture = pictureBox((file, address) => {
-      this.file = file;
-      this.address = address;
-      this.changed();
-    });
+    this.boxes = h("div", {});
     this.remixing = h("div", { class: "remixing", hidden: true });
     this.told = h("div", { class: "estimate" });
     this.failure = h("div", { class: "problem", role: "alert" });
@@ -154,7 +158,7 @@ class Composer {
       this.remixing,
       h("div", { class: "models" }, this.modelSelect("model", "Model"), this.modelSelect("other", "Compare with")),
       this.fields,
-      this.picture.element,
+      this.boxes,
       h(
         "div",
         { class: "act" },
@@ -206,10 +210,11 @@ class Composer {
 
   /** @param {ClipboardEvent} event */
   pasted(event) {
-    const file = event.clipboardData?.files[0];
-    if (!file || this.picture?.element.hidden) return;
+    const files = [...(event.clipboardData?.files ?? [])];
+    const [first] = this.media.values();
+    if (!files.length || !first) return;
     event.preventDefault();
-    void this.picture?.take(file);
+    void first.box.take(files);
   }
 
   historyButton() {
@@ -300,10 +305,11 @@ class Composer {
       }
     }
     const rows = [];
-    let pictures = false;
+    const before = this.media;
+    this.media = new Map();
     for (const field of known.values()) {
-      if (field.type === "image") {
-        pictures = true;
+      if (isMedia(field)) {
+        if (!this.draft.remix) this.media.set(field.name, before.get(field.name) ?? this.place(field));
         continue;
       }
       const kept = this.draft.values[field.name];
@@ -321,14 +327,23 @@ class Composer {
     for (const element of this.form.querySelectorAll(".fields input, .fields select, .models select")) {
       /** @type {HTMLInputElement} */ (element).disabled = remix;
     }
-    if (this.picture) {
-      const hidden = !pictures || remix;
-      this.picture.element.hidden = hidden;
-      if (hidden && (this.file || this.address)) this.picture.clear();
-    }
+    if (this.boxes) show(this.boxes, ...[...this.media.values()].map((each) => each.box.element));
     this.drawRemix();
     this.noteDifferences();
     this.changed();
+  }
+
+  /** A place for a field's references. @param {import("./fields.js").Field} field */
+  place(field) {
+    const held = {
+      box: mediaBox(field, (files, urls) => {
+        Object.assign(held, { files, urls });
+        this.changed();
+      }),
+      files: /** @type {File[]} */ ([]),
+      urls: /** @type {string[]} */ ([]),
+    };
+    return held;
   }
 
   drawRemix() {
@@ -397,12 +412,19 @@ class Composer {
       return { path: `/v1/videos/${this.draft.remix}/remix`, body: { prompt: this.draft.prompt } };
     }
     const fields = fieldsOf(model.capabilities);
-    const pictures = fields.some((field) => field.type === "image");
     /** @type {Record<string, any>} */
     const body = { model: model.id, prompt: this.draft.prompt, ...valuesFor(fields, this.draft.values) };
-    if (pictures && !this.file && this.address) body.input_reference = { image_url: this.address };
+    /** @type {[string, File][]} */
+    const files = [];
+    for (const field of fields) {
+      const held = this.media.get(field.name);
+      if (!held) continue;
+      files.push(...held.files.map((file) => /** @type {[string, File]} */ ([field.name, file])));
+      const told = held.urls.map((url) => ({ [urlName(url)]: url }));
+      if (told.length) body[field.name] = field.type === "image" ? told[0] : told;
+    }
     if (metadata) body.metadata = metadata;
-    return { path: "/v1/videos", body, file: pictures && this.file ? this.file : undefined };
+    return { path: "/v1/videos", body, files };
   }
 
   async copyAs() {
@@ -466,8 +488,8 @@ class Composer {
       if (param === "prompt") {
         this.refusePrompt(message);
         said = true;
-      } else if (param === "input_reference" && this.picture) {
-        this.picture.note(message);
+      } else if (this.media.has(param.replace(/\[.*/, ""))) {
+        this.media.get(param.replace(/\[.*/, ""))?.box.say(message, true);
         said = true;
       } else {
         const made = this.controls.get(param);

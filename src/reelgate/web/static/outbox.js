@@ -10,7 +10,7 @@ import { recall, remember } from "./memory.js";
 import { videos } from "./videos.js";
 
 /**
- * @typedef {{key: string, path: string, body: Record<string, any>, file?: File,
+ * @typedef {{key: string, path: string, body: Record<string, any>, files?: [string, File][],
  *   problem?: string}} Order
  */
 
@@ -95,7 +95,7 @@ class Outbox extends EventTarget {
 
   changed() {
     // A file cannot be kept here: such an order lives as long as its page.
-    const kept = this.orders.filter((order) => !order.file);
+    const kept = this.orders.filter((order) => !order.files?.length);
     remember(
       "outbox",
       kept.map((order) => ({ at: Date.now(), order })),
@@ -107,17 +107,17 @@ class Outbox extends EventTarget {
 /** @param {Order} order */
 function sent(order) {
   const headers = { "Idempotency-Key": order.key };
-  if (!order.file) return { headers, json: order.body };
-  return { headers, body: formOf(order.body, order.file) };
+  if (!order.files?.length) return { headers, json: order.body };
+  return { headers, body: formOf(order.body, order.files) };
 }
 
-/** The same request as a form, which may carry a file. @param {Record<string, any>} body @param {File} file */
-function formOf(body, file) {
+/** The same request as a form, which may carry files. @param {Record<string, any>} body @param {[string, File][]} files */
+function formOf(body, files) {
   const form = new FormData();
   for (const [name, value] of Object.entries(body)) {
     form.append(name, typeof value === "object" ? JSON.stringify(value) : String(value));
   }
-  form.append("input_reference", file);
+  for (const [name, file] of files) form.append(name, file);
   return form;
 }
 

@@ -3,7 +3,7 @@
 import { button, h, show } from "./dom.js";
 import { copy } from "./toast.js";
 
-/** @typedef {{path: string, body: Record<string, any>, file?: File}} Sent */
+/** @typedef {{path: string, body: Record<string, any>, files?: [string, File][]}} Sent */
 /** @typedef {{name: string, text: (sent: Sent, origin: string, keyed: boolean) => string}} Kind */
 
 const KEY = "$REELGATE_API_KEY";
@@ -36,14 +36,14 @@ const arguments_ = (body, indent) =>
 const KINDS = [
   {
     name: "curl",
-    text: ({ path, body, file }, origin, keyed) => {
+    text: ({ path, body, files = [] }, origin, keyed) => {
       const lines = [`curl ${shell(origin + path)}`];
       if (keyed) lines.push(`-H "Authorization: Bearer ${KEY}"`);
-      if (file) {
+      if (files.length) {
         for (const [name, value] of Object.entries(body)) {
           lines.push(`--form-string ${shell(`${name}=${typeof value === "object" ? JSON.stringify(value) : value}`)}`);
         }
-        lines.push(`-F ${shell(`input_reference=@${file.name}`)}`);
+        for (const [name, file] of files) lines.push(`-F ${shell(`${name}=@${file.name}`)}`);
       } else {
         lines.push(`-H 'Content-Type: application/json'`, `-d ${shell(JSON.stringify(body))}`);
       }
@@ -52,10 +52,10 @@ const KINDS = [
   },
   {
     name: "Python",
-    text: ({ path, body, file }, origin, keyed) => {
+    text: ({ path, body, files = [] }, origin, keyed) => {
       const rows = Object.entries(body).map(
         ([name, value]) =>
-          `        ${JSON.stringify(name)}: ${python(file && typeof value !== "string" ? JSON.stringify(value) : value)},\n`,
+          `        ${JSON.stringify(name)}: ${python(files.length && typeof value !== "string" ? JSON.stringify(value) : value)},\n`,
       );
       return [
         keyed ? "import os\n" : "",
@@ -63,10 +63,12 @@ const KINDS = [
         "answer = requests.post(\n",
         `    ${JSON.stringify(origin + path)},\n`,
         keyed ? `    headers={"Authorization": f"Bearer {os.environ['REELGATE_API_KEY']}"},\n` : "",
-        `    ${file ? "data" : "json"}={\n`,
+        `    ${files.length ? "data" : "json"}={\n`,
         ...rows,
         "    },\n",
-        file ? `    files={"input_reference": open(${JSON.stringify(file.name)}, "rb")},\n` : "",
+        files.length
+          ? `    files=[${files.map(([name, file]) => `(${JSON.stringify(name)}, open(${JSON.stringify(file.name)}, "rb"))`).join(", ")}],\n`
+          : "",
         "    timeout=60,\n)\n",
         'print(answer.json()["id"])',
       ].join("");
@@ -74,10 +76,10 @@ const KINDS = [
   },
   {
     name: "JavaScript",
-    text: ({ path, body, file }, origin, keyed) => {
+    text: ({ path, body, files = [] }, origin, keyed) => {
       const auth = keyed ? "Authorization: `Bearer ${process.env.REELGATE_API_KEY}`" : "";
       const json = JSON.stringify(body, null, 2).replaceAll("\n", "\n  ");
-      if (!file) {
+      if (!files.length) {
         const headers = ['"Content-Type": "application/json"', auth].filter(Boolean).join(", ");
         return `const answer = await fetch(${JSON.stringify(origin + path)}, {\n  method: "POST",\n  headers: { ${headers} },\n  body: JSON.stringify(${json}),\n});\nconsole.log((await answer.json()).id);`;
       }
@@ -85,19 +87,21 @@ const KINDS = [
         ([name, value]) =>
           `form.append(${JSON.stringify(name)}, ${JSON.stringify(typeof value === "object" ? JSON.stringify(value) : String(value))});\n`,
       );
-      return `import { openAsBlob } from "node:fs";\n\nconst form = new FormData();\n${rows.join("")}form.append("input_reference", await openAsBlob(${JSON.stringify(file.name)}), ${JSON.stringify(file.name)});\nconst answer = await fetch(${JSON.stringify(origin + path)}, {\n  method: "POST",\n${auth ? `  headers: { ${auth} },\n` : ""}  body: form,\n});\nconsole.log((await answer.json()).id);`;
+      return `import { openAsBlob } from "node:fs";\n\nconst form = new FormData();\n${rows.join("")}${files.map(([name, file]) => `form.append(${JSON.stringify(name)}, await openAsBlob(${JSON.stringify(file.name)}), ${JSON.stringify(file.name)});\n`).join("")}const answer = await fetch(${JSON.stringify(origin + path)}, {\n  method: "POST",\n${auth ? `  headers: { ${auth} },\n` : ""}  body: form,\n});\nconsole.log((await answer.json()).id);`;
     },
   },
   {
     name: "OpenAI SDK",
-    text: ({ path, body, file }, origin, keyed) => {
+    text: ({ path, body, files = [] }, origin, keyed) => {
       const { prompt, model, duration, ...extra } = body;
+      // The SDK sends no other file.
+      const first = files.find(([name]) => name === "input_reference");
       const remixed = /videos\/(.+)\/remix$/.exec(path);
       const head = `${keyed ? "import os\n\n" : ""}from openai import OpenAI\n\nclient = OpenAI(base_url=${JSON.stringify(`${origin}/v1`)}, api_key=${keyed ? 'os.environ["REELGATE_API_KEY"]' : '"none"'})\n`;
       if (remixed)
         return `${head}video = client.videos.remix(${JSON.stringify(remixed[1])}, prompt=${python(prompt)})\nprint(video.id)`;
       const known = { model, prompt, ...(duration === undefined ? {} : { seconds: String(duration) }) };
-      return `${head}video = client.videos.create(\n${arguments_(known, "    ")}${file ? `    input_reference=open(${JSON.stringify(file.name)}, "rb"),\n` : ""}${Object.keys(extra).length ? `    extra_body=${python(extra)},\n` : ""})\nprint(video.id)`;
+      return `${head}video = client.videos.create(\n${arguments_(known, "    ")}${first ? `    input_reference=open(${JSON.stringify(first[1].name)}, "rb"),\n` : ""}${Object.keys(extra).length ? `    extra_body=${python(extra)},\n` : ""})\nprint(video.id)`;
     },
   },
 ];

@@ -141,31 +141,37 @@ function line(field, id, now, changed) {
 }
 
 const PICTURES = "image/png,image/jpeg,image/webp";
-const MAX_PICTURE_BYTES = 20 * 1024 * 1024;
+const MAX_FILE_BYTES = 20e6;
 
 /**
- * A place for a picture: dropped, pasted, chosen, or told by its address.
- * @param {(file: File | null, address: string) => void} changed
+ * A place for references: dropped, pasted, chosen, or told by their addresses.
+ * @param {Field} field
+ * @param {(files: File[], addresses: string[]) => void} changed
  */
-export function pictureBox(changed) {
-  /** @type {File | null} */
-  let file = null;
-  const note = h("p", { class: "note", id: "picture-note", role: "status" });
-  const preview = h("div", { class: "preview" });
+export function mediaBox(field, changed) {
+  const many = field.type === "references";
+  /** @type {File[]} */
+  let files = [];
+  const id = `file-${field.name}`;
+  const name = many ? "References" : field.name === "input_reference" ? "Reference picture" : field.label;
+  const note = h("p", { class: "note", id: `${id}-note`, role: "status" });
+  const previews = h("div", {});
   const chooser = h("input", {
     type: "file",
-    id: "picture-file",
-    accept: PICTURES,
+    id,
+    accept: [PICTURES, ...field.kinds.filter((kind) => kind !== "image").map((kind) => `${kind}/*`)].join(),
+    multiple: many,
     class: "offscreen",
-    "aria-describedby": "picture-note",
-    on: { change: () => void take(chooser.files?.[0]) },
+    "aria-describedby": note.id,
+    on: { change: () => void take([...(chooser.files ?? [])]) },
   });
   const address = h("input", {
-    type: "url",
-    "aria-label": "Address of a reference picture",
-    placeholder: "or its address: https://…",
-    on: { input: () => changed(file, address.value.trim()) },
+    type: many ? "text" : "url",
+    "aria-label": many ? "Addresses of references" : `Address of a ${name.toLowerCase()}`,
+    placeholder: many ? "or their addresses: https://… https://…" : "or its address: https://…",
+    on: { input: told },
   });
+  const over = (/** @type {boolean} */ is) => drop.classList.toggle("over", is);
   const drop = h(
     "div",
     {
@@ -173,81 +179,88 @@ export function pictureBox(changed) {
       on: {
         dragover: (/** @type {DragEvent} */ event) => {
           event.preventDefault();
-          drop.classList.add("over");
+          over(true);
         },
-        dragleave: () => drop.classList.remove("over"),
+        dragleave: () => over(false),
         drop: (/** @type {DragEvent} */ event) => {
           event.preventDefault();
-          drop.classList.remove("over");
-          void take(event.dataTransfer?.files[0]);
+          over(false);
+          void take([...(event.dataTransfer?.files ?? [])]);
         },
       },
     },
-    preview,
+    previews,
     chooser,
-    h("label", { for: "picture-file" }, icon("image"), "Drop, paste or choose a picture"),
+    h("label", { for: id }, icon("image"), `Drop, paste or choose ${many ? "files" : "a picture"}`),
   );
-  const element = h("fieldset", { class: "field" }, h("legend", {}, "Reference picture"), drop, address, note);
+  const element = h("fieldset", { class: "field", title: field.help }, h("legend", {}, name), drop, address, note);
 
-  /** @param {File | undefined | null} chosen */
+  function told() {
+    changed(files, address.value.split(/\s+/).filter(Boolean));
+  }
+
+  /** @param {string} text @param {boolean} bad */
+  function say(text, bad) {
+    note.textContent = text;
+    note.classList.toggle("bad", bad);
+  }
+
+  /** @param {File[]} chosen */
   async function take(chosen) {
-    if (!chosen) return;
     chooser.value = "";
-    const why = await unusable(chosen);
-    if (why) {
-      note.textContent = why;
-      note.classList.add("bad");
-      return;
+    for (const file of many ? chosen : chosen.slice(0, 1)) {
+      const why = await unusable(file, field.kinds);
+      if (why) return say(why, true);
+      if (!many) address.value = "";
+      files = many ? [...files, file] : [file];
+      say(`${file.name} is attached.`, false);
     }
-    file = chosen;
-    note.textContent = `${chosen.name} is attached.`;
-    note.classList.remove("bad");
     draw();
-    changed(file, "");
   }
 
   function clear() {
-    file = null;
+    files = [];
     address.value = "";
-    note.textContent = "";
-    note.classList.remove("bad");
+    say("", false);
     draw();
-    changed(null, "");
   }
 
   function draw() {
-    const before = preview.querySelector("img")?.src;
-    if (before) URL.revokeObjectURL(before);
-    drop.classList.toggle("full", file !== null);
-    address.hidden = file !== null;
-    if (!file) return show(preview);
+    for (const image of previews.querySelectorAll("img")) URL.revokeObjectURL(image.src);
+    const full = !many && files.length > 0;
+    drop.classList.toggle("full", full);
+    address.hidden = full;
     show(
-      preview,
-      h("img", { src: URL.createObjectURL(file), alt: `Reference picture ${file.name}` }),
-      h("span", {}, file.name),
-      button({ icon: "close", label: "Remove the picture" }, clear),
+      previews,
+      ...files.map((file) =>
+        h(
+          "div",
+          { class: "preview" },
+          /^(video|audio)/.test(file.type)
+            ? icon("play")
+            : h("img", { src: URL.createObjectURL(file), alt: `${name} ${file.name}` }),
+          h("span", {}, file.name),
+          button({ icon: "close", label: `Remove ${file.name}` }, () => {
+            files = files.filter((each) => each !== file);
+            say("", false);
+            draw();
+          }),
+        ),
+      ),
     );
+    told();
   }
-  draw();
-  return {
-    element,
-    take,
-    clear,
-    /** @param {string} text */
-    note(text) {
-      note.textContent = text;
-      note.classList.add("bad");
-    },
-  };
+  return { element, take, clear, say };
 }
 
-/** Why a file cannot be a reference picture; its bytes decide, not its name. @param {File} file */
-async function unusable(file) {
-  if (file.size > MAX_PICTURE_BYTES) return `${file.name} is larger than 20 MB.`;
+/** Why a file cannot be a reference; a picture's bytes decide, not its name. @param {File} file @param {string[]} kinds */
+async function unusable(file, kinds) {
+  if (file.size > MAX_FILE_BYTES) return `${file.name} is larger than 20 MB.`;
   const head = new Uint8Array(await file.slice(0, 12).arrayBuffer());
   const text = String.fromCharCode(...head);
   const known =
     text.startsWith("\x89PNG") || text.startsWith("\xff\xd8\xff") || (text.startsWith("RIFF") && text.endsWith("WEBP"));
+  if (!known && kinds.some((kind) => kind !== "image" && file.type.startsWith(kind))) return "";
   if (!known) return `${file.name} is not a PNG, JPEG or WebP picture.`;
   try {
     (await createImageBitmap(file)).close();
