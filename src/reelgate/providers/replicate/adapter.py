@@ -100,7 +100,7 @@ class Replicate(ApiProvider):
         return url
 
     def key_opens(self, url: str) -> bool:
-        """At the API's own origin, and where the settings say that the key is wanted."""
+        """At the API's own origin, and at those of the settings: docs/adr/0028."""
         return super().key_opens(url) or any(is_within(url, each) for each in self._file_origins)
 
     def submit_call(
