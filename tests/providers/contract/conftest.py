@@ -1,13 +1,18 @@
-"""Each registered provider, against its stand-in."""
+"""Each registered provider, against its stand-in.
+
+One stand-in serves all tests of a process: to start one and its rendering process takes longer than
+a test. What a test does to the account it does to a stand-in of its own.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from reelgate.clock import SystemClock
 from reelgate.domain.video import VideoRequest
@@ -28,6 +33,8 @@ class Case:
     name: str
     provider: Provider
     sandbox: Sandbox
+    earlier: int = 0
+    """The jobs that the stand-in had before."""
 
     def request(self, faults: str = "") -> VideoRequest:
         """A request for its first model, with faults that the stand-in is told in the prompt."""
@@ -50,7 +57,7 @@ class Case:
 
     def accepted(self) -> int:
         """How many submits the stand-in has accepted, each of which is paid for."""
-        return len(self.sandbox.jobs)
+        return len(self.sandbox.jobs) - self.earlier
 
 
 VENDORS = [name for name in PROVIDERS if not name.startswith("imagine")]
@@ -64,33 +71,44 @@ def name(request: pytest.FixtureRequest) -> str:
     return found
 
 
-@pytest.fixture(scope="session")
-def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Rendered clips, so that each is rendered once for all vendors whose videos look alike."""
-    return tmp_path_factory.mktemp("clips")
-
-
-@pytest.fixture
-async def sandbox(clips: Path, tmp_path: Path) -> AsyncIterator[Sandbox]:
-    (tmp_path / "clips").symlink_to(clips)
-    options = SandboxOptions(
-        max_short_side_px=64,
-        speed=SPEED,
-        key_requests_per_minute=100_000_000,
-        data_dir=tmp_path,
-    )
+@asynccontextmanager
+async def a_sandbox() -> AsyncIterator[Sandbox]:
+    """A quick stand-in for every vendor."""
+    options = SandboxOptions(max_short_side_px=64, speed=SPEED, key_requests_per_minute=100_000_000)
     async with Sandbox(options) as running:
         yield running
 
 
+@pytest_asyncio.fixture(scope="package", loop_scope="package")
+async def http() -> AsyncIterator[HttpClient]:
+    """The client of all tests of a process."""
+    async with HttpClient() as client:
+        yield client
+
+
+@pytest_asyncio.fixture(scope="package", loop_scope="package")
+async def shared() -> AsyncIterator[Sandbox]:
+    """The stand-in of all tests of a process."""
+    async with a_sandbox() as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="package")
+async def alone(name: str, http: HttpClient) -> AsyncIterator[Case]:
+    """A provider and a stand-in of its own."""
+    async with a_sandbox() as running:
+        yield Case(name, stand_in(name, http, running), running)
+
+
 @pytest.fixture
-def case(name: str, http: HttpClient, sandbox: Sandbox) -> Case:
-    return Case(name, stand_in(name, http, sandbox), sandbox)
+def case(name: str, http: HttpClient, shared: Sandbox) -> Case:
+    return Case(name, stand_in(name, http, shared), shared, len(shared.jobs))
 
 
 @pytest.fixture(params=VENDORS)
-def vendor(request: pytest.FixtureRequest, http: HttpClient, sandbox: Sandbox) -> Case:
-    return Case(request.param, stand_in(request.param, http, sandbox), sandbox)
+def vendor(request: pytest.FixtureRequest, http: HttpClient, shared: Sandbox) -> Case:
+    name: str = request.param
+    return Case(name, stand_in(name, http, shared), shared, len(shared.jobs))
 
 
 def stand_in(name: str, http: HttpClient, sandbox: Sandbox) -> Provider:

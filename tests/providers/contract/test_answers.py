@@ -13,6 +13,8 @@ from reelgate.providers.api import ApiProvider, Call, Report, payload_of
 
 from .conftest import Case
 
+pytestmark = pytest.mark.asyncio(loop_scope="package")
+
 ODD: tuple[object, ...] = (None, True, -1, float("nan"), "x", [], ["x"], {"x": 1})
 """In place of a part of an answer."""
 JOBS = ("[[never]]", "", "[[fail after=0]]", "[[moderated]]")

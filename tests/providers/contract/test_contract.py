@@ -24,10 +24,11 @@ from reelgate.providers.base import (
     can_reconcile,
 )
 from reelgate.providers.registry import PROVIDERS, SANDBOX_KEY
-from reelgate.sandbox import Sandbox
 from reelgate.sandbox.faults import Operation
 
-from .conftest import Case, stand_in
+from .conftest import Case
+
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 OWN_WEB = {"imagine"}
 """Has no API key, and ends of its own that its own tests look at."""
@@ -185,21 +186,18 @@ async def test_a_file_opens_to_the_key_alone_where_the_adapter_says_so(
     assert provider.video_url(made.provider_id) == ""
 
 
-async def test_a_dead_key_is_told_with_what_to_do(
-    name: str, http: HttpClient, sandbox: Sandbox
-) -> None:
-    sandbox.provider.account.set_token("another")
-    case = Case(name, stand_in(name, http, sandbox), sandbox)
-    error = await submit_fails(case, "")
+async def test_a_dead_key_is_told_with_what_to_do(alone: Case) -> None:
+    alone.sandbox.provider.account.set_token("another")
+    error = await submit_fails(alone, "")
     assert isinstance(error, UpstreamUnauthorized)
     assert error.surely_refused
-    if name not in OWN_WEB:
-        assert PROVIDERS[name].settings.credential in error.message
+    if alone.name not in OWN_WEB:
+        assert PROVIDERS[alone.name].settings.credential in error.message
 
 
-async def test_an_account_without_credits_is_told_so(case: Case) -> None:
-    case.sandbox.provider.account.credits = 0
-    assert isinstance(await submit_fails(case, ""), InsufficientCredits)
+async def test_an_account_without_credits_is_told_so(alone: Case) -> None:
+    alone.sandbox.provider.account.credits = 0
+    assert isinstance(await submit_fails(alone, ""), InsufficientCredits)
 
 
 async def test_a_cancel_has_one_of_three_outcomes(case: Case) -> None:
@@ -210,15 +208,15 @@ async def test_a_cancel_has_one_of_three_outcomes(case: Case) -> None:
         assert not isinstance(await case.provider.watch(made.provider_id).poll(), Ready)
 
 
-async def test_a_lost_submit_is_found_again(case: Case) -> None:
-    provider = case.provider
+async def test_a_lost_submit_is_found_again(alone: Case) -> None:
+    provider = alone.provider
     if not can_reconcile(provider):
         return
-    request = case.request("[[reset-after]]")
-    since = case.sandbox.provider.clock.now()
+    request = alone.request("[[reset-after]]")
+    since = alone.sandbox.provider.clock.now()
     with pytest.raises(UpstreamError):
         await provider.submit(request, marker="marker-1")
-    await case.end_of(next(iter(case.sandbox.jobs)).id)
+    await alone.end_of(next(iter(alone.sandbox.jobs)).id)
     found = await provider.reconcile(request, since - 1, marker="marker-1")
     assert [each.match in {Match.MARKER, Match.LIKENESS, Match.HINT} for each in found] == [True]
 
