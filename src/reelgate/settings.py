@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 from urllib.parse import urlsplit
@@ -119,6 +120,12 @@ class ProviderSettings(BaseSettings):
     max_submits: int | None = Field(
         None, ge=1, description="REELGATE_MAX_SUBMITS for this account alone. Empty: that."
     )
+    usd_per_credit: Decimal | None = Field(
+        None,
+        gt=0,
+        description="What one of the account's credits costs you, in US dollars: limits and usage"
+        " in dollars then count its videos, too. Empty: as its models' prices say, if they do.",
+    )
     sandbox_url: str = Field(
         "", description="REELGATE_SANDBOX_URL for this provider alone. Empty: that."
     )
@@ -141,7 +148,7 @@ class ProviderSettings(BaseSettings):
         del settings_cls
         return init_settings, env_settings, dotenv_settings, file_secret_settings
 
-    @field_validator("looks_per_s", "max_in_flight", "max_submits", mode="before")
+    @field_validator("looks_per_s", "max_in_flight", "max_submits", "usd_per_credit", mode="before")
     @classmethod
     def _is_given(cls, value: object) -> object:
         return None if value == "" else value

@@ -184,6 +184,8 @@ async def test_a_key_asks_for_its_models_only(gateway: Gateway) -> None:
     for allowed in ([MODEL], [f"*/{MODEL}"], ["imagine-*"]):
         key = await make(gateway, models=allowed)
         assert (await ask(gateway, key)).status == 200
+        listed = (await gateway.call("GET", "/v1/models", headers=bearer(key))).body["data"]
+        assert {each["alias_of"] or each["id"] for each in listed} == {MODEL}
         reply = await ask(gateway, key, model="ltx-2.3")
         assert (reply.status, reply.code) == (422, "invalid_request")
         body: dict[str, Any] = {"prompt": a_prompt(), "model": "ltx-2.3"}

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.gateway import SHORT, Gateway, Json, Reply, a_gateway, a_prompt
+from reelgate.providers.gemini.settings import GeminiSettings
+from reelgate.providers.imagine.settings import ImagineSettings
+from tests.gateway import SHORT, Gateway, Json, Reply, a_gateway, a_prompt, until
 
 from .test_keys import MODEL, OPERATOR, bearer, make
 from .test_sessions import KEY
@@ -29,8 +31,14 @@ LEARNED = 5
 
 @pytest.fixture
 async def gateway(tmp_path: Path, sandbox_url: str) -> AsyncIterator[Gateway]:
-    """A gateway with an operator's key."""
-    async with a_gateway(tmp_path, sandbox_url, bootstrap_key=KEY) as running:
+    """A gateway with an operator's key, which knows what a credit costs it."""
+    credits_of = {"_env_file": None, "usd_per_credit": "0.01"}
+    providers = {
+        "imagine": ImagineSettings.model_validate(credits_of),
+        "gemini": GeminiSettings.model_validate({"_env_file": None}),
+    }
+    settings = {"bootstrap_key": KEY, "providers": providers}
+    async with a_gateway(tmp_path, sandbox_url, **settings) as running:
         yield running
 
 
@@ -63,6 +71,7 @@ async def test_an_estimate_tells_price_time_and_what_would_be_sent(gateway: Gate
         assert (await gateway.generate(a_prompt(), headers=OPERATOR)).status == 200
     learned = (await estimate(gateway, OPERATOR, model=MODEL, **SHORT)).body
     assert learned["price"] == {"amount": LEARNED, "unit": "credits", "certainty": "learned"}
+    assert learned["price_usd"] == LEARNED / 100
     assert ["duration", "5"] in learned["upstream_request"]["form"]
     assert learned["times"]["p10_s"] <= learned["times"]["p50_s"] <= learned["times"]["p90_s"]
     wrong = await estimate(gateway, OPERATOR, model=MODEL, duration=7)
@@ -75,12 +84,12 @@ async def test_a_key_with_a_spend_limit_pays_no_unknown_price_unless_it_is_let(
 ) -> None:
     poor = await make(gateway, max_price_usd=0.1)
     unsure = await make(gateway, credits_per_month=100)
-    in_dollars = await make(gateway, usd_per_day=100)
+    in_dollars = await make(gateway, usd_per_day=0.05, max_price_credits=LEARNED)
     for key, model, says in (
         (poor, STEADY, "costs $0.20 with these settings: this API key pays at most $0.10"),
         (unsure, MODEL, "has an unknown price"),
         (unsure, STEADY, "the price $0.20"),
-        (in_dollars, MODEL, "in usd"),
+        (in_dollars, MODEL, "max_price limit of this API key is in credits"),
     ):
         reply = await generate(gateway, key, model)
         assert (reply.status, reply.code) == (403, "price_refused")
@@ -92,6 +101,13 @@ async def test_a_key_with_a_spend_limit_pays_no_unknown_price_unless_it_is_let(
     body = {"allow_unpriced": True}
     assert (await gateway.call("POST", path, json=body, headers=OPERATOR)).status == 200
     assert (await generate(gateway, unsure, MODEL)).status == 200
+
+    async def is_learned() -> bool:
+        """In dollars by what a credit costs: there is room for one."""
+        return (await generate(gateway, in_dollars, MODEL)).status == 200
+
+    await until(is_learned)
+    assert (await generate(gateway, in_dollars, MODEL)).status == 429
 
 
 async def test_what_is_expected_is_reserved_and_what_is_deleted_stays_spent(

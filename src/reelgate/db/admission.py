@@ -31,7 +31,7 @@ from reelgate.db.rows import from_row, to_row
 from reelgate.db.schema import OPEN, videos
 from reelgate.db.schema import idempotency_keys as keys
 from reelgate.db.usage import MAY_HAVE_COST, spent
-from reelgate.domain.quota import Quota
+from reelgate.domain.quota import NO_QUOTA, Quota
 from reelgate.domain.video import Caller, State, Video
 from reelgate.errors import (
     IdempotencyMismatch,
@@ -42,7 +42,6 @@ RETRY_WINDOW_S = 600.0
 """How long after the first try an SDK's own retry is recognised."""
 KEY_TTL_S = 86400.0
 """How long an Idempotency-Key is remembered."""
-NO_QUOTA = Quota()
 
 
 class AdmissionResult(Enum):

@@ -126,6 +126,9 @@ def amounts(allowance: Allowance, name: str) -> tuple[Money, ...]:
     return tuple(Money(amount, unit) for unit, amount in told if amount is not None)
 
 
+UNLIMITED = Allowance()
+
+
 @dataclass(frozen=True, slots=True)
 class ApiKey:
     """One key, as it is kept: without its secret.

@@ -43,6 +43,8 @@ class Model:
 
     Attributes:
         price: None where nobody tells it.
+        usd_per_credit: what one of its account's credits costs; as its price says where that is
+            not told, and None where nobody knows.
         fields: common rows with this model's values, and rows of the provider's own.
         rules: what one of them means for another.
         rows: all fields by name, the prompt's too.
@@ -53,6 +55,7 @@ class Model:
     owned_by: str
     created: int
     price: Price | None = None
+    usd_per_credit: Decimal | None = None
     fields: tuple[Field, ...] = ()
     rules: tuple[Rule, ...] = ()
     rows: Mapping[str, Field] = field(init=False, repr=False, compare=False)
@@ -64,6 +67,8 @@ class Model:
         rows = {PROMPT.name: PROMPT} | {row.name: row for row in self.fields}
         check_names(self.id, self.fields)
         check_price(self.id, self.price, rows)
+        if self.usd_per_credit is None and self.price is not None:
+            object.__setattr__(self, "usd_per_credit", self.price.usd_per_credit)
         own = {name: row for name, row in rows.items() if name not in NAMED | HOLD_REFERENCES}
         object.__setattr__(self, "rows", rows)
         defaults = {name: row.default for name, row in rows.items()}
@@ -76,11 +81,6 @@ class Model:
             # What the first release's fingerprints hold is told whatever it says.
             {name: None if name in FINGERPRINTED else row.unsaid for name, row in own.items()},
         )
-
-    @property
-    def usd_per_credit(self) -> Decimal | None:
-        """What one of its provider's credits costs; None where that is not known."""
-        return None if self.price is None else self.price.usd_per_credit
 
     @property
     def names(self) -> tuple[str, str]:
@@ -171,7 +171,10 @@ class Model:
             return None
         shortest = min((each for each in self.durations if isinstance(each, int)), default=None)
         least = price_of(self, self.sample(duration=shortest))
-        return {"from": None if least is None else least.value, **self.price.described()}
+        told = {"from": None if least is None else least.value, **self.price.described()}
+        if self.usd_per_credit is not None:
+            told["usd_per_credit"] = float(self.usd_per_credit)
+        return told
 
     def check(self, name: str, value: object, param: str | None = None) -> Problem | None:
         """What is wrong with a field's value, if anything; `param` is how it was spelled."""

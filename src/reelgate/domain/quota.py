@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from reelgate.domain.api_keys import Allowance, Period
+from reelgate.domain.api_keys import UNLIMITED, Allowance, Period
 from reelgate.domain.catalog import Model
 from reelgate.domain.price import Money, Unit, in_usd
 from reelgate.errors import ModelNotAllowed, PriceRefused, RateLimited, ReelgateError
@@ -123,6 +123,9 @@ class Quota:
         return 0 if dollars is None else dollars.amount
 
 
+NO_QUOTA = Quota()
+
+
 @dataclass(frozen=True, slots=True)
 class Quote:
     """What a video is expected to cost, and where that is from; `price` is None: nobody knows."""
@@ -150,6 +153,8 @@ def quota_of(
 
     `asked`: the name of the virtual model that it has asked for, if it is one.
     """
+    if allowance == UNLIMITED:
+        return NO_QUOTA
     limits = tuple(
         SpendLimit(money, period, period.since(now), period.until(now))
         for period in Period

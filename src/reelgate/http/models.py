@@ -11,11 +11,15 @@ router = APIRouter(tags=["Models"], route_class=AuthenticatedRoute)
 
 @router.get("/v1/models", summary="List the models and what each takes")
 async def list_models(request: AuthenticatedRequest) -> ModelList:
-    """Every model and every alias."""
+    """Every model that the caller's key may ask for, and every alias of one."""
     catalog = request.service.catalog
+    allowance = request.ctx.gatekeeper.allowance_of(request.owner)
     named = [(model.id, model) for model in catalog.models()]
     named += [(alias, catalog.find(alias)) for alias in catalog.aliases()]
-    return ModelList(data=[model_object(name, model) for name, model in named])
+    data = [
+        model_object(name, model) for name, model in named if allowance.allows_model(*model.names)
+    ]
+    return ModelList(data=data)
 
 
 @router.get(

@@ -307,7 +307,11 @@ def service_of(
 
 def catalog_of(settings: Settings, accounts: Mapping[str, UpstreamAccount]) -> Catalog:
     """Every account's models, and the aliases."""
-    models = [model for account in accounts.values() for model in account.provider.models]
+    models = [
+        replace(model, usd_per_credit=account.usd_per_credit or model.usd_per_credit)
+        for account in accounts.values()
+        for model in account.provider.models
+    ]
     aliases = settings.model_aliases
     if "aliases" not in settings.model_fields_set:
         ids = {model.id for model in models}

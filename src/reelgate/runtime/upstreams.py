@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
@@ -56,6 +57,7 @@ class UpstreamAccount:
         polls_per_s: how often it may be polled, in seconds of ours.
         time_unit_s: what counts as a second there.
         stands_for: the account in whose place a stand-in is; empty for a real one.
+        usd_per_credit: what one of its credits costs; None where that is not known.
     """
 
     provider: Provider
@@ -64,6 +66,7 @@ class UpstreamAccount:
     polls_per_s: float
     time_unit_s: float = 1.0
     stands_for: str = ""
+    usd_per_credit: Decimal | None = None
 
 
 async def start_providers(
@@ -178,6 +181,7 @@ def account(
         polls_per_s=polls_per_s / time_unit_s,
         time_unit_s=time_unit_s,
         stands_for=stands_for,
+        usd_per_credit=None if own is None else own.usd_per_credit,
     )
 
 

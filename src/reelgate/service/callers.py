@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from reelgate.cache import Cache
 from reelgate.clock import Clock
 from reelgate.db.api_keys import ApiKeys, KnownKeys
-from reelgate.domain.api_keys import Allowance, ApiKey, KeyStanding, Scope, digest_of
+from reelgate.domain.api_keys import UNLIMITED, Allowance, ApiKey, KeyStanding, Scope, digest_of
 from reelgate.domain.signed import about_of, signed, until_of
 from reelgate.errors import InsufficientScope, InvalidApiKey, RateLimited
 from reelgate.limits.rate import RequestLimit, RequestRate, RequestRates
@@ -20,7 +20,6 @@ ALL_REVOKED = (
     "every API key of this gateway was revoked, so that nobody may call: make one with "
     "`reelgate keys create NAME`, or set REELGATE_ALLOW_OPEN=true to let everybody in"
 )
-UNLIMITED = Allowance()
 EXPIRED = "this API key has expired: ask whoever runs the gateway for another one"
 
 SESSION_S = 30 * 86400

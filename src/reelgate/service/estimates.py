@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 LEARNED = "learned"
 """The certainty of a price that an earlier video was told to cost."""
-FRESH_S = 10.0
+FRESH_S = 2.0
 MAX_LEARNED = 1000
 
 Like = tuple[str, Duration | None, str | None]
