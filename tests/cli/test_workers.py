@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
+from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 import pytest
 
 from reelgate.cli.exits import ExitCode
+from tests.http.scrapes import two_free_ports
 
 from .program import Home, finish, wait_until
 
@@ -29,6 +32,13 @@ def is_alive(pid: int) -> bool:
         return False
 
 
+def has_metrics(port: int) -> bool:
+    """Whether a process tells its metrics on a port."""
+    with suppress(URLError), urlopen(f"http://127.0.0.1:{port}/metrics") as response:
+        return b"reelgate_build_info" in response.read()
+    return False
+
+
 def is_healthy(url: str) -> bool:
     with urlopen(f"{url}/health") as response:
         return bool(response.status == 200)
@@ -37,14 +47,17 @@ def is_healthy(url: str) -> bool:
 def test_workers_serve_together_are_replaced_and_stop_together(
     home: Home, empty_postgres_url: str
 ) -> None:
+    metrics = two_free_ports()
     settings = {
         "REELGATE_DATABASE_URL": empty_postgres_url,
         "REELGATE_SANDBOX_URL": "http://127.0.0.1:9",
+        "REELGATE_METRICS_PORT": str(metrics),
     }
     with home.start("serve", "--port", "0", "--workers", "2", **settings) as serving:
         url = home.address(serving)
         wait_until(lambda: len(children(serving.pid)) == 2)
         assert is_healthy(url)
+        wait_until(lambda: has_metrics(metrics) and has_metrics(metrics + 1))
         first, second = sorted(children(serving.pid))
         os.kill(first, signal.SIGKILL)
         wait_until(lambda: len(children(serving.pid) - {first}) == 2)
@@ -64,7 +77,9 @@ def test_workers_do_not_outlive_their_parent(home: Home, empty_postgres_url: str
         "REELGATE_SANDBOX_URL": "http://127.0.0.1:9",
     }
     with home.start("serve", "--port", "0", "--workers", "2", **settings) as serving:
-        home.address(serving)
+        with pytest.raises(HTTPError) as refused:
+            urlopen(f"{home.address(serving)}/metrics")
+        assert "REELGATE_METRICS_PORT" in refused.value.read().decode()
         wait_until(lambda: len(children(serving.pid)) == 2)
         workers = children(serving.pid)
         serving.kill()

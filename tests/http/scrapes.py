@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+from contextlib import suppress
+
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.gateway import Gateway
@@ -38,3 +41,14 @@ async def scrape(gateway: Gateway, **headers: str) -> Scraped:
     reply = await gateway.call("GET", "/metrics", headers=headers)
     assert reply.status == 200, reply
     return Scraped(reply.text)
+
+
+def two_free_ports() -> int:
+    """The first of two ports side by side that nobody listens on."""
+    while True:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            port: int = first.getsockname()[1]
+            with suppress(OSError):
+                second.bind(("127.0.0.1", port + 1))
+                return port

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import socket
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +17,7 @@ from reelgate.sandbox import Sandbox
 from tests.gateway import SHORT, TINY, a_gateway, a_prompt, soon, until
 from tests.webhooks.receivers import SECRET, a_receiver, says
 
-from .scrapes import Scraped, scrape
+from .scrapes import Scraped, scrape, two_free_ports
 from .test_sessions import KEY
 
 METRICS_KEY = "scraper-" + "k" * 20
@@ -173,17 +171,6 @@ async def test_a_request_has_one_line_that_tells_its_end(tmp_path: Path, sandbox
 def events(lines: Sequence[Mapping[str, Any]], name: str) -> list[Mapping[str, Any]]:
     """The lines of the log with this event."""
     return [line for line in lines if line["event"] == name]
-
-
-def two_free_ports() -> int:
-    """The first of two ports side by side that nobody listens on."""
-    while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port: int = first.getsockname()[1]
-            with suppress(OSError):
-                second.bind(("127.0.0.1", port + 1))
-                return port
 
 
 async def text_of(session: aiohttp.ClientSession, port: int) -> str:

@@ -64,6 +64,8 @@ class Context:
     telemetry: Telemetry
     scrape: Scrape
     mcp: McpEndpoint
+    shares_port: bool = False
+    """Whether other processes serve on the same port."""
 
     @property
     def sandbox(self) -> bool:

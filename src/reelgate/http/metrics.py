@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from reelgate.domain.api_keys import Scope
-from reelgate.errors import InsufficientScope, InvalidApiKey, ReelgateError
+from reelgate.errors import InsufficientScope, InvalidApiKey, ReelgateError, RouteNotFound
 from reelgate.http.auth import Context, context_of, owner_of
 from reelgate.http.errors import on_error
 from reelgate.net.hosts import is_loopback
@@ -21,6 +21,11 @@ PATH = "/metrics"
 WHO_MAY = (
     "metrics tell of every key's videos: use the operator's key, or one for the scraper alone, "
     "which REELGATE_METRICS_KEY sets"
+)
+
+SHARED = (
+    "several processes serve on this port, and each counts for itself: set REELGATE_METRICS_PORT, "
+    "from which on each of them has a port of its own"
 )
 
 router = APIRouter(tags=["Gateway"])
@@ -36,6 +41,7 @@ async def get_metrics(request: Request) -> Response:
     """This process's counts since its start, and what the database holds of jobs now.
 
     Raises:
+        RouteNotFound: whichever process of several got the request would answer.
         InvalidApiKey, InsufficientScope: this is neither the metrics' key nor an operator's.
         ForeignOrigin, UnknownHost, CameThroughProxy: there are no keys, and this is no program of
             this machine.
@@ -43,6 +49,8 @@ async def get_metrics(request: Request) -> Response:
     ctx = context_of(request)
     if not knows_metrics_key(request, ctx):
         await check_operator(request, ctx)
+    if ctx.shares_port:
+        raise RouteNotFound(SHARED)
     return await exposition(request, ctx)
 
 

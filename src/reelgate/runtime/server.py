@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from math import ceil
 
 import structlog
@@ -148,12 +149,24 @@ def answering_s(settings: Settings) -> int:
 
 
 async def serve(
-    settings: Settings, listener: socket.socket, ready: Callable[[], None] = lambda: None
+    settings: Settings,
+    listener: socket.socket,
+    ready: Callable[[], None] = lambda: None,
+    *,
+    shares_port: bool = False,
 ) -> None:
-    """Serve until SIGINT or SIGTERM; `ready` is called once requests are answered."""
+    """Serve until SIGINT or SIGTERM.
+
+    Args:
+        settings: the gateway's.
+        listener: what to serve on.
+        ready: called once requests are answered.
+        shares_port: whether other processes serve on it, too.
+    """
     raise_open_files()
     with listener, Shutdown() as shutdown:
-        async with open_gateway(settings, url_of(listener)) as context:
+        async with open_gateway(settings, url_of(listener)) as opened:
+            context = replace(opened, shares_port=shares_port)
             server = Server(http_config(context), context, url_of(listener))
             shutdown.begin(
                 server.stop, server.hurry, context.submitting, answering_s=answering_s(settings)

@@ -106,9 +106,12 @@ def serve_for_parent(settings: Settings, listener: int, parent: int) -> None:
         CliError: the gateway cannot work with these settings.
     """
     _, settings = in_database(partial(read_kept, settings), settings)
-    configure_log(settings.log_level, settings.log_format)
+    configure_log(settings.log_level, settings.log_format, settings.secrets)
     sockets = socket.socket(fileno=listener), socket.socket(fileno=parent)
-    run_server(lambda begun: server.serve(settings, sockets[0], begun), serving_for(sockets[1]))
+    run_server(
+        lambda begun: server.serve(settings, sockets[0], begun, shares_port=True),
+        serving_for(sockets[1]),
+    )
 
 
 async def read_kept(settings: Settings, database: Database) -> tuple[KeyStanding, Settings]:
