@@ -31,6 +31,10 @@ async def test_an_agent_goes_the_whole_way(mode: str, gateway: Gateway) -> None:
         assert set(tools) == {
             *("generate_video", "get_video", "list_videos", "cancel_video", "list_models")
         }
+        one = (await client.call_tool("list_models", {"model": "veo-3.1"})).structured_content
+        assert isinstance(one, dict)
+        [veo] = one["models"]
+        assert {"prompt", "duration", "resolution"} <= {field["name"] for field in veo["fields"]}
         listed = (await client.call_tool("list_models", {})).structured_content
         assert isinstance(listed, dict)
         prices = {model["id"]: model["price"] for model in listed["models"]}
@@ -148,6 +152,8 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("generate_video", {"prompt": "x", "seconds": 5}, "takes no seconds"),
     ("generate_video", {"prompt": "x", "take": 0}, "take 0 is not allowed"),
     ("generate_video", {"prompt": "x", "input_reference": 1}, "input_reference 1"),
+    ("generate_video", {"prompt": "x", "input_references": "y"}, "input_references 'y'"),
+    ("list_models", {"model": "sora-9"}, "'sora-9' does not exist"),
     ("get_video", {"id": "video_1"}, "video 'video_1' does not exist"),
     ("get_video", {"id": "video_1", "wait": 3}, "wait is no argument of this tool"),
     ("list_videos", {"limit": 1000}, "limit"),

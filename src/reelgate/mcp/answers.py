@@ -9,7 +9,6 @@ from typing import Any
 from mcp_types import CallToolResult, ContentBlock, ResourceLink, TextContent
 
 from reelgate.domain.catalog import Model
-from reelgate.domain.fields import HOLD_REFERENCES, PROMPT
 from reelgate.domain.video import State, Video, VideoStatus
 from reelgate.domain.video_object import video_object
 from reelgate.errors import ReelgateError
@@ -18,6 +17,9 @@ from reelgate.mcp.endpoint import McpCaller
 SHOWN = ("id", "status", "progress", "model", "prompt", "seconds", "size", "created_at", "error")
 """What a model needs of the public video object; it pays for every word."""
 SHOWN_ADDITIONS = ("eta_s", "charge", "cost", "cost_unit")
+
+PRICE = ("from", "unit", "certainty")
+"""What an overview tells of a price."""
 
 TEXT, INTEGER, NUMBER = {"type": "string"}, {"type": "integer"}, {"type": "number"}
 
@@ -129,21 +131,19 @@ def refusal(error: ReelgateError) -> CallToolResult:
     )
 
 
-def described(name: str, model: Model) -> dict[str, Any]:
-    """A model under one of its names: its price, and what each of its fields takes."""
-    elsewhere = {PROMPT.name, *HOLD_REFERENCES}
-    rows = [row for row in model.rows.values() if row.is_settable and row.name not in elsewhere]
+def overview(name: str, model: Model) -> dict[str, Any]:
+    """A model under one of its names, in few words: there may be a hundred."""
+    told = model.capabilities()
     return {
         "id": name,
         "alias_of": None if name == model.id else model.id,
-        "owned_by": model.owned_by,
-        "price": model.capabilities()["price"],
-        "max_prompt_chars": model.rows[PROMPT.name].maximum,
+        "price": {part: told["price"][part] for part in PRICE} if told["price"] else None,
+        **{shape: told[shape] for shape in ("durations", "resolutions", "aspect_ratios")},
         "takes_picture": model.takes_picture,
-        "fields": {
-            row.name: {
-                key: value for key, value in row.described().items() if key not in {"name", "help"}
-            }
-            for row in rows
-        },
     }
+
+
+def described(name: str, model: Model) -> dict[str, Any]:
+    """The same with its whole price, and what each of its fields takes."""
+    told = model.capabilities()
+    return overview(name, model) | {"price": told["price"], "fields": told["fields"]}

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 from reelgate.db.admission import KEY_TTL_S
 from reelgate.domain.catalog import Catalog, DeclaredField
 from reelgate.domain.charge import Charge, charge_of
-from reelgate.domain.fields import FIRST_FRAME, PROMPT, FieldType
-from reelgate.domain.reference import Kind, Reference
+from reelgate.domain.fields import FIRST_FRAME, LAST_FRAME, PROMPT, REFERENCES, FieldType
+from reelgate.domain.reference import Kind, Reference, Role
 from reelgate.domain.video import Caller, State, Video, VideoRequest
 from reelgate.errors import Cancelled, InvalidRequest, Problem, VideoNotFound, brief
 from reelgate.mcp.endpoint import McpBackend
@@ -33,6 +33,7 @@ JSON_TYPES = {
     FieldType.NUMBER: "number",
     FieldType.BOOLEAN: "boolean",
 }
+ADDRESS = {"type": "string", "description": "An https:// address, or a data: URL."}
 TAKE = {
     "type": "integer",
     "minimum": 1,
@@ -66,9 +67,12 @@ def generate_schema(catalog: Catalog) -> dict[str, Any]:
             PROMPT.name: {"type": "string", "description": catalog.prompt().help},
             "model": model,
             **values,
-            FIRST_FRAME.name: {
-                "type": "string",
-                "description": "A picture to start from: its https:// address, or a data: URL.",
+            FIRST_FRAME.name: ADDRESS | {"description": FIRST_FRAME.help},
+            LAST_FRAME.name: ADDRESS | {"description": LAST_FRAME.help},
+            REFERENCES.name: {
+                "type": "array",
+                "items": ADDRESS,
+                "description": "Pictures that show how something looks.",
             },
             "take": TAKE,
         },
@@ -107,13 +111,26 @@ async def wanted(
     named = said.pop("model", catalog.default)
     if not isinstance(named, str):
         raise refused("model", named, "a model's name, from list_models")
-    picture = said.pop(FIRST_FRAME.name, None)
-    if picture is not None and not isinstance(picture, str):
-        raise refused(FIRST_FRAME.name, picture, "a picture's address")
     model = catalog.find(named)
-    references = [Reference(Kind.IMAGE, model.role_of_only(), picture)] if picture else []
-    request, _ = model.read({PROMPT.name: prompt, **said}, references)
+    pictures = [
+        *pictures_in(said, FIRST_FRAME.name, model.role_of_only()),
+        *pictures_in(said, LAST_FRAME.name, Role.LAST_FRAME),
+        *pictures_in(said, REFERENCES.name, Role.REFERENCE),
+    ]
+    request, _ = model.read({PROMPT.name: prompt, **said}, pictures)
     return await backend.references.place(request, model.provider, owner), take
+
+
+def pictures_in(said: dict[str, Any], name: str, role: Role) -> Iterator[Reference]:
+    """Take an argument's addresses: of `input_references` a list, else one."""
+    told = said.pop(name, ())
+    addresses = told if name == REFERENCES.name else [told] if told else []
+    if not isinstance(addresses, list | tuple):
+        raise refused(name, told, "a list of pictures' addresses")
+    for address in addresses:
+        if not isinstance(address, str):
+            raise refused(name, address, "a picture's address")
+        yield Reference(Kind.IMAGE, role, address)
 
 
 def refused(param: str, value: object, taken: str) -> InvalidRequest:

@@ -20,6 +20,7 @@ from reelgate.mcp.answers import (
     VIDEOS_SCHEMA,
     Answers,
     described,
+    overview,
 )
 from reelgate.mcp.endpoint import McpBackend, McpCaller
 from reelgate.mcp.generation import (
@@ -66,8 +67,10 @@ class ListVideos(Arguments):
     after: str | None = Field(None, description="The last id of the page before.")
 
 
-class Nothing(Arguments):
-    """No arguments."""
+class ListModels(Arguments):
+    """Every model, or all of one."""
+
+    model: str | None = Field(None, description="Only this one, and what its fields take.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +139,10 @@ class Tools:
             Tool(
                 name="list_models",
                 title="List models and prices",
-                description="Every model: its price and what each of its fields takes. Prices are "
-                "those of the shortest video with the other fields at their defaults.",
-                input_schema=Nothing.model_json_schema(),
+                description="Every model: its price, lengths and frames. A price `from` is that of "
+                "the shortest video with the other fields at their defaults. With `model` one, "
+                "its whole price and what each of its fields takes.",
+                input_schema=ListModels.model_json_schema(),
                 output_schema=MODELS_SCHEMA,
                 annotations=hints(read_only=True),
             ),
@@ -221,11 +225,13 @@ class Tools:
         return await self._service.cancel(video_id, caller.owner)
 
     async def _models(self, call: Call) -> CallToolResult:
-        parsed(Nothing, call.arguments)
+        only = parsed(ListModels, call.arguments).model
         catalog = self._service.catalog
-        named = [(model.id, model) for model in catalog.models()]
-        named += [(alias, catalog.find(alias)) for alias in catalog.aliases()]
-        models = [described(name, model) for name, model in named]
+        if only is None:
+            names = [*(model.id for model in catalog.models()), *catalog.aliases()]
+            models = [overview(name, catalog.find(name)) for name in names]
+        else:
+            models = [described(only, catalog.find(only))]
         prices = [f"{each['id']}: {price_in_words(each['price'])}" for each in models]
         return data({"default": catalog.default, "models": models}, "\n".join(prices))
 

@@ -14,6 +14,14 @@ function isMovie({ video }) {
   assert.equal(Buffer.from(video.uint8Array.subarray(4, 8)).toString(), "ftyp");
 }
 
+// Polling; the first answer is lost, and the SDK asks again two seconds later
+const unlucky = createGateway({ baseURL: losingBaseURL, apiKey: "rg_test" });
+const polling = generateVideo({
+  model: unlucky.videoModel("sora-2"),
+  prompt: `polled ${ready}`,
+  poll,
+});
+
 // Waiting, with what the SDK can say of a frame
 const waited = await generateVideo({
   model,
@@ -24,15 +32,6 @@ const waited = await generateVideo({
 });
 isMovie(waited);
 assert.deepEqual(waited.warnings, []);
-
-// Polling; the first answer is lost, and the SDK asks again
-const unlucky = createGateway({ baseURL: losingBaseURL, apiKey: "rg_test" });
-const polled = await generateVideo({
-  model: unlucky.videoModel("sora-2"),
-  prompt: `polled ${ready}`,
-  poll,
-});
-isMovie(polled);
 
 // Two videos are two calls
 const two = await generateVideo({ model, prompt: `two ${ready}`, n: 2, maxVideosPerCall: 1 });
@@ -59,4 +58,6 @@ assert.deepEqual(
   ["fps"],
 );
 
+const polled = await polling;
+isMovie(polled);
 console.log(JSON.stringify({ polled: polled.providerMetadata.reelgate.id }));
