@@ -9,7 +9,8 @@ from pathlib import Path
 import aiohttp
 
 from tests.gateway import Reply, a_prompt
-from tests.images.pictures import MODEL, a_data_url, a_picture, replying, serving
+from tests.http_servers import replying, serving
+from tests.images.pictures import MODEL, a_data_url, a_picture
 
 from .jobs import NEVER, SHORT, VIDEOS, JobsGateway, a_jobs_gateway, is_refused
 

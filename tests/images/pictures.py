@@ -1,20 +1,17 @@
-"""What the tests of reference pictures are made of: pictures, and servers that serve them."""
+"""Pictures for tests, and requests that hold them."""
 
 from __future__ import annotations
 
 import base64
 import io
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from typing import Any
 
-from aiohttp import FormData, web
+from aiohttp import FormData
 from PIL import Image
 
 from tests.gateway import Gateway, Reply
 
 MODEL = "kling-o3"
-Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 _FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP", "image/gif": "GIF"}
 
 
@@ -27,28 +24,6 @@ def a_picture(media_type: str = "image/png", colour: int = 0) -> bytes:
 
 def a_data_url(content: bytes, media_type: str = "image/png") -> str:
     return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
-
-
-@asynccontextmanager
-async def serving(handler: Handler) -> AsyncIterator[str]:
-    """A real HTTP server on loopback that answers everything with one function."""
-    runner = web.ServerRunner(web.Server(handler), shutdown_timeout=1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
-
-
-def replying(status: int, body: bytes = b"", **headers: str) -> Handler:
-    """A handler that always says the same."""
-
-    async def reply(_request: web.BaseRequest) -> web.StreamResponse:
-        return web.Response(status=status, body=body, headers=headers)
-
-    return reply
 
 
 async def ask(gateway: Gateway, prompt: str, reference: object, **fields: object) -> Reply:

@@ -16,9 +16,10 @@ from aiohttp import web
 from reelgate.images.references import FairPermits
 from reelgate.sandbox import Sandbox
 from tests.gateway import Gateway, Reply, a_gateway, a_prompt, soon
+from tests.http_servers import replying, serving
 from tests.service.test_api_keys import a_key
 
-from .pictures import MODEL, a_picture, replying, serving
+from .pictures import MODEL, a_picture
 
 MANY = 40
 

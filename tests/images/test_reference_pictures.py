@@ -12,8 +12,9 @@ from aiohttp import FormData, web
 from openai import AsyncOpenAI
 
 from tests.gateway import Gateway, Reply, a_prompt, soon
+from tests.http_servers import replying, serving
 
-from .pictures import MODEL, a_data_url, a_picture, ask, replying, send_form, sent, serving, uploads
+from .pictures import MODEL, a_data_url, a_picture, ask, send_form, sent, uploads
 
 
 async def send_file(

@@ -9,8 +9,7 @@ import pytest
 from reelgate.net.client import HttpClient
 from reelgate.providers.imagine.adapter import ImagineWeb
 from reelgate.sandbox import Sandbox, SandboxOptions
-
-from .world import an_imagine
+from tests.providers.imagine_account import an_imagine
 
 
 @pytest.fixture

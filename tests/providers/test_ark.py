@@ -18,8 +18,8 @@ from reelgate.providers.api import ApiAccount
 from reelgate.providers.ark.adapter import Ark, seed_of
 from reelgate.providers.ark.models import ROWS, rows_with
 from reelgate.providers.base import CancelOutcome, Candidate, Ended, Failed, Match, Ready
-
-from .world import NOW_S, replying, serving
+from tests.http_servers import replying, serving
+from tests.providers.imagine_account import NOW_S
 
 SECOND, FIRST, LATEST = "dreamina-seedance-2-0-260128", ROWS[4].id, ROWS[3].id
 MODELS = {row.id: row.model("ark") for row in ROWS}

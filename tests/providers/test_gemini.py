@@ -19,8 +19,7 @@ from reelgate.providers.api import ApiAccount
 from reelgate.providers.base import Ended, Failed
 from reelgate.providers.gemini.adapter import Gemini, download_address
 from reelgate.providers.gemini.models import ROWS, rows_with
-
-from .world import replying, serving
+from tests.http_servers import replying, serving
 
 PNG = Picture(b"\x89PNG\r\n\x1a\n", "image/png")
 OPERATION = "models/veo-3.1-generate-preview/operations/op1"

@@ -11,8 +11,8 @@ from aiohttp.client_reqrep import ConnectionKey
 from reelgate.errors import AnswerLost, UpstreamBadResponse, UpstreamError, UpstreamUnavailable
 from reelgate.net.client import MAX_ANSWER_BYTES, USER_AGENT, HttpClient, without_credentials
 from reelgate.net.transport import transport_error
-
-from .world import StillClock, forever, replying, serving, serving_bytes
+from tests.http_servers import forever, replying, serving, serving_bytes
+from tests.providers.imagine_account import StillClock
 
 
 async def test_a_post_never_rides_a_connection_that_was_used_before(http: HttpClient) -> None:

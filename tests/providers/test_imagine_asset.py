@@ -19,8 +19,8 @@ from reelgate.errors import (
 from reelgate.net.client import HttpClient
 from reelgate.providers.imagine.adapter import ImagineHosts, ImagineWeb
 from reelgate.providers.imagine.asset_host import AssetHost
-
-from .world import an_account, an_imagine, replying, serving, serving_bytes
+from tests.http_servers import replying, serving, serving_bytes
+from tests.providers.imagine_account import an_account, an_imagine
 
 
 async def read_all(imagine: ImagineWeb, range_header: str | None = None) -> bytes:

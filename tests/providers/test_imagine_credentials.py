@@ -12,8 +12,7 @@ from reelgate.providers.imagine.credentials import (
     clean_token,
     read_claims,
 )
-
-from .world import NOW_S, TOKEN, StillClock, a_token, an_account
+from tests.providers.imagine_account import NOW_S, TOKEN, StillClock, a_token, an_account
 
 
 @pytest.mark.parametrize(

@@ -30,9 +30,9 @@ from reelgate.providers.imagine_key.adapter import ImagineKey
 from reelgate.providers.imagine_key.models import ROWS, Row, key_models, rows_with
 from reelgate.providers.imagine_key.wire import generation_of
 from reelgate.sandbox import Sandbox, SandboxOptions
+from tests.http_servers import replying, serving
 
 from .test_imagine_polls import until_over
-from .world import replying, serving
 
 PNG_START = b"\x89PNG\r\n\x1a\n"
 KEY = "vk-not-a-real-key"

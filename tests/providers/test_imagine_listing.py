@@ -17,7 +17,7 @@ from reelgate.net.client import Answer, HttpClient
 from reelgate.providers.base import Candidate, Match, can_reconcile
 from reelgate.providers.imagine.listing import candidates, read_item, read_list
 from reelgate.sandbox import Listing, Sandbox, SandboxOptions
-from tests.providers.world import a_request, an_imagine
+from tests.providers.imagine_account import a_request, an_imagine
 
 SENT_AT = 1_800_000_000.0
 ASSETS = "https://asset.imagine.art/processed"

@@ -4,8 +4,7 @@ import pytest
 
 from reelgate.domain.catalog import Catalog, Model
 from reelgate.providers.imagine.models import imagine_models, typical_s, usual_duration
-
-from .world import MODELS, a_request
+from tests.providers.imagine_account import MODELS, a_request
 
 
 def test_the_models_published_defaults_are_kept() -> None:

@@ -17,8 +17,8 @@ from reelgate.net.client import HttpClient
 from reelgate.providers.base import Ended, Failed, Poller, PollResult, Ready, Running
 from reelgate.providers.imagine.adapter import ImagineWeb
 from reelgate.sandbox import Sandbox
-
-from .world import TOKEN, a_request, a_token, an_imagine, serving
+from tests.http_servers import serving
+from tests.providers.imagine_account import TOKEN, a_request, a_token, an_imagine
 
 MP4_START = b"\x00\x00\x00\x20ftypisom\x00\x00\x02\x00"
 Reply = Callable[[web.BaseRequest], web.StreamResponse]

@@ -12,8 +12,8 @@ from aiohttp import web
 from reelgate.errors import UpstreamError
 from reelgate.net.client import HttpClient
 from reelgate.providers.imagine.adapter import ImagineWeb
-
-from .world import TOKEN, a_request, a_token, an_imagine, serving, serving_bytes
+from tests.http_servers import serving, serving_bytes
+from tests.providers.imagine_account import TOKEN, a_request, a_token, an_imagine
 
 TOKENS = [TOKEN, "sixteen-letters!", a_token(exp=1)]
 Upstream = Callable[[], AbstractAsyncContextManager[str]]

@@ -8,8 +8,7 @@ from reelgate.domain.reference import Kind, Reference, Role
 from reelgate.errors import UpstreamError
 from reelgate.providers.imagine.models import PICTURES_ONLY
 from reelgate.providers.imagine.wire import submit_parts
-
-from .world import MODELS, a_request, an_account
+from tests.providers.imagine_account import MODELS, a_request, an_account
 
 UUID = "11111111-2222-4333-8444-555555555555"
 

@@ -19,8 +19,8 @@ from reelgate.providers.imagine import adapter as imagine_web
 from reelgate.providers.imagine.adapter import ImagineWeb
 from reelgate.sandbox import Sandbox
 from reelgate.sandbox.faults import FRONTS
-
-from .world import MODELS, a_request, a_token, an_imagine, replying, serving
+from tests.http_servers import replying, serving
+from tests.providers.imagine_account import MODELS, a_request, a_token, an_imagine
 
 
 def submits(sandbox: Sandbox) -> list[str]:

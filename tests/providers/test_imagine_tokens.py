@@ -33,8 +33,8 @@ from reelgate.providers.imagine.tokens import RenewedCredentials
 from reelgate.sandbox import Sandbox
 from reelgate.sandbox.faults import Operation
 from reelgate.sandbox.recorder import Outcome
-
-from .world import a_request, a_token, an_account, replying, serving
+from tests.http_servers import replying, serving
+from tests.providers.imagine_account import a_request, a_token, an_account
 
 ACCOUNT = "imagine"
 KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="

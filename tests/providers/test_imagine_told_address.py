@@ -15,7 +15,7 @@ from reelgate.errors import UpstreamError, VideoExpired
 from reelgate.net.client import HttpClient
 from reelgate.providers.base import Ready, Running
 from reelgate.sandbox import Sandbox, SandboxOptions
-from tests.providers.world import a_request, an_imagine
+from tests.providers.imagine_account import a_request, an_imagine
 
 FILM = b"\x00\x00\x00\x18ftypmp42" + bytes(64)
 

@@ -12,8 +12,8 @@ from reelgate.net.client import Answer, HttpClient
 from reelgate.providers.imagine.adapter import ImagineWeb
 from reelgate.providers.imagine.wire import read_upload
 from reelgate.sandbox import Sandbox
-
-from .world import TOKEN, an_imagine, replying, serving
+from tests.http_servers import replying, serving
+from tests.providers.imagine_account import TOKEN, an_imagine
 
 PICTURE = Picture(b"\x89PNG\r\n\x1a\nnot really", "image/png")
 

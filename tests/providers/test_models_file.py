@@ -14,8 +14,7 @@ from reelgate.domain.reference import Kind, Reference, Role
 from reelgate.errors import InvalidRequest
 from reelgate.net.client import HttpClient
 from reelgate.providers.registry import build_providers
-
-from .world import MODELS, TOKEN
+from tests.providers.imagine_account import MODELS, TOKEN
 
 PICTURE = (Reference(Kind.IMAGE, Role.FIRST_FRAME, "u"),)
 

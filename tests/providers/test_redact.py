@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reelgate.net.redact import MAX_EXCERPT_CHARS, redacted
-
-from .world import TOKEN
+from tests.providers.imagine_account import TOKEN
 
 
 @pytest.mark.parametrize(

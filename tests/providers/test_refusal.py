@@ -20,8 +20,7 @@ from reelgate.errors import (
 from reelgate.net.client import Answer
 from reelgate.providers.errors import MAX_RETRY_AFTER_S, retry_after_s
 from reelgate.providers.imagine.wire import refusal
-
-from .world import NOW_S
+from tests.providers.imagine_account import NOW_S
 
 
 def an_answer(status: int, body: object = "", **headers: str) -> Answer:

@@ -12,8 +12,7 @@ from reelgate.providers.imagine.build import SANDBOX_NAME, build_sandboxed
 from reelgate.providers.registry import build_providers
 from reelgate.sandbox import Sandbox
 from reelgate.settings import Settings
-
-from .world import TOKEN, a_request
+from tests.providers.imagine_account import TOKEN, a_request
 
 
 @pytest.fixture

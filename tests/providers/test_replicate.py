@@ -17,8 +17,8 @@ from reelgate.providers.replicate.models import ROWS, rows_with
 from reelgate.providers.replicate.settings import ReplicateSettings
 from reelgate.sandbox import Sandbox
 from reelgate.sandbox.faults import Operation
-
-from .world import NOW_S, replying, serving
+from tests.http_servers import replying, serving
+from tests.providers.imagine_account import NOW_S
 
 VERSION = "5c7d5dc6dd8bf75c1acaa8565735e7986bc5b66206b55cca93cb72c9bf15ccaa"
 OTHERS = ("someone/model", f"someone/model:{VERSION}", VERSION)

@@ -16,8 +16,7 @@ from reelgate.providers.runway.adapter import MAX_SOURCE_CHARS, Runway, credits_
 from reelgate.providers.runway.models import ROWS, rows_with
 from reelgate.runtime.doctor import balance_finding
 from reelgate.sandbox import Sandbox
-
-from .world import replying, serving
+from tests.http_servers import replying, serving
 
 MODELS = {row.id: row.model("runway") for row in rows_with(["new-model"])}
 PNG = Picture(b"\x89PNG\r\n\x1a\n", "image/png")

@@ -29,7 +29,7 @@ from tests.db.factories import a_video
 from tests.e2e.gateway.process import a_gateway_process, client_of
 from tests.e2e.processes.job_context import context_on
 from tests.gateway import TINY, a_prompt, read_rows, soon, until
-from tests.providers.world import an_imagine
+from tests.providers.imagine_account import an_imagine
 
 HELD = "[[late after=60]]"
 KILLS = int(os.environ.get("KILLS_IN_SUBMIT", "3"))

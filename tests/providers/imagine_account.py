@@ -1,15 +1,10 @@
-"""What the provider tests are made of: tokens, requests, and small real servers."""
+"""An account of imagine.art for tests: tokens, requests, and the adapter."""
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
-
-from aiohttp import web
 
 from reelgate.clock import SystemClock
 from reelgate.domain.video import VideoRequest
@@ -21,7 +16,6 @@ from reelgate.providers.imagine.models import imagine_models
 
 NOW_S = 1_800_000_000.0
 MODELS = {model.id: model for model in imagine_models("imagine")}
-Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 @dataclass
@@ -61,49 +55,3 @@ def an_account(token: str = TOKEN, *, org_id: str = "org-1", parent_id: str = ""
 def an_imagine(http: HttpClient, base_url: str, token: str = TOKEN) -> ImagineWeb:
     """The adapter against a server that has the sandbox's paths."""
     return ImagineWeb(http, sandbox_hosts(base_url), an_account(token))
-
-
-@asynccontextmanager
-async def serving(handler: Handler) -> AsyncIterator[str]:
-    """A real HTTP server that answers everything with one function; yields its base address."""
-    runner = web.ServerRunner(web.Server(handler), shutdown_timeout=1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
-
-
-@asynccontextmanager
-async def serving_bytes(raw: bytes) -> AsyncIterator[str]:
-    """A server that answers the first bytes of anything with these, and hangs up."""
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read(65536)
-        writer.write(raw)
-        writer.close()
-        await writer.wait_closed()
-
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    finally:
-        server.close()
-        await server.wait_closed()
-
-
-async def forever() -> None:
-    """Wait for what nobody ever does."""
-    await asyncio.Event().wait()
-
-
-def replying(status: int, body: str = "", **headers: str) -> Handler:
-    """A handler that always says the same; `Content_Type` stands for `Content-Type`."""
-    dashed = {name.replace("_", "-"): value for name, value in headers.items()}
-
-    async def reply(_request: web.BaseRequest) -> web.StreamResponse:
-        return web.Response(status=status, body=body.encode(), headers=dashed)
-
-    return reply
