@@ -383,6 +383,11 @@ class Settings(BaseSettings):
     submit_attempts: int = Field(
         8, ge=1, description="How often a submit that was surely refused is sent in all."
     )
+    moderation_retry: bool = Field(
+        default=False,
+        description="Send a first submit that moderation refused once more: some filters decide by "
+        "chance. Nothing was paid for it. A job that moderation stops later is not made again.",
+    )
     looks_per_s: float = Field(
         100.0,
         gt=0,

@@ -25,6 +25,7 @@ from reelgate.domain.video import Failure
 from reelgate.errors import (
     AnswerLost,
     InternalError,
+    ModerationBlocked,
     RateLimited,
     ReelgateError,
     StorageFailed,
@@ -50,14 +51,16 @@ ATTEMPTS = st.integers(1, 100)
 DRAWS = st.floats(0, 1, exclude_max=True)
 
 
-@given(ERRORS, ATTEMPTS, ATTEMPTS, DRAWS)
+@given(ERRORS, ATTEMPTS, ATTEMPTS, DRAWS, st.booleans())
 def test_only_what_was_surely_refused_is_ever_sent_again(
-    error: UpstreamError, attempts: int, limit: int, draw: float
+    error: UpstreamError, attempts: int, limit: int, draw: float, again: bool
 ) -> None:
-    decision = after_failed_submit(error, attempts=attempts, limit=limit, draw=draw)
+    decision = after_failed_submit(
+        error, attempts=attempts, limit=limit, draw=draw, moderated_again=again
+    )
     if isinstance(decision, SendAgain):
         assert error.surely_refused
-        assert error.temporary
+        assert error.temporary or (again and attempts == 1 and type(error) is ModerationBlocked)
         assert attempts < limit
         assert (error.retry_after_s or 0) <= LONGEST_RETRY_AFTER_S
 

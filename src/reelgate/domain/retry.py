@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from reelgate.domain.video import Failure
 from reelgate.errors import (
+    ModerationBlocked,
     ReelgateError,
     SubmissionUnknown,
     UnplayableVideo,
@@ -59,16 +60,25 @@ def with_jitter(retry_after_s: float, draw: float) -> float:
 
 
 def after_failed_submit(
-    error: UpstreamError, *, attempts: int, limit: int, draw: float
+    error: UpstreamError, *, attempts: int, limit: int, draw: float, moderated_again: bool = False
 ) -> SendAgain | Failure:
-    """What follows a submit that failed: `attempts` were made, `limit` are allowed.
+    """What follows a submit that failed.
 
     Only a submit that the upstream surely refused is ever sent again.
+
+    Args:
+        error: how it failed.
+        attempts: how many were made, this one included.
+        limit: how many may be made.
+        draw: uniform on 0-1.
+        moderated_again: whether a first submit that moderation refused is sent once more: some
+            vendors' filters decide by chance.
     """
     if not error.surely_refused:
         return unknown_outcome(error)
     patient = (error.retry_after_s or 0.0) <= LONGEST_RETRY_AFTER_S
-    if error.temporary and patient and attempts < limit:
+    by_chance = isinstance(error, ModerationBlocked) and moderated_again and attempts == 1
+    if (error.temporary or by_chance) and patient and attempts < limit:
         return SendAgain(pause_s(error, attempts, draw))
     return failure_of(error)
 

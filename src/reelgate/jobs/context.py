@@ -33,6 +33,8 @@ class Limits:
     """How long and how often; seconds."""
 
     submit_attempts: int = 8
+    moderated_again: bool = False
+    """Whether a first submit that moderation refused is sent once more."""
     unplayable_files: int = 15
     """So many times a whole file that does not play is fetched: for two minutes, not an hour."""
     job_timeout_s: float = 3600.0

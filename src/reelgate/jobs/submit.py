@@ -311,6 +311,7 @@ async def refused(video: Video, error: UpstreamError, context: JobContext) -> tu
         attempts=video.attempts,
         limit=context.limits.submit_attempts,
         draw=context.rng.random(),
+        moderated_again=context.limits.moderated_again,
     )
     log.warning(
         "submit_failed",

@@ -211,6 +211,7 @@ def job_context(base: Foundation) -> JobContext:
     )
     limits = Limits(
         submit_attempts=settings.submit_attempts,
+        moderated_again=settings.moderation_retry,
         job_timeout_s=settings.job_timeout_s,
         retention_s=settings.retention_s,
         submit_lease_s=deployment.submit_lease_s,

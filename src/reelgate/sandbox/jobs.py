@@ -270,7 +270,9 @@ def plan(
     `nth` counts the jobs accepted for the same prompt before, so that each draws its own time. The
     seconds of a fault's `after` are real ones: the speed does not divide them.
     """
-    after = {rule.fault.effect: rule.number("after") for rule in rules}
+    # What moderation lets pass at the submit it does not stop later.
+    later = (rule for rule in rules if rule.text("at") != "submit")
+    after = {rule.fault.effect: rule.number("after") for rule in later}
     for end in (Effect.FAIL, Effect.ENDS, Effect.MODERATED):
         if end in after:
             return Schedule(None, now + (after[end] or 0.0))

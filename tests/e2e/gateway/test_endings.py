@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from structlog.testing import capture_logs
 
 from reelgate.jobs import poll as watch
-from tests.gateway import Gateway, a_prompt
+from tests.gateway import Gateway, a_gateway, a_prompt
 
 
 @pytest.fixture(autouse=True)
@@ -51,3 +53,13 @@ async def test_the_upstreams_reason_is_in_the_log_and_a_plain_one_is_told(
     assert '"All workers were busy"' in reply.body["detail"]
     [line] = [line for line in logs if line["event"] == "video_failed"]
     assert line["upstream"] == "failed: All workers were busy."
+
+
+@pytest.mark.parametrize(("times", "status", "submits"), [(1, 200, 2), (9, 403, 2)])
+async def test_a_submit_that_moderation_refused_is_sent_once_more_where_that_is_asked(
+    tmp_path: Path, sandbox_url: str, times: int, status: int, submits: int
+) -> None:
+    prompt = a_prompt(f"[[moderated at=submit times={times}]] [[ready after=0]]")
+    async with a_gateway(tmp_path, sandbox_url, moderation_retry=True) as gateway:
+        assert (await gateway.generate(prompt)).status == status
+        assert len(await gateway.submits(prompt)) == submits
