@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from abc import abstractmethod
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictStr
 
@@ -19,18 +20,46 @@ OWN = "reelgate"
 SIZE = "size"
 
 
-class File(BaseModel):
-    """A picture, video or sound: by its address, or as base64."""
+class Medium(BaseModel):
+    """A picture, video or sound."""
 
-    type: Literal["url", "file"]
-    url: StrictStr | None = None
-    data: StrictStr | None = None
-    media_type: str = Field("image/png", alias="mediaType")
+    media_type: str = Field(
+        "image/png", alias="mediaType", pattern=r"^(image|video|audio)/[a-z0-9.+-]{1,60}$"
+    )
+
+    @property
+    @abstractmethod
+    def address(self) -> str:
+        """Its address, or a `data:` URL."""
 
     def reference(self, role: Role) -> Reference:
         """What it is for."""
-        kind = Kind(self.media_type.partition("/")[0])
-        return Reference(kind, role, self.url or f"data:{self.media_type};base64,{self.data}")
+        return Reference(Kind(self.media_type.partition("/")[0]), role, self.address)
+
+
+class LinkedMedium(Medium):
+    """One by its address."""
+
+    type: Literal["url"]
+    url: StrictStr
+
+    @property
+    def address(self) -> str:
+        return self.url
+
+
+class SentMedium(Medium):
+    """One as base64."""
+
+    type: Literal["file"]
+    data: StrictStr
+
+    @property
+    def address(self) -> str:
+        return f"data:{self.media_type};base64,{self.data}"
+
+
+File = Annotated[LinkedMedium | SentMedium, Field(discriminator="type")]
 
 
 class Frame(BaseModel):
