@@ -14,7 +14,8 @@ RUN useradd --create-home --uid 10001 reelgate && install -d -m 700 -o reelgate 
 COPY --from=build /opt/reelgate /opt/reelgate
 COPY scripts/docker-entrypoint /usr/local/bin/docker-entrypoint
 ENV PATH=/opt/reelgate/bin:$PATH REELGATE_DATA_DIR=/data REELGATE_HOST=0.0.0.0 REELGATE_LOG_FORMAT=json
-USER reelgate
+# By its number: Kubernetes cannot tell from a name that it is not root.
+USER 10001
 WORKDIR /home/reelgate
 # No VOLUME: some platforms refuse to build it. Mount what must stay at /data.
 EXPOSE 8000

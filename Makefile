@@ -2,7 +2,7 @@
 # .venv and installs what uv.lock names. `make PYTHON=/path/to/python3.12 test` chooses a Python.
 .DEFAULT_GOAL := help
 .PHONY: help demo serve test chaos check check-web format format-web docs site bench integrations
-.PHONY: screenshots clean
+.PHONY: deployment container screenshots clean
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -63,6 +63,14 @@ docs: $(READY) ## Write from the code what the pages list: settings, errors, com
 site: $(READY) ## Build the documentation as a site, with every link checked
 	$(BIN)/uv run --quiet --isolated --frozen --only-group docs \
 		sphinx-build --quiet --fail-on-warning --keep-going -b html docs build/site
+
+deployment: $(READY) ## Check the Dockerfile and the Kubernetes manifests against their rules
+	$(BIN)/uv run --quiet --isolated --frozen --only-group deploy hadolint Dockerfile
+	$(BIN)/uv run --quiet --isolated --frozen --only-group deploy \
+		kubernetes-validate --strict deploy/kubernetes/*.yaml
+
+container: $(READY) ## Run the Dockerfile's steps and what they make, without a container engine
+	$(BIN)/python -m scripts.container
 
 bench: $(READY) ## Measure, side by side with peers; BENCH_ARGS="--full", or the names of some
 	$(BIN)/python bench/run.py $(BENCH_ARGS)
