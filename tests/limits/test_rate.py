@@ -55,3 +55,21 @@ async def test_a_key_whose_rate_was_raised_waits_no_longer_than_that_asks_for() 
     await rates.take("k", RequestLimit.of_key(1))
     assert (await rates.take("k", RequestLimit.of_key(1))).wait_s > 0
     assert (await rates.take("k", RequestLimit.of_key(60))).wait_s == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("rpm", [1, 2, 7, 60, 1001])
+async def test_what_is_left_is_what_passes_at_once_and_one_more_comes_when_it_is_told(
+    rpm: int,
+) -> None:
+    clock = SetClock()
+    rates, limit = LocalRates(clock), RequestLimit.of_key(rpm)
+    for made in range(1, rpm + 1):
+        rate = await rates.take("k", limit)
+        assert (rate.left, rate.wait_s) == (rpm - made, 0.0)
+        assert rate.more_in_s == pytest.approx(60 / rpm, abs=1e-3)
+    clock.at_s += 0.25 * 60 / rpm
+    refused = await rates.take("k", limit)
+    assert (refused.left, refused.more_in_s) == (0, refused.wait_s)
+    assert refused.wait_s == pytest.approx(0.75 * 60 / rpm, abs=1e-3)
+    clock.at_s += refused.wait_s + 1e-3
+    assert (await rates.take("k", limit)).left == 0

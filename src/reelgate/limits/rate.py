@@ -73,6 +73,8 @@ class RequestRate:
     @property
     def more_in_s(self) -> float:
         """When one more than that may be made; 0 where none was made lately."""
+        if self.wait_s > 0:
+            return self.wait_s
         return max(0.0, self.busy_s - (self.limit.most - self.left - 1) * self.limit.gap_s)
 
 

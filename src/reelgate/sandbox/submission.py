@@ -88,7 +88,7 @@ def _single(name: str, values: Sequence[str]) -> str:
 def _check_words(single: Mapping[str, str]) -> None:
     if len(single["prompt"]) > MAX_PROMPT_CHARACTERS or not single["prompt"].strip():
         raise BadSubmissionError(f"prompt must have 1 to {MAX_PROMPT_CHARACTERS} characters")
-    if not single["style_id"].isdecimal():
+    if not single["style_id"].removeprefix("-").isdecimal():
         raise BadSubmissionError("style_id must be an integer")
     if single["variation"] not in VARIATIONS:
         raise BadSubmissionError(f"variation must be one of {', '.join(VARIATIONS)}")
