@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from math import gcd
 
-SHORT_SIDES = {"4k": 2160}
+SHORT_SIDES = {"2k": 1440, "4k": 2160}
 """Resolutions that do not tell their short side by their own name."""
 
 

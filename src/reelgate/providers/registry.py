@@ -31,6 +31,9 @@ from reelgate.providers.imagine_key.settings import ImagineKeySettings
 from reelgate.providers.luma import models as luma
 from reelgate.providers.luma.adapter import Luma
 from reelgate.providers.luma.settings import LumaSettings
+from reelgate.providers.minimax import models as minimax
+from reelgate.providers.minimax.adapter import MiniMax
+from reelgate.providers.minimax.settings import MiniMaxSettings
 from reelgate.providers.openrouter.adapter import OpenRouter
 from reelgate.providers.openrouter.settings import OpenRouterSettings
 from reelgate.providers.replicate import models as replicate
@@ -214,6 +217,11 @@ PROVIDERS: Mapping[str, Registered] = {
             marks_submits=settings is not None and settings.mark_submits,
         ),
         stand_in_path="ark/api/v3",
+    ),
+    "minimax": at_api(
+        MiniMaxSettings,
+        lambda http, account, settings: MiniMax(http, account, minimax.rows_with(more(settings))),
+        stand_in_path="minimax",
     ),
     "runway": at_api(
         RunwaySettings,

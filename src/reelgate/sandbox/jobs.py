@@ -227,9 +227,11 @@ class JobStore:
 
     def get(self, job_id: str) -> Job | None:
         """The job, or None if there is none; it may be named as an odd answer named it."""
+        if job_id in self._jobs:
+            return self._jobs[job_id]
         if job_id.isdigit() and len(job_id) <= UUID_DIGITS:
             return self._jobs.get(str(UUID(int=int(job_id) % 2**128)))
-        return self._jobs.get(job_id) or self._jobs.get(job_id[:UUID_CHARS])
+        return self._jobs.get(job_id[:UUID_CHARS])
 
     def count(self, prompt: str) -> int:
         return self._prompts[prompt]

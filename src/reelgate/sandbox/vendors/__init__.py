@@ -7,6 +7,7 @@ from reelgate.sandbox.vendors.ark import ArkRoutes
 from reelgate.sandbox.vendors.fal import FalRoutes
 from reelgate.sandbox.vendors.gemini import GeminiRoutes
 from reelgate.sandbox.vendors.luma import LumaRoutes
+from reelgate.sandbox.vendors.minimax import MiniMaxFirstRoutes, MiniMaxSecondRoutes
 from reelgate.sandbox.vendors.openrouter import OpenRouterRoutes
 from reelgate.sandbox.vendors.replicate import ReplicateRoutes
 from reelgate.sandbox.vendors.runway import RunwayRoutes
@@ -17,6 +18,8 @@ VENDORS: tuple[type[VendorRoutes], ...] = (
     ArkRoutes,
     FalRoutes,
     GeminiRoutes,
+    MiniMaxSecondRoutes,
+    MiniMaxFirstRoutes,
     ReplicateRoutes,
     RunwayRoutes,
     VideosRoutes,

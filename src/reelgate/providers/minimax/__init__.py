@@ -1,0 +1,1 @@
+"""MiniMax: Hailuo and its successors."""
