@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 
 import pytest
@@ -14,12 +15,14 @@ from reelgate.errors import UpstreamError, UpstreamUnauthorized
 from reelgate.net.client import HttpClient
 from reelgate.providers.api import ApiAccount
 from reelgate.providers.base import Failed, Match, Ready, Running
+from reelgate.providers.registry import registered_models
 from reelgate.providers.videos_api.adapter import Videos
 from reelgate.providers.videos_api.settings import Body, VideosSettings
 from reelgate.sandbox import Sandbox, SandboxOptions
 from reelgate.sandbox.jobs import Job
 from reelgate.sandbox.recorder import Outcome
 
+from .contract.test_answers import with_odd_parts
 from .test_imagine_polls import until_over
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(24)
@@ -174,6 +177,27 @@ def test_a_list_that_makes_no_sense_takes_no_model_away(told: object) -> None:
     provider.use_catalogue(told)
     assert provider.models[0].id == NAMED
     assert provider.models[0].request(prompt="a cat").model == NAMED
+
+
+def test_every_model_of_another_reelgate_is_taken_over_as_it_is() -> None:
+    provider = Videos(HttpClient(), ApiAccount(NAMED, "http://gateway/v1", ""))
+    models = {f"{model.provider}/{model.id}": model for model in registered_models()}
+    data = [{"id": name, "capabilities": model.capabilities()} for name, model in models.items()]
+    provider.use_catalogue(json.loads(json.dumps({"data": data})))
+    taken = {model.id: model for model in provider.models}
+    for name, model in models.items():
+        told = taken[name].capabilities()
+        there = json.loads(json.dumps(model.capabilities()))
+        for what in ("fields", "rules", "price", "input_reference", "max_prompt_chars"):
+            assert told[what] == there[what], (name, what)
+
+
+def test_no_part_of_such_a_list_breaks_the_start() -> None:
+    provider = Videos(HttpClient(), ApiAccount(NAMED, "http://gateway/v1", ""))
+    model = {"id": "a", "alias_of": None, "capabilities": registered_models()[0].capabilities()}
+    for changed in with_odd_parts(json.loads(json.dumps({"data": [model]}))):
+        provider.use_catalogue(changed)
+        assert provider.models
 
 
 async def test_a_lost_submit_is_told_from_others_of_its_model(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from reelgate.providers.videos_api.settings import VideosSettings
 from reelgate.sandbox import Sandbox
 from tests.gateway import TINY, Gateway, Json, a_gateway, a_prompt, soon, until
 from tests.http.relay import losing_answers
+from tests.images.pictures import a_data_url, a_picture
 
 MODEL = "imagine-text-to-video"
 VIDEO = {"model": MODEL, "seconds": "5", "size": "1280x720", "style_id": 60503}
@@ -67,6 +69,27 @@ async def test_a_video_through_both_is_paid_for_once_also_if_the_answer_between_
         path = f"/v1/videos/{videos[0]['id']}/content"
         async with front.session.get(front.url + path) as content:
             assert (await content.read())[4:8] == b"ftyp"
+
+
+async def test_pictures_pass_through_both(tmp_path: Path) -> None:
+    """A first frame goes as a file, and pictures to go by as parts of a form with their bytes."""
+    picture = a_picture()
+    digest = hashlib.sha256(picture).hexdigest()
+    address = {"image_url": a_data_url(picture)}
+    async with (
+        Sandbox(TINY) as sandbox,
+        a_gateway(tmp_path / "back", sandbox.url) as back,
+        before(tmp_path, back.url, sandbox.url) as front,
+    ):
+        held: Json
+        for held in ({"input_reference": address}, {"input_references": [address]}):
+            prompt = a_prompt("[[never]]")
+            body = {"model": "seedance-2.0", "prompt": prompt, "seconds": "5", **held}
+            made = await front.call("POST", "/v1/videos", json=body)
+            assert made.status == 200, made.text
+            await soon(lambda asked=prompt: bool(back.rows(asked)))  # type: ignore[misc]
+            [row] = back.rows(prompt)
+            assert digest in row["request"]
 
 
 async def test_both_take_and_refuse_the_same(tmp_path: Path) -> None:

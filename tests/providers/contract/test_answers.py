@@ -10,6 +10,7 @@ import pytest
 from reelgate.errors import UpstreamBadResponse, UpstreamError
 from reelgate.net.client import Answer
 from reelgate.providers.api import ApiProvider, Call, Report, payload_of
+from reelgate.providers.base import has_catalogue
 
 from .conftest import Case
 
@@ -68,6 +69,18 @@ async def test_no_part_of_an_answer_breaks_an_adapter(vendor: Case) -> None:
         for changed in with_odd_parts(answer.json()):
             body = json.dumps(changed).encode()
             read_all(adapter, Answer(answer.status, answer.headers, body))
+
+
+async def test_no_part_of_a_catalogue_breaks_an_adapter(vendor: Case) -> None:
+    provider = vendor.provider
+    if not has_catalogue(provider):
+        return
+    told = await provider.fetch_catalogue()
+    for changed in with_odd_parts(told):
+        provider.use_catalogue(json.loads(json.dumps(changed)))
+        assert provider.models
+    provider.use_catalogue(told)
+    assert len(provider.models) > 1
 
 
 async def test_the_key_goes_to_no_other_origin_whatever_an_answer_names(vendor: Case) -> None:

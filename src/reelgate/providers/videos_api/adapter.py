@@ -11,8 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from reelgate.domain.fields import FIRST_FRAME, MEDIA, REFERENCES
 from reelgate.domain.picture import SUFFIXES
 from reelgate.domain.price import Money, Unit
+from reelgate.domain.reference import Role
 from reelgate.domain.sizes import frame_size
 from reelgate.domain.video import VideoRequest
 from reelgate.errors import (
@@ -36,7 +38,7 @@ from reelgate.providers.api import (
     source_of,
     text_in,
 )
-from reelgate.providers.base import CancelOutcome, Candidate, Pictures, Submission
+from reelgate.providers.base import NO_PICTURES, CancelOutcome, Candidate, Pictures, Submission
 from reelgate.providers.listed import EARLIER_S, ListedJob, candidates, unix_s
 from reelgate.providers.videos_api.models import is_reelgate, rows_in, rows_of
 from reelgate.providers.videos_api.settings import Body
@@ -126,8 +128,7 @@ class Videos(ApiProvider):
         body |= as_openai(self.values(request))
         if marker and self._is_reelgate:
             body["metadata"] = {MARKER: marker}
-        for reference in request.references:
-            body["input_reference"] = {"image_url": source_of(reference, pictures)}
+        body |= references_in(request, pictures)
         headers = {"Idempotency-Key": marker} if marker else {}
         call = Call(method="POST", path="videos", json=body, headers=headers)
         is_form = self._body is Body.MULTIPART or (self._body is Body.AUTO and pictures)
@@ -259,29 +260,44 @@ def as_openai(values: Mapping[str, Any]) -> dict[str, Any]:
     return told
 
 
+def references_in(request: VideoRequest, pictures: Pictures) -> dict[str, Any]:
+    """A request's references: OpenAI's one picture, and the others as another Reelgate has them."""
+    told: dict[str, Any] = {}
+    for reference in request.references:
+        value = {f"{reference.kind}_url": source_of(reference, pictures)}
+        if reference.role is Role.REFERENCE:
+            told.setdefault(REFERENCES.name, []).append(value)
+        else:
+            told[MEDIA[reference.role].name] = value
+    return told
+
+
 def as_form(
-    call: Call, request: VideoRequest | None = None, pictures: Pictures | None = None
+    call: Call, request: VideoRequest | None = None, pictures: Pictures = NO_PICTURES
 ) -> Call:
-    """A submit as `multipart/form-data`: a picture as a file, objects as JSON."""
+    """A submit as `multipart/form-data`: the first frame as a file, what else is no text as JSON.
+
+    A list is a part for each of its entries.
+    """
     body = dict(call.json) if isinstance(call.json, dict) else {}
+    firsts = [each for each in (request.references if request else ()) if each.is_first_frame]
+    picture = pictures.get(firsts[0].url) if firsts else None
     file = None
-    for reference in request.references if request else ():
-        picture = (pictures or {}).get(reference.url)
-        if picture is not None:
-            del body["input_reference"]
-            name = f"reference{SUFFIXES[picture.media_type]}"
-            file = FilePart("input_reference", name, picture.media_type, picture.content)
-    return replace(call, json=None, form=[(name, as_text(body[name])) for name in body], file=file)
+    if picture is not None:
+        del body[FIRST_FRAME.name]
+        name = f"reference{SUFFIXES[picture.media_type]}"
+        file = FilePart(FIRST_FRAME.name, name, picture.media_type, picture.content)
+    form = [
+        (name, each if isinstance(each, str) else json.dumps(each))
+        for name, value in body.items()
+        for each in (value if isinstance(value, list) else [value])
+    ]
+    return replace(call, json=None, form=form, file=file)
 
 
 def without_empty(query: Mapping[str, str]) -> dict[str, str]:
     """A query without the names that say nothing."""
     return {name: value for name, value in query.items() if value}
-
-
-def as_text(value: object) -> str:
-    """A value as a form spells it."""
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def wants_form(answer: Answer) -> bool:

@@ -23,6 +23,7 @@ from reelgate.domain.fields import (
     Medium,
 )
 from reelgate.domain.price import Per, Price, Rate, Unit
+from reelgate.domain.reading import Rule
 from reelgate.domain.reference import Kind
 from reelgate.providers.api import first_object, text_in
 from reelgate.providers.api_settings import MODEL_ID
@@ -74,6 +75,7 @@ class Row:
     wire: str
     fields: tuple[Field, ...] = OPEN_FIELDS
     price: Price | None = None
+    rules: tuple[Rule, ...] = ()
 
     def model(self, provider: str) -> Model:
         """The row as a model of an account."""
@@ -84,6 +86,7 @@ class Row:
             created=CREATED,
             price=self.price,
             fields=self.fields,
+            rules=self.rules,
         )
 
 
@@ -105,7 +108,13 @@ def rows_in(told: object) -> Iterator[Row]:
         if not capabilities:
             yield Row(name, name)
             continue
-        row = Row(name, name, tuple(fields_in(capabilities)), price_in(capabilities.get("price")))
+        row = Row(
+            name,
+            name,
+            tuple(fields_in(capabilities)),
+            price_in(capabilities.get("price")),
+            tuple(rules_in(capabilities)),
+        )
         try:
             row.model(OWNER)
         except ValueError:
@@ -144,6 +153,17 @@ def fields_in(capabilities: Mapping[str, Any]) -> Iterator[Field]:
             continue
 
 
+def rules_in(capabilities: Mapping[str, Any]) -> Iterator[Rule]:
+    """Another Reelgate's rules; see `Rule.described`."""
+    listed = capabilities.get("rules")
+    for each in listed if isinstance(listed, list) else ():
+        told = first_object(each)
+        field, other = text_in(told, "field"), text_in(told, "other")
+        only, values = told.get("only"), told.get("values", [])
+        if field and other and isinstance(only, list) and isinstance(values, list):
+            yield Rule(field=field, other=other, only=tuple(only), values=tuple(values))
+
+
 def media_in(told: Mapping[str, Any]) -> Iterator[Medium]:
     """How many references of each kind a field holds.
 
@@ -162,6 +182,10 @@ def price_in(told: object) -> Price | None:
             Rate(Decimal(str(rate["amount"])), Per(rate["per"]), dict(rate["when"]))
             for rate in price["rates"]
         )
-        return Price(Unit(price["unit"]), str(price["certainty"]), rates)
+        credit = price.get("usd_per_credit")
+        usd_per_credit = None if credit is None else Decimal(str(credit))
+        if usd_per_credit is not None and not (usd_per_credit.is_finite() and usd_per_credit > 0):
+            return None
+        return Price(Unit(price["unit"]), str(price["certainty"]), rates, usd_per_credit)
     except (KeyError, TypeError, ValueError, InvalidOperation):
         return None
