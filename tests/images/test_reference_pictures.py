@@ -125,6 +125,8 @@ BAD = {
     "another scheme": {"image_url": "ftp://example.com/a.png"},
     "a host with an endless label": {"image_url": f"http://{'a' * 64}.com/"},
     "a local file": {"image_url": "file:///etc/passwd"},
+    "a file that we keep": {"image_url": f"kept:reference-{'0' * 64}-00000000.png"},
+    "a file of a form that is none": {"image_url": "upload:0"},
     "loopback": {"image_url": "http://127.0.0.1:1/a.png"},
     "loopback in hexadecimal": {"image_url": "http://0x7f000001/a.png"},
     "metadata service": {"image_url": "http://169.254.169.254/latest/meta-data/"},

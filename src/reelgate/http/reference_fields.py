@@ -147,10 +147,6 @@ class ReferenceFields(BaseModel):
         return held.image_url if isinstance(held, ImageReference) else held
 
 
-Upload = UploadFile | Picture
-"""A reference that came in the body: as a file, or in a field without a file's name."""
-
-
 def file_in(name: str, part: Part) -> tuple[Kind, Read] | None:
     """The reference that a part of a form is, if it is one, and what reads it.
 
