@@ -2,7 +2,7 @@
 # .venv and installs what uv.lock names. `make PYTHON=/path/to/python3.12 test` chooses a Python.
 .DEFAULT_GOAL := help
 .PHONY: help demo serve test chaos check check-web format format-web docs site bench integrations
-.PHONY: deployment container screenshots clean
+.PHONY: proxies deployment container screenshots clean
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -74,6 +74,9 @@ container: $(READY) ## Run the Dockerfile's steps and what they make, without a 
 
 bench: $(READY) ## Measure, side by side with peers; BENCH_ARGS="--full", or the names of some
 	$(BIN)/python bench/run.py $(BENCH_ARGS)
+
+proxies: $(READY) ## Wait 90 s for a video behind a real nginx and a real Caddy
+	$(BIN)/pytest tests/deploy/test_proxies.py -m slow -q -n 2
 
 integrations: $(READY) ## Test with programs too large for every run: LiteLLM, installed into a folder of its own
 	$(BIN)/pytest tests/e2e/integrations -m slow -q

@@ -24,6 +24,7 @@ from reelgate.domain.api_keys import check_bootstrap_secret
 from reelgate.domain.routing import VirtualModel
 from reelgate.errors import InvalidRequest
 from reelgate.net.hosts import is_loopback, is_origin, normal_origin, split_host
+from reelgate.net.networks import networks_of
 from reelgate.net.secret_keys import decode_keys
 from reelgate.net.ssrf import check_url
 
@@ -272,6 +273,12 @@ class Settings(BaseSettings):
         description="Connections taken of one address (of IPv6: one /64), not counting requests"
         " that are being served, nor those from this machine. 0: a quarter of all.",
     )
+    trusted_proxies: str = Field(
+        "",
+        description="Addresses or networks of proxies, separated by commas: what they say in"
+        " `Forwarded` or `X-Forwarded-For` is taken as the client's address in the log, and their"
+        " connections do not count by address. Empty: none.",
+    )
     header_timeout_s: float = Field(
         20.0, gt=0, description="How long a connection may take to send a request's headers."
     )
@@ -490,6 +497,12 @@ class Settings(BaseSettings):
             if host != "*" and split_host(host) is None:
                 message = f"{host!r} is not a host name: write it like videos.example, without http"
                 raise ValueError(message)
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: str) -> str:
+        networks_of(split(value))
         return value
 
     @field_validator("cors_origins")

@@ -16,6 +16,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from reelgate.errors import StorageFailed
 from reelgate.http.middleware import DeferredResponses
+from reelgate.http.proxies import TrustedProxies
 from reelgate.http.streaming import DeferredResponse
 from reelgate.telemetry.telemetry import Telemetry
 
@@ -55,7 +56,7 @@ async def answered(act: Callable[[Scope, Receive, Send], Any]) -> list[Message]:
         "query_string": b"",
         "headers": [(b"origin", ORIGIN.encode())],
     }
-    await DeferredResponses(framework, Telemetry())(scope, receive, send)
+    await DeferredResponses(framework, Telemetry(), TrustedProxies())(scope, receive, send)
     return sent
 
 

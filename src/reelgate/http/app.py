@@ -64,7 +64,7 @@ DESCRIPTION = "One request in, one finished video out: a gateway for slow video 
 
 
 def create_app(context: Context) -> ASGIApp:
-    return DeferredResponses(framework(context), context.telemetry)
+    return DeferredResponses(framework(context), context.telemetry, context.proxies)
 
 
 def framework(context: Context) -> FastAPI:

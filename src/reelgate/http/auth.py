@@ -16,6 +16,7 @@ from reelgate.domain.video import Video
 from reelgate.http.bodies import METHODS, Bodies
 from reelgate.http.connections import authenticated
 from reelgate.http.keyless import READING, KeylessRules
+from reelgate.http.proxies import TrustedProxies
 from reelgate.http.request_log import record_of
 from reelgate.images.references import References
 from reelgate.limits.rate import RequestRate
@@ -51,6 +52,7 @@ class Context:
     storage: Storage
     gatekeeper: Gatekeeper
     keyless: KeylessRules
+    proxies: TrustedProxies
     references: References
     bodies: Bodies
     transfer: Callable[[], Awaitable[None]]

@@ -86,11 +86,20 @@ class Connection:
         self._connections.mark_idle(self)
 
 
+def nobody(_address: str | None) -> bool:
+    """No address is a proxy's."""
+    return False
+
+
 class Connections:
     """All connections of a server."""
 
-    def __init__(self, limits: ConnectionLimits) -> None:
+    def __init__(
+        self, limits: ConnectionLimits, trusted: Callable[[str | None], bool] = nobody
+    ) -> None:
+        """`trusted`: whether an address is a proxy's, whose connections are many people's."""
         self.limits = limits
+        self._trusted = trusted
         self.refused = 0
         """Connections beyond the limit that are getting a response."""
         self._abort: dict[Connection, Callable[[], None]] = {}
@@ -107,7 +116,7 @@ class Connections:
 
     def open(self, address: str | None, abort: Callable[[], None]) -> Connection | None:
         """Register a new connection, which `abort` closes at once; None if there is no room."""
-        counted = address_group(address)
+        counted = None if self._trusted(address) else address_group(address)
         same = self._by_address.get(counted) if counted else None
         if same is not None and len(same) >= self.limits.per_address:
             self._evict(next(iter(same)))

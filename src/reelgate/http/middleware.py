@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reelgate.http.auth import RESPONSE_HEADERS
 from reelgate.http.errors import REQUEST_ID, error_boundary
+from reelgate.http.proxies import TrustedProxies
 from reelgate.http.request_log import record_of, recorded
 from reelgate.http.streaming import SEND_DEFERRED, SendDeferred
 from reelgate.telemetry.telemetry import Telemetry
@@ -19,13 +20,14 @@ SLASHES = re.compile("/{2,}")
 class DeferredResponses:
     """Around the framework: gives each request its id, and sends deferred responses."""
 
-    def __init__(self, framework: ASGIApp, telemetry: Telemetry) -> None:
+    def __init__(self, framework: ASGIApp, telemetry: Telemetry, proxies: TrustedProxies) -> None:
         self._framework = framework
         self._telemetry = telemetry
+        self._proxies = proxies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope[REQUEST_ID] = f"req_{uuid_utils.uuid4().hex}"
-        with recorded(scope, self._telemetry):
+        with recorded(scope, self._telemetry, self._proxies):
             send_deferred = await self._run(dict(scope), receive, send)
             if send_deferred is not None:
                 await send_deferred(scope)

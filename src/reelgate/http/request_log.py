@@ -14,6 +14,7 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from reelgate.domain.video import is_video_id
 from reelgate.http.errors import REQUEST_ID
+from reelgate.http.proxies import TrustedProxies
 from reelgate.telemetry.metrics import LEFT
 from reelgate.telemetry.telemetry import Telemetry
 from reelgate.telemetry.traceparent import current, parse
@@ -69,7 +70,7 @@ def begin_context(scope: Scope) -> None:
 
 
 @contextmanager
-def recorded(scope: Scope, telemetry: Telemetry) -> Iterator[None]:
+def recorded(scope: Scope, telemetry: Telemetry, proxies: TrustedProxies) -> Iterator[None]:
     """Follow a request to its end; every line of the log in between names it."""
     began_s = time.monotonic()
     record = scope[RECORD] = RequestRecord()
@@ -87,5 +88,6 @@ def recorded(scope: Scope, telemetry: Telemetry) -> Iterator[None]:
                 route=record.route,
                 status=record.status,
                 duration_ms=round(seconds * 1000, 1),
+                client=proxies.client_of(scope),
                 **told,
             )

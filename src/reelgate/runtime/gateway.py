@@ -20,6 +20,7 @@ from reelgate.errors import InvalidRequest, ModelNotFound
 from reelgate.http.auth import Context
 from reelgate.http.bodies import Bodies
 from reelgate.http.keyless import KeylessRules
+from reelgate.http.proxies import TrustedProxies
 from reelgate.images.references import open_references
 from reelgate.jobs.context import JobContext, Limits, Upstream
 from reelgate.jobs.distributions import Distributions
@@ -32,6 +33,7 @@ from reelgate.limits.account import AccountLimits
 from reelgate.limits.polls import PollLimiter
 from reelgate.limits.submits import SubmitLimiter
 from reelgate.mcp.endpoint import McpBackend, McpEndpoint
+from reelgate.net.networks import networks_of
 from reelgate.runtime.foundation import Foundation, open_foundation, stopped
 from reelgate.runtime.upstreams import UpstreamAccount
 from reelgate.service.callers import NOBODY, Gatekeeper
@@ -40,7 +42,7 @@ from reelgate.service.housekeeping import Housekeeping
 from reelgate.service.readiness import Readiness
 from reelgate.service.scrape import Scrape
 from reelgate.service.videos import Load, Service
-from reelgate.settings import Settings
+from reelgate.settings import Settings, split
 
 Transfer = Callable[[], Awaitable[None]]
 """Gives every job of this process to others."""
@@ -84,6 +86,7 @@ async def open_gateway(settings: Settings, own_url: str = "") -> AsyncIterator[C
             gatekeeper=base.gatekeeper,
             bodies=bodies_of(settings),
             keyless=KeylessRules.of(settings),
+            proxies=TrustedProxies(networks_of(split(settings.trusted_proxies))),
             transfer=work.transfer,
             submitting=work.submitting,
             readiness=readiness,

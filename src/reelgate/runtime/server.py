@@ -107,7 +107,7 @@ def url_of(listener: socket.socket) -> str:
 def http_config(context: Context) -> uvicorn.Config:
     return uvicorn.Config(
         create_app(context),
-        http=protocol_of(Connections(connection_limits(context.settings))),
+        http=protocol_of(Connections(connection_limits(context.settings), context.proxies.trusts)),
         ws="none",
         lifespan="off",
         access_log=False,
