@@ -74,7 +74,8 @@ class Metrics:
         self.created = Counter("reelgate_jobs_created_total", "Jobs that requests have made.", JOB)
         self.finished = Counter(
             "reelgate_jobs_finished_total",
-            "Jobs that this process has seen to their end; `code` is `completed` or the error's.",
+            "Jobs that this process has seen to their end; `code` is `completed` or the error's. "
+            "One that is found after it was given up ends twice.",
             (*JOB, "code"),
         )
         self.submits = Counter(
