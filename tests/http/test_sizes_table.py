@@ -75,7 +75,9 @@ async def test_every_model_takes_its_sizes_and_refuses_another_with_the_list(
 ) -> None:
     for model in MODELS:
         refused = await gateway.call(
-            "POST", VIDEOS, json={"prompt": a_prompt(), "model": model.id, "size": "31x17"}
+            "POST",
+            VIDEOS,
+            json={"prompt": a_prompt(), "model": f"imagine/{model.id}", "size": "31x17"},
         )
         assert is_refused(refused, 422, "invalid_request", "size")
         [problem] = refused.body["errors"]
@@ -84,7 +86,7 @@ async def test_every_model_takes_its_sizes_and_refuses_another_with_the_list(
         if not known and model.aspect_ratios:
             assert model.aspect_ratios[0] in refused.body["detail"]
         for size in list(known)[-1:]:
-            body = {"prompt": a_prompt(NEVER), "model": model.id, "size": size}
+            body = {"prompt": a_prompt(NEVER), "model": f"imagine/{model.id}", "size": size}
             reply = await gateway.call("POST", VIDEOS, json=body)
             assert reply.status == 200, reply
             assert reply.body["size"] == size
