@@ -28,6 +28,9 @@ from reelgate.providers.imagine.settings import ImagineSettings
 from reelgate.providers.imagine_key import models as imagine_key
 from reelgate.providers.imagine_key.adapter import ImagineKey
 from reelgate.providers.imagine_key.settings import ImagineKeySettings
+from reelgate.providers.kling import models as kling
+from reelgate.providers.kling.adapter import Kling
+from reelgate.providers.kling.settings import KlingSettings
 from reelgate.providers.luma import models as luma
 from reelgate.providers.luma.adapter import Luma
 from reelgate.providers.luma.settings import LumaSettings
@@ -222,6 +225,11 @@ PROVIDERS: Mapping[str, Registered] = {
         MiniMaxSettings,
         lambda http, account, settings: MiniMax(http, account, minimax.rows_with(more(settings))),
         stand_in_path="minimax",
+    ),
+    "kling": at_api(
+        KlingSettings,
+        lambda http, account, settings: Kling(http, account, kling.rows_with(more(settings))),
+        stand_in_path="kling",
     ),
     "runway": at_api(
         RunwaySettings,

@@ -6,6 +6,7 @@ from reelgate.sandbox.vendor import VendorRoutes
 from reelgate.sandbox.vendors.ark import ArkRoutes
 from reelgate.sandbox.vendors.fal import FalRoutes
 from reelgate.sandbox.vendors.gemini import GeminiRoutes
+from reelgate.sandbox.vendors.kling import KlingRoutes
 from reelgate.sandbox.vendors.luma import LumaRoutes
 from reelgate.sandbox.vendors.minimax import MiniMaxFirstRoutes, MiniMaxSecondRoutes
 from reelgate.sandbox.vendors.openrouter import OpenRouterRoutes
@@ -18,6 +19,7 @@ VENDORS: tuple[type[VendorRoutes], ...] = (
     ArkRoutes,
     FalRoutes,
     GeminiRoutes,
+    KlingRoutes,
     MiniMaxSecondRoutes,
     MiniMaxFirstRoutes,
     ReplicateRoutes,
