@@ -105,7 +105,7 @@ class ProviderSettings(BaseSettings):
     credential: ClassVar[str] = ""
     """The environment variable without which there is no account."""
     example_model: ClassVar[str] = ""
-    """The model that a new user is told to try."""
+    """One of its models, the same for every account."""
 
     kind: str = Field(
         "",
@@ -170,6 +170,11 @@ class ProviderSettings(BaseSettings):
     def is_configured(self) -> bool:
         """Whether there are credentials, so that videos can be made for real."""
         return self._is_signed_in
+
+    @property
+    def model_to_try(self) -> str:
+        """The model that a new user is told to try."""
+        return self.example_model
 
     @property
     def address(self) -> str:

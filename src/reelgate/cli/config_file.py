@@ -16,16 +16,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 from dotenv import dotenv_values
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from reelgate.domain.routing import Goal, Target, VirtualModel
 from reelgate.errors import brief
-from reelgate.providers.registry import PROVIDERS
+from reelgate.providers.declared.settings import DeclaredSettings
+from reelgate.providers.registry import KINDS, PROVIDERS
 from reelgate.settings import PROVIDERS_PREFIX, ProviderSettings
 from reelgate.toml_file import Fault, TomlFile
 
@@ -77,7 +78,8 @@ def accounts(
         found[name] = read(kind, **given)
     for name, told in {**in_variables(), **tables}.items():
         if name not in PROVIDERS:
-            found[name] = read(PROVIDERS[str(told["kind"])].settings, **told)
+            kind_name = str(told.get("kind", name))
+            found[name] = read(KINDS[kind_name].settings, **{"kind": kind_name, **told})
     return found
 
 
@@ -151,18 +153,18 @@ def account_faults(tables: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
     """What is wrong with the accounts; no value is repeated, for it may be a secret."""
     for name, told in tables.items():
         kind = told.get("kind", name)
-        if kind not in PROVIDERS:
-            known = ", ".join(PROVIDERS)
+        if kind not in KINDS:
+            known = ", ".join(KINDS)
             message = f"{brief(kind)} is no provider: give {name} a kind, one of {known}"
             yield Fault(("providers", name, *(("kind",) if "kind" in told else ())), message)
             continue
-        if not ACCOUNT.fullmatch(name) or (name in PROVIDERS and kind != name):
+        if not ACCOUNT.fullmatch(name) or (name in KINDS and kind != name):
             message = (
                 f"{brief(name)} cannot be the name of an account of {kind}: use small letters,"
                 " digits, - and _, and no other provider's name"
             )
             yield Fault(("providers", name), message)
-        settings = PROVIDERS[str(kind)].settings
+        settings = KINDS[str(kind)].settings
         for key in told.keys() - settings.model_fields.keys():
             fields = ", ".join(settings.model_fields)
             yield Fault(("providers", name, key), f"{key} is not known for {kind}: use {fields}")
@@ -174,13 +176,30 @@ def value_faults(
     name: str, settings: type[ProviderSettings], told: Mapping[str, Any]
 ) -> Iterator[Fault]:
     """What is wrong with an account's values."""
+    place = ("providers", name)
     try:
-        settings(**{"kind": name, **told})
+        own = settings(**{"kind": name, **told})
     except ValidationError as error:
         for problem in error.errors():
-            key = str(problem["loc"][0]) if problem["loc"] else ""
+            path = tuple(str(each) for each in problem["loc"])
             allowed = problem["msg"].removeprefix("Value error, ")
-            yield Fault(("providers", name, key), f"{key} of {name}: {allowed}")
+            if problem["type"] == "extra_forbidden":
+                allowed = f"it is not known: use {', '.join(fields_beside(settings, path))}"
+            yield Fault((*place, *path), f"{'.'.join(path)} of {name}: {allowed}")
+        return
+    if isinstance(own, DeclaredSettings):
+        for path, message in own.places():
+            yield Fault((*place, *path), f"{'.'.join(path)} of {name}: {message}")
+
+
+def fields_beside(settings: type[BaseModel], path: Sequence[str]) -> list[str]:
+    """The names that may stand where a path ends."""
+    tables: list[type[BaseModel]] = [settings]
+    for step in path[:-1]:
+        row = tables[-1].model_fields.get(step)
+        inner = () if row is None else (row.annotation, *get_args(row.annotation))
+        tables += [each for each in inner if isinstance(each, type) and issubclass(each, BaseModel)]
+    return list(tables[-1].model_fields)
 
 
 def model_faults(name: str, table: Mapping[str, Any], tables: Mapping[str, Any]) -> Iterator[Fault]:

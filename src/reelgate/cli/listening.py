@@ -99,7 +99,7 @@ def banner(
         yield CLOSED, "bold yellow"
     # `rg_...` stands for a key: its secret is shown once, when it is made, and kept nowhere.
     example = WITH_KEY + EXAMPLE if closed or keys is KeyStanding.ACTIVE else EXAMPLE
-    model = next(iter((settings.configured or settings.providers).values())).example_model
+    model = next(iter((settings.configured or settings.providers).values())).model_to_try
     yield "Try it:", ""
     yield f"  curl -X POST {url}/v1/{model}/generations {example}", ""
 

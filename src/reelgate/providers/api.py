@@ -144,7 +144,7 @@ class Report:
 class ApiProvider(ABC):
     """One account at an API as a `Provider`.
 
-    A subclass sets the class attributes and says what is sent and how answers are read.
+    A subclass sets these attributes and says what is sent and how answers are read.
 
     Attributes:
         upstream: the vendor's name in messages.
@@ -155,12 +155,12 @@ class ApiProvider(ABC):
         needs_key: whether nobody may ask without one.
     """
 
-    upstream: ClassVar[str]
-    renew: ClassVar[str]
-    poll_gap_s: ClassVar[float] = 1.0
+    upstream: str
+    renew: str
+    poll_gap_s: float = 1.0
     typical: ClassVar[tuple[float, float] | None] = None
-    key_opens_files: ClassVar[bool] = False
-    needs_key: ClassVar[bool] = True
+    key_opens_files: bool = False
+    needs_key: bool = True
 
     def __init__(self, http: HttpClient, account: ApiAccount, models: Iterable[Model]) -> None:
         self._http = http

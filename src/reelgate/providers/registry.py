@@ -16,6 +16,8 @@ from reelgate.providers.ark import models as ark
 from reelgate.providers.ark.adapter import Ark
 from reelgate.providers.ark.settings import ArkSettings
 from reelgate.providers.base import Provider
+from reelgate.providers.declared.adapter import Declared
+from reelgate.providers.declared.settings import DeclaredSettings
 from reelgate.providers.fal import models as fal
 from reelgate.providers.fal.adapter import Fal
 from reelgate.providers.fal.settings import FalSettings
@@ -239,6 +241,39 @@ PROVIDERS: Mapping[str, Registered] = {
 }
 
 
+def build_declared(
+    http: HttpClient, settings: DeclaredSettings, _clock: Clock, name: str
+) -> Provider:
+    """An account at a provider that the configuration file declares."""
+    return Declared(http, ApiAccount(name, settings.address, settings.secret), settings)
+
+
+def build_declared_stand_in(
+    http: HttpClient,
+    clock: Clock,  # noqa: ARG001 - no key tells when it ends
+    *,
+    sandbox_url: str,
+    speed: float,
+    name: str,
+    public_asset_url: str | None,  # noqa: ARG001 - its videos have no address of their own
+    settings: DeclaredSettings,
+) -> Provider:
+    """The same, at the address that its settings name as its sandbox."""
+    account = ApiAccount(name, sandbox_url, SANDBOX_KEY, 1.0 / speed)
+    return Declared(http, account, settings)
+
+
+DECLARED = Registered(
+    DeclaredSettings,
+    lambda _name: (),
+    build_declared,
+    build_declared_stand_in,
+    has_default_stand_in=False,
+)
+KINDS: Mapping[str, Registered] = {**PROVIDERS, "declared": DECLARED}
+"""What an account in the configuration file may be: `PROVIDERS` have one of their own name."""
+
+
 def registered_models() -> tuple[Model, ...]:
     """Every model that a provider declares, whether or not it is configured."""
     return tuple(model for name, known in PROVIDERS.items() for model in known.models(name))
@@ -246,7 +281,7 @@ def registered_models() -> tuple[Model, ...]:
 
 def registered(settings: ProviderSettings) -> Registered:
     """The provider whose settings these are."""
-    return next(known for known in PROVIDERS.values() if isinstance(settings, known.settings))
+    return next(known for known in KINDS.values() if isinstance(settings, known.settings))
 
 
 def build_providers(

@@ -33,6 +33,7 @@ TESTED = {
 }
 ELSEWHERE = {
     "comfyui_reelgate.py",  # test_integrations.py
+    "declared_provider.toml",  # tests/providers/test_declared.py
     "litellm.yaml",  # tests/e2e/integrations
     "n8n_workflow.json",
     "open_webui_tool.py",

@@ -1,0 +1,1 @@
+"""A provider that is declared in the configuration file alone."""
