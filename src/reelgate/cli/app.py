@@ -37,6 +37,7 @@ COMMANDS = {
     "videos": Entry("reelgate.cli.commands.videos", "List, follow, fetch, cancel, delete videos."),
     "usage": Entry("reelgate.cli.commands.usage", "Show what videos have cost, by day and key."),
     "backup": Entry("reelgate.cli.commands.backup", "Copy the database while the gateway runs."),
+    "restore": Entry("reelgate.cli.commands.restore", "Put such a copy in the database's place."),
     "keys": Entry("reelgate.cli.commands.keys", "Make, change, list and revoke API keys."),
     "webhooks": Entry("reelgate.cli.commands.webhooks", "Show and repeat what was told to others."),
     "mcp": Entry("reelgate.cli.commands.mcp", "Give an agent the gateway's tools."),

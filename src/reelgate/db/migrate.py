@@ -34,12 +34,21 @@ def upgrade(connection: Connection) -> None:
     Raises:
         StorageFailed: a newer version has changed the tables.
     """
-    revision, newest = revision_of(connection), newest_revision()
-    if revision is not None and revision > newest:
-        if revision[HUNDREDS] > newest[HUNDREDS]:
-            raise too_new(revision, newest)
-    elif revision != newest:
+    revision, newest = check_revision(connection), newest_revision()
+    if revision is None or revision < newest:
         run_alembic(connection)
+
+
+def check_revision(connection: Connection) -> str | None:
+    """The revision of a database's tables; None where there are none.
+
+    Raises:
+        StorageFailed: a newer version has changed the tables.
+    """
+    revision, newest = revision_of(connection), newest_revision()
+    if revision is not None and revision[HUNDREDS] > newest[HUNDREDS]:
+        raise too_new(revision, newest)
+    return revision
 
 
 def run_alembic(connection: Connection) -> None:

@@ -20,6 +20,7 @@ the bucket removes.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -111,15 +112,49 @@ def open_storage(url: str) -> Storage:
         ValueError: it names none, or its configuration is incomplete.
         StorageFailed: the folder cannot be made.
     """
+    folder = folder_of(url)
+    if folder is not None:
+        return Folder(folder)
+    # obstore takes 4 MB, and only gateways that keep their files in a bucket need it.
+    from reelgate.media.bucket import Bucket  # noqa: PLC0415
+
+    return Bucket.open(url)
+
+
+def folder_of(url: str) -> Path | None:
+    """The folder that a storage's URL names; None for a bucket's.
+
+    Raises:
+        ValueError: it names no folder.
+    """
     parts = urlsplit(url)
     if parts.scheme not in {"", "file"}:
-        # obstore takes 4 MB, and only gateways that keep their files in a bucket need it.
-        from reelgate.media.bucket import Bucket  # noqa: PLC0415
-
-        return Bucket.open(url)
+        return None
     # A path is taken as it stands: it may hold `%`, `?` and `#`.
     path = unquote(parts.path) if parts.scheme else url
     if parts.netloc not in {"", "localhost"} or not path.strip("/"):
         message = f"storage URL {url!r} names no folder: write /path or file:///path"
         raise ValueError(message)
-    return Folder(Path(path).expanduser())
+    return Path(path).expanduser()
+
+
+def copy_files(source: Path, target: Path) -> int:
+    """Copy the finished files of one folder that another lacks; returns how many.
+
+    Raises:
+        OSError: one cannot be copied; those before it are whole.
+    """
+    target.mkdir(mode=0o700, parents=True, exist_ok=True)
+    copied = 0
+    for file in sorted(source.iterdir()):
+        to = target / file.name
+        if not file.is_file() or (to.exists() and to.stat().st_size == file.stat().st_size):
+            continue
+        partial = to.with_name(f".{to.name}.part")
+        try:
+            shutil.copyfile(file, partial)
+            partial.replace(to)
+        finally:
+            partial.unlink(missing_ok=True)
+        copied += 1
+    return copied

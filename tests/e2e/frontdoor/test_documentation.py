@@ -125,12 +125,21 @@ def test_every_provider_is_described_as_it_declares_itself() -> None:
     assert text == providers_docs.page(text)
 
 
-def test_every_test_that_backs_a_promise_exists() -> None:
-    named = NAMED_TEST.findall(read("docs", "guarantees.md"))
+@pytest.mark.parametrize("page", ["guarantees.md", "threat-model.md"])
+def test_every_test_that_backs_a_promise_exists(page: str) -> None:
+    named = NAMED_TEST.findall(read("docs", page))
     assert named
     assert [
         f"{file}::{test}" for file, test in named if test not in functions_of(ROOT / file)
     ] == []
+
+
+def test_every_rule_of_the_threat_model_stands_where_it_says() -> None:
+    where = re.findall(
+        r"`((?!tests/)[a-z_]+/[\w/]+\.py|logs\.py)`", read("docs", "threat-model.md")
+    )
+    assert len(where) > 20
+    assert [name for name in where if not (ROOT / "src" / "reelgate" / name).exists()] == []
 
 
 def test_no_promise_stands_without_a_test() -> None:
