@@ -95,6 +95,9 @@ async def test_the_gateway_makes_a_video_with_the_example_s_provider(
         ('takes = ["first_frame"]', 'takes = ["sead"]', "takes =", "'seed'"),
         ('"Authorization: Bearer {key}"', '"Bearer"', "key_header", "no header with the key"),
         ('base_url = "https://api', 'base_url = "ftp://api', '"ftp://', "is not an http://"),
+        ('allowed = ["film"', "allowed = [5", "allowed = [5", "5 is no string"),
+        (".fields.style]", ".fields.seconds]", "fields.seconds]", "means something else"),
+        ('."acme-1"]', '."acme 1"]', '."acme 1"]', "no model's name"),
         ('allowed = ["film"', 'alowed = ["film"', "alowed", "use type, help, allowed"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from reelgate.domain.catalog import Model
@@ -195,18 +196,17 @@ def fields_of(declared: DeclaredModel) -> Iterator[Field]:
         resolutions=declared.resolutions,
     )
     yield from shape.fields()
-    yield from (COMMON[name] for name in declared.takes)
+    yield from (COMMON[name] for name in dict.fromkeys(declared.takes))
     if declared.references:
         yield references(Medium(Kind.IMAGE, declared.references))
     for name, own in declared.fields.items():
-        yield Field(
-            name=name,
-            type=TYPES[own.type],
-            help=own.help,
-            allowed=None if own.allowed is None else tuple(own.allowed),
-            minimum=own.min,
-            maximum=own.max,
+        row = Field(
+            name=name, type=TYPES[own.type], help=own.help, minimum=own.min, maximum=own.max
         )
+        if own.allowed is not None:
+            # As requests are read: 5 is a number's 5.0.
+            row = replace(row, allowed=tuple(row.read(each) for each in own.allowed))
+        yield row
 
 
 def price_of(declared: DeclaredModel) -> Price | None:

@@ -12,7 +12,9 @@ from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
+from reelgate.domain.catalog import RESERVED
 from reelgate.domain.video import Duration
+from reelgate.providers.api_settings import MODEL_ID
 from reelgate.providers.declared.template import placeholders
 from reelgate.settings import ProviderSettings, http_url
 
@@ -24,6 +26,14 @@ SHAPE = ("duration", "aspect_ratio", "resolution")
 TAKEN = ("seed", "negative_prompt", "audio", "first_frame", "last_frame")
 OF_SUBMIT = ("marker", "push_url")
 COMMON = ("model", "prompt", *SHAPE, *SIZES, *TAKEN, "references", *OF_SUBMIT)
+
+VALUES: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (),
+}
+"""What a field of a type may allow; a truth value is always one of two."""
 
 Places = Iterator[tuple[tuple[str, ...], str]]
 """What is wrong, each with the keys that lead to it."""
@@ -188,10 +198,15 @@ class DeclaredSettings(ProviderSettings):
             yield ("download",), "say where the video is: either url or path"
         yield from self._words()
         for name, model in self.models.items():
+            if not MODEL_ID.fullmatch(name):
+                message = "it is no model's name: it takes letters, digits, . _ : / and -"
+                yield ("models", name), message
             for each in model.sent():
                 if not is_sent(each, used):
                     message = f"nothing sends its {each}: write {{{each}}} into the submit's body"
                     yield ("models", name), message
+            for own_name, row in model.fields.items():
+                yield from self._of_field(("models", name, "fields", own_name), row)
 
     def _paths(self) -> Places:
         paths = {"poll": self.poll.path, "download": self.download.path}
@@ -199,6 +214,13 @@ class DeclaredSettings(ProviderSettings):
         for part, path in paths.items():
             if path and set(placeholders(path)) != {"id"}:
                 yield (part, "path"), "it takes {id} once, and no other placeholder"
+
+    def _of_field(self, place: tuple[str, ...], row: OwnField) -> Places:
+        if place[-1] in {*COMMON, *RESERVED}:
+            yield place, "it means something else in a request: give it another name"
+        for value in row.allowed or ():
+            if not isinstance(value, VALUES[row.type]):
+                yield (*place, "allowed"), f"{value!r} is no {row.type}"
 
     def _words(self) -> Places:
         seen: dict[str, str] = {}
