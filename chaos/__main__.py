@@ -77,9 +77,11 @@ async def run(asked: argparse.Namespace, where: Environment) -> int:
         took_s = time.monotonic() - began_s
         await settled(cluster)
         settled_s = time.monotonic() - began_s - took_s
-        findings = audit(await collected(cluster, requests))
+        evidence = await collected(cluster, requests)
+        findings = audit(evidence)
     report.print_faults(injector.did, possible, took_s, settled_s)
     report.print_outcomes(requests)
+    report.print_providers(evidence.rows)
     report.print_webhooks(cluster.receiver.did, cluster.receiver.deliveries)
     logged = read_logs(where.folder)
     print(f"\n{logged.full_disks} times a video's file met a full disk")

@@ -12,7 +12,18 @@ from typing import Any
 
 import aiohttp
 
-GENERATIONS = "/v1/imagine-text-to-video/generations"
+IMAGINE = "imagine-text-to-video"
+BEST = "best"
+"""A virtual model whose first target is down and whose second often answers for another."""
+MODELS = {
+    IMAGINE: 10,
+    "fal-ai/veo3.1": 2,
+    "veo-3.1-generate-preview": 2,
+    "gen4.5": 2,
+    "MiniMax-H3": 2,
+    BEST: 2,
+}
+"""The models that are asked for, of five providers and of one that is none, and their shares."""
 SHORT = {"duration": 5, "resolution": "720p"}
 RETRY_S = 0.5
 UPSTREAM_FAULTS = (
@@ -41,6 +52,23 @@ UPSTREAM_FAULTS = (
     "[[odd value=batch-nul]]",
 )
 """Faults of the upstream that some prompts ask for."""
+OF_ANY_VENDOR = (
+    "[[429 times=1]]",
+    "[[429 retry-after=1 times=2]]",
+    "[[front status=503 by=nginx]]",
+    "[[front status=429 by=kong]]",
+    "[[500 accepted=1]]",
+    "[[reset-before]]",
+    "[[reset-after]]",
+    "[[cut-off]]",
+    "[[no-id]]",
+    "[[late after=3]]",
+    "[[fail after=1]]",
+    "[[moderated at=job]]",
+    "[[status-503 times=2]]",
+    "[[download-503 for=20 retry-after=3]]",
+)
+"""Those that the stand-ins for other vendors have as well."""
 
 
 class RequestStyle(Enum):
@@ -66,6 +94,7 @@ class CallerRequest:
     known_ids: set[str] = field(default_factory=set)
     outcome: str | None = None
     final_id: str | None = None
+    model: str = IMAGINE
 
 
 def random_requests(count: int, rng: random.Random) -> list[CallerRequest]:
@@ -82,12 +111,19 @@ def random_requests(count: int, rng: random.Random) -> list[CallerRequest]:
     )
     made = []
     for number in range(count):
-        fault = rng.choice(UPSTREAM_FAULTS) if rng.random() < 0.2 else ""
+        [model] = rng.choices([*MODELS], [*MODELS.values()])
+        faults = UPSTREAM_FAULTS if model == IMAGINE else OF_ANY_VENDOR
+        fault = rng.choice(faults) if rng.random() < 0.2 else ""
         style = rng.choice(styles)
         wants_webhook = style is RequestStyle.JOB and rng.random() < 0.5
         webhook_path = f"/own/{number}" if wants_webhook else None
         made.append(
-            CallerRequest(f"chaos {number} {fault}".strip(), style, webhook_path=webhook_path)
+            CallerRequest(
+                f"chaos {number} {fault}".strip(),
+                style,
+                webhook_path=webhook_path,
+                model=model,
+            )
         )
     return made
 
@@ -126,10 +162,10 @@ class Caller:
 
     async def _block(self) -> None:
         self._request.asks += 1
-        body = {"prompt": self._request.prompt, **SHORT}
-        async with self._session.post(
-            self._url(GENERATIONS), json=body, headers=self._key()
-        ) as response:
+        shape = SHORT if self._request.model == IMAGINE else {}
+        path = f"/v1/{self._request.model}/generations"
+        body = {"prompt": self._request.prompt, **shape}
+        async with self._session.post(self._url(path), json=body, headers=self._key()) as response:
             self._learn_id(response.headers.get("Reelgate-Video-Id"))
             answer = await self._read(response)
             if response.status == 200 and answer["status"] == "COMPLETED":
@@ -141,7 +177,9 @@ class Caller:
 
     async def _create(self) -> str:
         self._request.asks += 1
-        body = {"prompt": self._request.prompt, "seconds": "5", "size": "1280x720"}
+        body = {"prompt": self._request.prompt, "model": self._request.model}
+        if self._request.model == IMAGINE:
+            body |= {"seconds": "5", "size": "1280x720"}
         if self._request.webhook_path is not None:
             body["webhook_url"] = self._receiver_url + self._request.webhook_path
         async with self._session.post(

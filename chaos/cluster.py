@@ -10,6 +10,7 @@ from pathlib import Path
 
 import aiohttp
 
+from chaos.callers import BEST
 from chaos.database import SharedDatabase
 from chaos.disk import Disk
 from chaos.postgres import Postgres
@@ -18,6 +19,14 @@ from chaos.receiver import ALL_EVENTS_PATH, Receiver
 from chaos.relay import Relay
 
 SUPERVISION_S = 0.5
+CONFIG = f"""
+[providers.luma]
+sandbox_url = "http://127.0.0.1:9"
+
+[models.{BEST}]
+targets = ["luma/ray-2", "xai/grok-imagine-video", "fal/fal-ai/veo3.1"]
+"""
+"""Nobody listens on the discard port: that provider is down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +106,14 @@ async def running_cluster(
         yield cluster
 
 
+def config_in(folder: Path) -> Path:
+    """A virtual model over a provider that is down, and two that are not."""
+    file = folder / "reelgate.toml"
+    if not file.exists():
+        file.write_text(CONFIG)
+    return file
+
+
 def sandbox_program(folder: Path, speed: float) -> Program:
     """An upstream that survives its own stop."""
     command = ["sandbox", "--speed", str(speed), "--max-short-side-px", "64"]
@@ -121,6 +138,7 @@ def gateway_program(
         "REELGATE_WEBHOOK_EVENTS": "video.in_progress,video.completed,video.failed",
         "REELGATE_SANDBOX_URL": f"http://127.0.0.1:{relay_port}",
         "REELGATE_SANDBOX_SPEED": str(speed),
+        "REELGATE_CONFIG": str(config_in(environment.folder)),
     }
     return Program(
         f"gateway-{number}", ["serve"], env, environment.folder / f"gateway-{number}.log"

@@ -9,6 +9,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from chaos.rows import Row
 
+BOOKED = "imagine"
+"""The provider that tells with each submit what the stand-in has booked for it."""
 OPEN_JOBS = "reelgate_jobs"
 SPEND = "reelgate_spend_today"
 
@@ -27,7 +29,9 @@ class Told:
         sums = dict.fromkeys((OPEN_JOBS, SPEND), 0.0)
         for family in text_string_to_metric_families(text):
             for sample in family.samples:
-                if sample.name in sums:
+                # What others count in is no price of the stand-in's.
+                is_booked = sample.labels.get("provider", BOOKED).startswith(BOOKED)
+                if sample.name in sums and (is_booked or sample.name == OPEN_JOBS):
                     sums[sample.name] += sample.value
         return cls(gateway, sums[OPEN_JOBS], sums[SPEND])
 
@@ -38,7 +42,8 @@ def miscounted(told: Iterable[Told], rows: Sequence[Row], costs: Mapping[str, in
     A price that was lost with its answer is in no sum: it counts as a job at no told price.
     """
     open_jobs = sum(not row.is_over for row in rows)
-    spend = sum(costs.get(row.provider_id or "", 0) for row in rows if row.has_price)
+    booked = [row for row in rows if row.has_price and row.provider.startswith(BOOKED)]
+    spend = sum(costs.get(row.provider_id or "", 0) for row in booked)
     return [
         f"{each.gateway}: {each.open_jobs:g} unfinished jobs for {open_jobs}, {each.spend:g} "
         f"credits for {spend}"

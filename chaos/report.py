@@ -10,6 +10,7 @@ from chaos.audit import Findings
 from chaos.callers import CallerRequest
 from chaos.faults import Fault
 from chaos.receiver import Behaviour, Delivery
+from chaos.rows import Row
 
 EXAMPLES = 5
 
@@ -29,6 +30,15 @@ def print_outcomes(requests: Sequence[CallerRequest]) -> None:
     print("\nwhat the callers were told:")
     for outcome, count in Counter(request.outcome for request in requests).most_common():
         print(f"  {count:5d}  {outcome}")
+
+
+def print_providers(rows: Sequence[Row]) -> None:
+    """Who made the videos, and how often a virtual model went on to another target."""
+    print("\nwho was asked last:")
+    for provider, count in Counter(row.provider for row in rows).most_common():
+        print(f"  {count:5d}  {provider}")
+    handed_on = [row.passed_over for row in rows if row.passed_over]
+    print(f"  {len(handed_on)} videos passed {sum(handed_on)} targets over")
 
 
 def print_webhooks(did: Mapping[Behaviour, int], deliveries: Sequence[Delivery]) -> None:

@@ -16,12 +16,16 @@ class Row:
     prompt: str
     state: str
     provider_id: str | None = None
+    """The upstream's own id: what comes before it in the row leads there."""
     failure: str | None = None
     sha256: str | None = None
     file_key: str | None = None
     webhook_url: str | None = None
     has_price: bool = False
     """Whether it is known what it cost."""
+    provider: str = "imagine"
+    passed_over: int = 0
+    """How many targets of a virtual model were passed over."""
 
     @classmethod
     def of(cls, columns: Mapping[str, Any]) -> Row:
@@ -32,7 +36,9 @@ class Row:
             id=columns["id"],
             prompt=json.loads(columns["request"])["prompt"],
             state=columns["state"],
-            provider_id=columns["provider_id"],
+            provider_id=own_id(columns["provider_id"]),
+            provider=columns["provider"],
+            passed_over=len(json.loads(columns["route"])["passed"]) if columns["route"] else 0,
             failure=failure.get("code"),
             sha256=file.get("sha256"),
             file_key=file.get("key"),
@@ -44,3 +50,8 @@ class Row:
     def is_over(self) -> bool:
         """Whether it has come to its end."""
         return self.state in {"completed", "failed"}
+
+
+def own_id(provider_id: str | None) -> str | None:
+    """The last part of an id that is a path at its provider."""
+    return None if provider_id is None else provider_id.rpartition("/")[2]
