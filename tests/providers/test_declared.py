@@ -10,6 +10,7 @@ import pytest
 
 from reelgate.cli.config import load_settings
 from reelgate.cli.exits import CliError
+from reelgate.clock import SystemClock
 from reelgate.domain.picture import Picture
 from reelgate.domain.price import Money, Unit, price_of
 from reelgate.domain.reference import Kind, Reference, Role
@@ -20,6 +21,7 @@ from reelgate.providers.base import CancelOutcome, Failed, Ready, Running
 from reelgate.providers.declared.adapter import Declared
 from reelgate.providers.declared.settings import DeclaredSettings
 from reelgate.providers.declared.template import UNSAID, at, filled
+from reelgate.providers.registry import registered
 from reelgate.sandbox import Sandbox
 from tests.gateway import TINY, a_gateway, a_prompt, until
 from tests.http_servers import replying, serving
@@ -55,13 +57,11 @@ def loaded(tmp_path: Path, text: str) -> DeclaredSettings:
     return own
 
 
-async def test_the_gateway_makes_a_video_with_the_example_s_provider(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("ACME_API_KEY", SECRET)
+async def test_the_gateway_makes_a_video_with_the_example_s_provider(tmp_path: Path) -> None:
     async with Sandbox(TINY) as sandbox:
-        text = TEXT.replace("https://api.x.ai/v1", f"{sandbox.url}/xai/v1")
-        accounts = {"acme": loaded(tmp_path, text)}
+        # As a stand-in it has the sandbox's pace: a real one is polled every few seconds.
+        of_account = f'kind = "declared"\nsandbox_url = "{sandbox.url}/xai/v1"'
+        accounts = {"acme": loaded(tmp_path, TEXT.replace('kind = "declared"', of_account))}
         async with a_gateway(tmp_path / "g", sandbox.url, providers=accounts) as gateway:
             body = {"model": "acme-1", "prompt": a_prompt(), "seconds": "5", "style": "film"}
             made = await gateway.call("POST", "/v1/videos", json=body)
@@ -114,7 +114,7 @@ def test_a_mistake_is_told_with_its_line_and_what_is_allowed(
 
 
 def test_the_key_is_in_the_file_or_in_a_variable_or_there_is_no_account(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, http: HttpClient
 ) -> None:
     assert not loaded(tmp_path, TEXT).is_configured
     monkeypatch.setenv("ACME_API_KEY", SECRET)
@@ -122,6 +122,9 @@ def test_the_key_is_in_the_file_or_in_a_variable_or_there_is_no_account(
     assert (own.is_configured, own.secret) == (True, SECRET)
     assert SECRET not in repr(own)
     assert own.model_to_try == "acme-1"
+    acme = registered(own).build(http, own, SystemClock(), "acme")
+    assert isinstance(acme, Declared)
+    assert acme.key_headers() == {"Authorization": f"Bearer {SECRET}"}
     keyless = loaded(tmp_path, TEXT.replace("key_variable", "# key_variable"))
     assert keyless.is_configured
     assert not keyless.needs_key
