@@ -240,10 +240,11 @@ def references_of(row: Row, kinds: Collection[Kind]) -> Iterator[Field]:
 def rules_of(row: Row) -> tuple[Rule, ...]:
     """A picture to start from beside references would be one of these; see `wire.variation_of`."""
     alone = Rule(field=REFERENCES.name, other=FIRST_FRAME.name)
+    rules = (alone,) if row.references else ()
     if row.ratio_with_picture is None:
-        return (alone,)
+        return rules
     adaptive = (row.ratio_with_picture,)
-    return (alone, Rule(field=FIRST_FRAME.name, other=ASPECT_RATIO.name, only=adaptive))
+    return (*rules, Rule(field=FIRST_FRAME.name, other=ASPECT_RATIO.name, only=adaptive))
 
 
 def price_of_row(row: Row, usual_side: str | None) -> Price | None:
