@@ -16,8 +16,8 @@ from .conftest import Case
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
-ODD: tuple[object, ...] = (None, True, -1, float("nan"), "x", [], ["x"], {"x": 1})
-"""In place of a part of an answer."""
+ODD: tuple[object, ...] = (None, True, -1, float("nan"), "x", "\ud800", [], ["x"], {"x": 1})
+"""In place of a part of an answer; one is half a character, which no address can hold."""
 JOBS = ("[[never]]", "", "[[fail after=0]]", "[[moderated]]")
 
 

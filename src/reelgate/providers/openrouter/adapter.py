@@ -21,6 +21,7 @@ from reelgate.providers.api import (
     VendorError,
     first_object,
     in_path,
+    is_provider_id,
     payload_of,
     source_of,
     text_in,
@@ -99,11 +100,11 @@ class OpenRouter(ApiProvider):
         """The job; its file is at an address of OpenRouter's own that wants the key."""
         status, job_id = text_in(payload, "status"), text_in(payload, "id")
         word, error = word_of(status), payload.get("error")
-        url = f"{self._base_url}/videos/{in_path(job_id)}/content?index=0"
+        has_file = word is Word.DONE and is_provider_id(job_id) and not error
         return Report(
             word=word,
             status=status,
-            url=url if word is Word.DONE and job_id and not error else "",
+            url=f"{self._base_url}/videos/{in_path(job_id)}/content?index=0" if has_file else "",
             reason=error if isinstance(error, str) else text_in(first_object(error), "message"),
             cost=cost_of(payload),
         )

@@ -33,6 +33,7 @@ from reelgate.providers.api import (
     VendorError,
     first_object,
     in_path,
+    is_provider_id,
     payload_of,
     percent,
     source_of,
@@ -161,11 +162,11 @@ class Videos(ApiProvider):
         if is_over and (KINDS.get(code) is ModerationBlocked or word_of(code) is Word.MODERATED):
             word = Word.MODERATED
         video_id = text_in(video, "id", "task_id")
-        url = f"{self._base_url}/videos/{in_path(video_id)}/content"
+        has_file = word is Word.DONE and is_provider_id(video_id)
         return Report(
             word=word,
             status=status,
-            url=url if word is Word.DONE and video_id else "",
+            url=f"{self._base_url}/videos/{in_path(video_id)}/content" if has_file else "",
             reason=reason or code or text_in(video, "fail_reason"),
             progress=percent(video.get("progress")),
             cost=self.cost_in(video),

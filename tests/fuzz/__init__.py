@@ -1,0 +1,1 @@
+"""Parsers of foreign input, fed with made-up input: `make fuzz`."""
