@@ -70,7 +70,7 @@ WRONG_VALUES = (
     Refused("a resolution for kling-o3", "resolution", "720p", [], "kling-o3"),
     Refused("a style for veo-3.1", "style_id", 1, [], "veo-3.1"),
     Refused("an enhancement for veo-3.1", "is_enhance", False, [], "veo-3.1"),
-    Refused("seconds for wan-2.2", "duration", 5, [], "wan-2.2"),
+    Refused("seconds for wan-2.2", "duration", 5, [], "imagine/wan-2.2"),
 )
 
 

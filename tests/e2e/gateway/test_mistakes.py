@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from reelgate.domain.video import VideoRequest
@@ -19,8 +21,12 @@ async def test_an_answer_that_our_adapter_stumbles_over_leaves_an_unknown_submit
 ) -> None:
     submit = ImagineWeb.submit
 
-    async def stumbling(self: ImagineWeb, request: VideoRequest, *, marker: str = "") -> Submission:
-        await submit(self, request, marker=marker)
+    async def stumbling(
+        self: ImagineWeb,
+        request: VideoRequest,
+        **more: Any,  # noqa: ANN401 - handed on
+    ) -> Submission:
+        await submit(self, request, **more)
         raise Mistake
 
     monkeypatch.setattr(ImagineWeb, "submit", stumbling)

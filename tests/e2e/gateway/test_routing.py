@@ -13,7 +13,16 @@ from reelgate.domain.routing import Goal, Target, VirtualModel
 from reelgate.sandbox import Sandbox
 from reelgate.sandbox.faults import make_rule
 from reelgate.sandbox.recorder import Outcome
-from tests.gateway import SHORT, TINY, Gateway, a_gateway, a_prompt, a_token, an_account
+from tests.gateway import (
+    SHORT,
+    TINY,
+    Gateway,
+    a_gateway,
+    a_prompt,
+    a_token,
+    an_account,
+    until,
+)
 
 MODEL = "imagine-text-to-video"
 TOKEN = a_token(userId="u")
@@ -34,14 +43,18 @@ async def routed(
 
 
 async def make(gateway: Gateway, prompt: str, **headers: str) -> dict[str, Any]:
-    """The video of a blocking request to the virtual model, once it is finished."""
-    reply = await gateway.call(
-        "POST", "/v1/best/generations", json={"prompt": prompt, **SHORT}, headers=headers
-    )
+    """The video of a request to the virtual model, once somebody has accepted it."""
+    body = {"prompt": prompt, "model": "best"}
+    reply = await gateway.call("POST", "/v1/videos", json=body, headers=headers)
     assert reply.status == 200, reply.text
-    assert reply.body["status"] == "COMPLETED"
-    video = await gateway.call("GET", f"/v1/videos/{reply.headers['Reelgate-Video-Id']}")
-    return dict(video.body)
+    video: dict[str, Any] = {}
+
+    async def is_accepted() -> bool:
+        video.update((await gateway.call("GET", f"/v1/videos/{reply.body['id']}")).body)
+        return video["reelgate"]["provider_id"] is not None
+
+    await until(is_accepted)
+    return video
 
 
 def accepted(sandbox: Sandbox) -> int:
