@@ -228,6 +228,10 @@ class ApiProvider(ABC):
     def id_of(self, payload: Mapping[str, Any]) -> object:
         """The id in the answer to an accepted submit, to be stored and polled by."""
 
+    def id_path(self, _request: VideoRequest) -> str:
+        """What comes before the id where a job is kept, if the request says where that is."""
+        return ""
+
     @abstractmethod
     def poll_call(self, provider_id: str) -> Call:
         """The request that asks for a job."""
@@ -292,7 +296,7 @@ class ApiProvider(ABC):
         payload = payload_of(answer)
         provider_id = self.id_of(payload)
         if isinstance(provider_id, str) and is_provider_id(provider_id):
-            return Submission(provider_id, cost=self.cost_in(payload))
+            return Submission(self.id_path(request) + provider_id, cost=self.cost_in(payload))
         message = f"{self.upstream} named no video in its answer to the submit."
         raise UpstreamBadResponse(message, upstream=redacted(self.hide(answer.text)))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -102,6 +102,7 @@ SANDBOX_KEY = "reelgate-sandbox"
 """The stand-ins take any key; this one says in their record whose it is."""
 
 S = TypeVar("S", bound=ApiSettings)
+R = TypeVar("R")
 
 
 def at_api(
@@ -157,13 +158,19 @@ def more(settings: ApiSettings | None) -> list[str]:
     return [] if settings is None else split(settings.more_models)
 
 
+def by_rows(
+    adapter: Callable[[HttpClient, ApiAccount, Iterable[R]], ApiProvider],
+    rows_with: Callable[[Iterable[str]], Iterable[R]],
+) -> Callable[[HttpClient, ApiAccount, ApiSettings | None], ApiProvider]:
+    """Builds an adapter that needs nothing but its rows, with those that a user names."""
+    return lambda http, account, settings: adapter(http, account, rows_with(more(settings)))
+
+
 PROVIDERS: Mapping[str, Registered] = {
     "imagine": Registered(ImagineSettings, imagine_models, build_imagine, build_sandboxed),
     "imagine_key": at_api(
         ImagineKeySettings,
-        lambda http, account, settings: ImagineKey(
-            http, account, imagine_key.rows_with(more(settings))
-        ),
+        by_rows(ImagineKey, imagine_key.rows_with),
         stand_in_path="v2",
         requests_per_minute=50,
         has_default_stand_in=False,
@@ -182,7 +189,7 @@ PROVIDERS: Mapping[str, Registered] = {
     ),
     "xai": at_api(
         XaiSettings,
-        lambda http, account, settings: Xai(http, account, xai.rows_with(more(settings))),
+        by_rows(Xai, xai.rows_with),
         stand_in_path="xai/v1",
     ),
     "luma": at_api(
@@ -198,12 +205,12 @@ PROVIDERS: Mapping[str, Registered] = {
     ),
     "fal": at_api(
         FalSettings,
-        lambda http, account, settings: Fal(http, account, fal.rows_with(more(settings))),
+        by_rows(Fal, fal.rows_with),
         stand_in_path="fal",
     ),
     "gemini": at_api(
         GeminiSettings,
-        lambda http, account, settings: Gemini(http, account, gemini.rows_with(more(settings))),
+        by_rows(Gemini, gemini.rows_with),
         stand_in_path="gemini/v1beta",
     ),
     "replicate": at_api(
@@ -225,17 +232,17 @@ PROVIDERS: Mapping[str, Registered] = {
     ),
     "minimax": at_api(
         MiniMaxSettings,
-        lambda http, account, settings: MiniMax(http, account, minimax.rows_with(more(settings))),
+        by_rows(MiniMax, minimax.rows_with),
         stand_in_path="minimax",
     ),
     "kling": at_api(
         KlingSettings,
-        lambda http, account, settings: Kling(http, account, kling.rows_with(more(settings))),
+        by_rows(Kling, kling.rows_with),
         stand_in_path="kling",
     ),
     "runway": at_api(
         RunwaySettings,
-        lambda http, account, settings: Runway(http, account, runway.rows_with(more(settings))),
+        by_rows(Runway, runway.rows_with),
         stand_in_path="runway/v1",
     ),
 }

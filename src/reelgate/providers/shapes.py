@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar
 
 from reelgate.domain.fields import ASPECT_RATIO, DURATION, RESOLUTION, Field
 from reelgate.domain.video import Duration
@@ -51,3 +52,21 @@ class Shape:
 
 OPEN = Shape(is_open=True)
 """Of a model of which only the name is known."""
+
+
+class Named(Protocol):
+    """A row of a provider's table of models."""
+
+    @property
+    def id(self) -> str:
+        """The model's name."""
+        ...
+
+
+R = TypeVar("R", bound=Named)
+
+
+def with_named(rows: Sequence[R], more: Iterable[str], make: Callable[[str], R]) -> tuple[R, ...]:
+    """A provider's own rows, and one that `make` makes for each further name, once."""
+    known = {row.id for row in rows}
+    return (*rows, *(make(name) for name in dict.fromkeys(more) if name not in known))

@@ -27,7 +27,7 @@ from reelgate.domain.price import Money, Per, Price, Rate, Unit
 from reelgate.domain.reading import Rule
 from reelgate.domain.reference import Kind
 from reelgate.domain.video import Duration
-from reelgate.providers.shapes import CREATED, OPEN, Shape
+from reelgate.providers.shapes import CREATED, OPEN, Shape, with_named
 
 OWNER = "bytedance"
 ADAPTIVE = "adaptive"
@@ -196,5 +196,4 @@ ROWS = (
 
 def rows_with(more: Iterable[str]) -> tuple[Row, ...]:
     """Our own rows, and those that a user names."""
-    known = {row.id for row in ROWS}
-    return (*ROWS, *(Row(id=each) for each in dict.fromkeys(more) if each not in known))
+    return with_named(ROWS, more, lambda name: Row(id=name))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from reelgate.domain.catalog import Model
 from reelgate.domain.fields import AUDIO, FIRST_FRAME, NEGATIVE_PROMPT, SEED, Field
-from reelgate.providers.shapes import CREATED, OPEN, Shape
+from reelgate.providers.shapes import CREATED, OPEN, Shape, with_named
 
 OWNER = "fal"
 VEO = Shape(ratios=("16:9", "9:16"), durations=(8, 6, 4), resolutions=("720p", "1080p"))
@@ -81,5 +81,4 @@ ROWS = (
 
 def rows_with(more: Iterable[str]) -> tuple[Row, ...]:
     """Our own rows, and those that a user names."""
-    known = {row.id for row in ROWS}
-    return (*ROWS, *(Row(each) for each in dict.fromkeys(more) if each not in known))
+    return with_named(ROWS, more, Row)

@@ -24,7 +24,7 @@ from reelgate.domain.fields import (
 from reelgate.domain.price import Price, Unit, per_second
 from reelgate.domain.reading import Rule
 from reelgate.domain.reference import Kind
-from reelgate.providers.shapes import CREATED, OPEN, Shape
+from reelgate.providers.shapes import CREATED, OPEN, Shape, with_named
 
 OWNER = "google"
 FULL = Shape(ratios=("16:9", "9:16"), durations=(8, 6, 4), resolutions=("720p", "1080p", "4k"))
@@ -121,5 +121,4 @@ ROWS = (
 
 def rows_with(more: Iterable[str]) -> tuple[Row, ...]:
     """Our own rows, and those that a user names."""
-    known = {row.id for row in ROWS}
-    return (*ROWS, *(Row(each) for each in dict.fromkeys(more) if each not in known))
+    return with_named(ROWS, more, Row)

@@ -10,6 +10,7 @@ from reelgate.domain.catalog import Model
 from reelgate.domain.fields import ASPECT_RATIO, FIRST_FRAME
 from reelgate.providers.imagine.models import CREATED, OWNER
 from reelgate.providers.imagine.refusals import Certainty
+from reelgate.providers.shapes import with_named
 
 ASPECT_RATIOS = ("16:9", "1:1", "9:16")
 TYPICAL_S = (600.0, 900.0)
@@ -47,9 +48,9 @@ ROWS = (
 
 def rows_with(styles: Iterable[str]) -> tuple[Row, ...]:
     """Our own rows, and those that a user names: each is sent as it is called."""
-    known = {row.id for row in ROWS}
-    new = dict.fromkeys(style for style in styles if style not in known)
-    return (*ROWS, *(Row(style, style, Certainty.ASSUMED, picture_of(style)) for style in new))
+    return with_named(
+        ROWS, styles, lambda style: Row(style, style, Certainty.ASSUMED, picture_of(style))
+    )
 
 
 def picture_of(style: str) -> Picture:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from reelgate.clock import Clock, SystemClock
@@ -35,7 +34,7 @@ from reelgate.providers.api import (
     payload_of,
     text_in,
 )
-from reelgate.providers.base import NO_PICTURES, Pictures, Submission
+from reelgate.providers.base import Pictures
 from reelgate.providers.kling.models import ROWS, Row
 from reelgate.providers.words import Word
 
@@ -118,21 +117,9 @@ class Kling(ApiProvider):
             body["callback_url"] = push_url
         return Call(method="POST", path=f"v1/videos/{path_of(request)}", json=body)
 
-    async def submit(
-        self,
-        request: VideoRequest,
-        *,
-        marker: str = "",
-        pictures: Pictures = NO_PICTURES,
-        push_url: str = "",
-    ) -> Submission:
-        """Ask for the video; its id says at which path it is.
-
-        Raises:
-            UpstreamError: `surely_refused` tells whether it may be sent again.
-        """
-        made = await super().submit(request, marker=marker, pictures=pictures, push_url=push_url)
-        return replace(made, provider_id=f"{path_of(request)}/{made.provider_id}")
+    def id_path(self, request: VideoRequest) -> str:
+        """The path of text or of pictures."""
+        return f"{path_of(request)}/"
 
     def id_of(self, payload: Mapping[str, Any]) -> object:
         """The task's."""

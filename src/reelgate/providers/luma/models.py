@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from reelgate.domain.catalog import Model
 from reelgate.domain.fields import FIRST_FRAME, LAST_FRAME, Field, FieldType
-from reelgate.providers.shapes import CREATED, OPEN, Shape
+from reelgate.providers.shapes import CREATED, OPEN, Shape, with_named
 
 OWNER = "luma"
 RATIOS = ("16:9", "9:16", "1:1", "4:3", "3:4", "21:9", "9:21")
@@ -63,6 +63,5 @@ ROWS = (
 
 def rows_with(more: Iterable[str], *, takes_pictures: bool = False) -> tuple[Row, ...]:
     """Our own rows, and those that a user names."""
-    known = {row.id for row in ROWS}
-    named = (Row(each) for each in dict.fromkeys(more) if each not in known)
-    return tuple(replace(row, takes_pictures=takes_pictures) for row in (*ROWS, *named))
+    rows = with_named(ROWS, more, Row)
+    return tuple(replace(row, takes_pictures=takes_pictures) for row in rows)

@@ -40,7 +40,7 @@ from reelgate.providers.api import (
     source_of,
     text_in,
 )
-from reelgate.providers.base import NO_PICTURES, Candidate, Pictures, Submission
+from reelgate.providers.base import Candidate, Pictures, Submission
 from reelgate.providers.content import content_of
 from reelgate.providers.listed import EARLIER_S, ListedJob, candidates, unix_s
 from reelgate.providers.minimax.models import ROWS, Row, Version
@@ -105,21 +105,9 @@ class MiniMax(ApiProvider):
             body["resolution"] = body["resolution"].upper()
         return Call(method="POST", path=f"{version}/video_generation", json=body)
 
-    async def submit(
-        self,
-        request: VideoRequest,
-        *,
-        marker: str = "",
-        pictures: Pictures = NO_PICTURES,
-        push_url: str = "",
-    ) -> Submission:
-        """Ask for the video; its id says at which API it is.
-
-        Raises:
-            UpstreamError: `surely_refused` tells whether it may be sent again.
-        """
-        made = await super().submit(request, marker=marker, pictures=pictures, push_url=push_url)
-        return replace(made, provider_id=f"{self._row_of(request).version}/{made.provider_id}")
+    def id_path(self, request: VideoRequest) -> str:
+        """The API that has the model."""
+        return f"{self._row_of(request).version}/"
 
     def id_of(self, payload: Mapping[str, Any]) -> object:
         """The task's, which may come as a number."""

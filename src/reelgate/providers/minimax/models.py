@@ -26,7 +26,7 @@ from reelgate.domain.fields import (
 from reelgate.domain.price import Price, Unit, per_second
 from reelgate.domain.reading import Rule
 from reelgate.domain.reference import Kind
-from reelgate.providers.shapes import CREATED, OPEN, Shape
+from reelgate.providers.shapes import CREATED, OPEN, Shape, with_named
 
 OWNER = "minimax"
 
@@ -140,5 +140,4 @@ ROWS = (
 
 def rows_with(more: Iterable[str]) -> tuple[Row, ...]:
     """Our own rows, and those that a user names."""
-    known = {row.id for row in ROWS}
-    return (*ROWS, *(Row(each) for each in dict.fromkeys(more) if each not in known))
+    return with_named(ROWS, more, Row)

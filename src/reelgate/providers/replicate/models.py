@@ -25,7 +25,7 @@ from reelgate.domain.fields import (
 )
 from reelgate.domain.reading import Rule
 from reelgate.domain.reference import Kind, Role
-from reelgate.providers.shapes import CREATED, OPEN, Shape
+from reelgate.providers.shapes import CREATED, OPEN, Shape, with_named
 
 SEEDED = replace(SEED, wire="seed")
 NEGATIVE = replace(NEGATIVE_PROMPT, wire="negative_prompt")
@@ -142,5 +142,4 @@ ROWS = (
 
 def rows_with(more: Iterable[str]) -> tuple[Row, ...]:
     """Our own rows, and those that a user names."""
-    known = {row.id for row in ROWS}
-    return (*ROWS, *(Row(each) for each in dict.fromkeys(more) if each not in known))
+    return with_named(ROWS, more, Row)

@@ -30,7 +30,7 @@ from reelgate.domain.reading import Rule
 from reelgate.domain.reference import Kind
 from reelgate.domain.sizes import frame_size
 from reelgate.domain.video import Duration, VideoRequest
-from reelgate.providers.shapes import CREATED, OPEN, Shape
+from reelgate.providers.shapes import CREATED, OPEN, Shape, with_named
 
 USD_PER_CREDIT = Decimal("0.01")
 FIGURES = Field(
@@ -235,5 +235,4 @@ def open_row(model: str) -> Row:
 
 def rows_with(more: Iterable[str]) -> tuple[Row, ...]:
     """Our own rows, and those that a user names."""
-    known = {row.id for row in ROWS}
-    return (*ROWS, *(open_row(each) for each in dict.fromkeys(more) if each not in known))
+    return with_named(ROWS, more, open_row)

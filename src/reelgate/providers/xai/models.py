@@ -15,7 +15,7 @@ from reelgate.domain.fields import FIRST_FRAME, REFERENCES, Field, Medium, refer
 from reelgate.domain.price import Price, Rate, Unit, per_second
 from reelgate.domain.reading import Rule
 from reelgate.domain.reference import Kind
-from reelgate.providers.shapes import CREATED, OPEN, Shape
+from reelgate.providers.shapes import CREATED, OPEN, Shape, with_named
 
 OWNER = "xai"
 RATIOS = ("16:9", "9:16", "1:1", "4:3", "3:4", "3:2", "2:3")
@@ -86,5 +86,4 @@ ROWS = (
 
 def rows_with(more: Iterable[str]) -> tuple[Row, ...]:
     """Our own rows, and those that a user names."""
-    known = {row.id for row in ROWS}
-    return (*ROWS, *(Row(each) for each in dict.fromkeys(more) if each not in known))
+    return with_named(ROWS, more, Row)
