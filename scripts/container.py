@@ -26,6 +26,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 BASE = "/opt/base"
 """A virtual environment of this machine's Python, in place of the base image's."""
 INSIDE = "REELGATE_IN_NAMESPACE"
+CHECK_GAP_S = 0.5
 START_S = 60
 GATEWAY = {"REELGATE_ALLOW_OPEN": "true"}
 UNPRIVILEGED = ("--clear-groups", "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all")
@@ -58,7 +59,7 @@ def main() -> None:
         sys.exit("This needs Linux and root.")
     if INSIDE not in os.environ:
         again = ("unshare", "--mount", sys.executable, "-m", "scripts.container")
-        os.execvpe(again[0], again, {**os.environ, INSIDE: "1"})  # noqa: S606
+        os.execvpe(again[0], again, {**os.environ, INSIDE: "1"})
     with tempfile.TemporaryDirectory() as folder:
         mount("-t", "tmpfs", "tmpfs", folder)
         try:
@@ -161,12 +162,12 @@ def check(image: Stage) -> None:
     def command(words: Sequence[str]) -> list[str]:
         return image.command(words, *drop)
 
-    refused = subprocess.run(command(["touch", "/opt/reelgate/x"]), env=env, check=False)  # noqa: S603
+    refused = subprocess.run(command(["touch", "/opt/reelgate/x"]), env=env, check=False)
     if refused.returncode == 0:
         sys.exit("the root can be written")
     starting = json.loads(image.said["ENTRYPOINT"]) + json.loads(image.said["CMD"])
     healthcheck = json.loads(image.said["HEALTHCHECK"].partition("CMD ")[2])
-    with subprocess.Popen(command(starting), env=env) as gateway:  # noqa: S603
+    with subprocess.Popen(command(starting), env=env) as gateway:
         try:
             wait_until_healthy(command(healthcheck), env)
             asked = ("reelgate", "generate", "A cat", "--duration", "5", "--resolution", "720p")
@@ -184,10 +185,10 @@ def check(image: Stage) -> None:
 def wait_until_healthy(healthcheck: list[str], env: Mapping[str, str]) -> None:
     """Ask as the engine does, until it is healthy."""
     ends = time.monotonic() + START_S
-    while subprocess.run(healthcheck, env=env, stderr=subprocess.DEVNULL, check=False).returncode:  # noqa: S603
+    while subprocess.run(healthcheck, env=env, stderr=subprocess.DEVNULL, check=False).returncode:
         if time.monotonic() > ends:
             sys.exit("the container does not become healthy")
-        time.sleep(0.5)
+        time.sleep(CHECK_GAP_S)
 
 
 def megabytes(image: Stage) -> int:
@@ -206,7 +207,7 @@ def mount(*arguments: str | Path) -> None:
 
 def run(words: Sequence[str], **env: str) -> None:
     """Run a program to its end; what fails ends this program."""
-    ended = subprocess.run(words, env=env or None, check=False)  # noqa: S603
+    ended = subprocess.run(words, env=env or None, check=False)
     if ended.returncode != 0:
         sys.exit(f"{' '.join(words)} ended with {ended.returncode}")
 
