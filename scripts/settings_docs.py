@@ -20,8 +20,9 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
 from reelgate.cli.config import fields_of, variables
+from reelgate.provider_settings import PROVIDERS_PREFIX, ProviderSettings
 from reelgate.providers.registry import PROVIDERS
-from reelgate.settings import PROVIDERS_PREFIX, ProviderSettings, Settings
+from reelgate.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "configuration.md"

@@ -2,189 +2,29 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
-from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
-from pydantic import AliasChoices, Field, PrivateAttr, SecretStr, ValidationInfo, field_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
-    InitSettingsSource,
     NoDecode,
-    PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
 
 from reelgate.domain.api_keys import check_bootstrap_secret
 from reelgate.domain.routing import VirtualModel
 from reelgate.errors import InvalidRequest
-from reelgate.net.hosts import is_loopback, is_origin, normal_origin, split_host
+from reelgate.net.hosts import http_url, is_loopback, is_origin, normal_origin, split_host
 from reelgate.net.networks import networks_of
-from reelgate.net.secret_keys import decode_keys
+from reelgate.net.secret_keys import decode_keys, decode_secrets
 from reelgate.net.ssrf import check_url
-
-PREFIX = "whsec_"
-MIN_KEY_BYTES = 24
-MAX_KEY_BYTES = 64
-
-
-def decode_secret(secret: str) -> bytes:
-    """The key in a secret, as Standard Webhooks 1.0 spells it.
-
-    Source: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
-
-    Raises:
-        ValueError: it is none; the message does not repeat it.
-    """
-    how = f"make one with: echo {PREFIX}$(openssl rand -base64 32)"
-    if not secret.startswith(PREFIX):
-        message = f"it does not begin with {PREFIX}: {how}"
-        raise ValueError(message)
-    try:
-        key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
-    except (binascii.Error, ValueError):
-        message = f"what follows {PREFIX} is not base64: {how}"
-        raise ValueError(message) from None
-    if not MIN_KEY_BYTES <= len(key) <= MAX_KEY_BYTES:
-        message = f"its key has {len(key)} bytes instead of {MIN_KEY_BYTES} to {MAX_KEY_BYTES}"
-        raise ValueError(f"{message}: {how}")
-    return key
-
-
-def decode_secrets(secrets: str) -> tuple[bytes, ...]:
-    """The keys in a setting that holds several secrets, separated by blanks.
-
-    Raises:
-        ValueError: one of them is none.
-    """
-    return tuple(decode_secret(secret) for secret in secrets.split())
-
+from reelgate.provider_settings import ProviderSettings
 
 WEBHOOK_EVENTS = ("video.completed", "video.failed", "video.in_progress")
-
-
-def http_url(value: str) -> str:
-    """An address without the slash at its end; empty stays empty.
-
-    Raises:
-        ValueError: it is not an http:// or https:// address.
-    """
-    parts = urlsplit(value)
-    if value and (parts.scheme not in {"http", "https"} or not parts.hostname):
-        message = f"{value!r} is not an http:// or https:// address"
-        raise ValueError(message)
-    return value.rstrip("/")
-
-
-PROVIDERS_PREFIX = "REELGATE_PROVIDERS__"
-
-
-class ProviderSettings(BaseSettings):
-    """What every provider's own settings have; a provider adds its credentials and addresses.
-
-    A subclass sets `env_prefix` to `REELGATE_PROVIDERS__<NAME>__`, and says with what it is
-    configured.
-    """
-
-    model_config = SettingsConfigDict(
-        env_file=".env",
-        extra="ignore",
-        frozen=True,
-        populate_by_name=True,
-        # What an error repeats may be a secret, or an address with one in it.
-        hide_input_in_errors=True,
-    )
-
-    title: ClassVar[str] = ""
-    """The vendor's name, as people write it."""
-    credential: ClassVar[str] = ""
-    """The environment variable without which there is no account."""
-    example_model: ClassVar[str] = ""
-    """One of its models, the same for every account."""
-
-    kind: str = Field(
-        "",
-        description="The provider that an account of another name is one of. Empty: the provider"
-        " of its name.",
-    )
-    looks_per_s: float | None = Field(
-        None, gt=0, description="REELGATE_LOOKS_PER_S for this account alone. Empty: that."
-    )
-    max_in_flight: int | None = Field(
-        None, ge=1, description="REELGATE_MAX_IN_FLIGHT for this account alone. Empty: that."
-    )
-    max_submits: int | None = Field(
-        None, ge=1, description="REELGATE_MAX_SUBMITS for this account alone. Empty: that."
-    )
-    usd_per_credit: Decimal | None = Field(
-        None,
-        gt=0,
-        description="What one of the account's credits costs you, in US dollars: limits and usage"
-        " in dollars then count its videos, too. Empty: as its models' prices say, if they do.",
-    )
-    sandbox_url: str = Field(
-        "", description="REELGATE_SANDBOX_URL for this provider alone. Empty: that."
-    )
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """An account that says whose it is has its own values only, not those of the variables.
-
-        They are the first account's: with its key another would be paid for by the wrong one.
-        """
-        if isinstance(init_settings, InitSettingsSource) and init_settings.init_kwargs.get("kind"):
-            return (init_settings,)
-        del settings_cls
-        return init_settings, env_settings, dotenv_settings, file_secret_settings
-
-    @field_validator("looks_per_s", "max_in_flight", "max_submits", "usd_per_credit", mode="before")
-    @classmethod
-    def _is_given(cls, value: object) -> object:
-        return None if value == "" else value
-
-    @field_validator("sandbox_url")
-    @classmethod
-    def _is_sandbox_url(cls, value: str) -> str:
-        return http_url(value)
-
-    _is_signed_in: bool = PrivateAttr(default=False)
-
-    @property
-    def is_signed_in(self) -> bool:
-        """Whether a credential of `reelgate login` is kept in the database."""
-        return self._is_signed_in
-
-    @property
-    def is_configured(self) -> bool:
-        """Whether there are credentials, so that videos can be made for real."""
-        return self._is_signed_in
-
-    @property
-    def model_to_try(self) -> str:
-        """The model that a new user is told to try."""
-        return self.example_model
-
-    @property
-    def address(self) -> str:
-        """Where requests are sent, for people to read."""
-        return ""
-
-    def credential_left_s(self, now_s: float) -> float | None:
-        """How long the credential is good for, negative when it is over; None if not known."""
-        del now_s
-        return None
 
 
 LEAST_SECRET_CHARS = 8
@@ -579,9 +419,8 @@ class Settings(BaseSettings):
 
     def signed_in(self, name: str) -> Settings:
         """The same settings where `reelgate login` has kept a credential for an account."""
-        own = self.providers[name].model_copy()
-        own._is_signed_in = True  # noqa: SLF001
-        return self.model_copy(update={"providers": {**self.providers, name: own}})
+        own = {name: self.providers[name].after_sign_in()}
+        return self.model_copy(update={"providers": {**self.providers, **own}})
 
     @property
     def secrets(self) -> frozenset[str]:

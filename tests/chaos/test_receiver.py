@@ -12,7 +12,7 @@ import pytest
 
 from chaos import receiver as receivers
 from chaos.receiver import FAILURES_EACH, Behaviour, Delivery, Receiver
-from reelgate.settings import decode_secrets
+from reelgate.net.secret_keys import decode_secrets
 from reelgate.webhooks.sender import Signer
 
 BODY = json.dumps({"type": "video.completed", "data": {"id": "video_1"}}).encode()

@@ -37,14 +37,15 @@ from reelgate.net.client import Answer, HttpClient
 from reelgate.net.hosts import is_origin, normal_origin, split_host
 from reelgate.net.networks import networks_of
 from reelgate.net.redact import redacted
+from reelgate.net.secret_keys import decode_secrets
 from reelgate.net.ssrf import check_url
-from reelgate.providers.api import ApiProvider, payload_of
+from reelgate.providers.api import ApiProvider
 from reelgate.providers.imagine import wire
 from reelgate.providers.imagine.listing import read_list
 from reelgate.providers.imagine.models import ROWS
 from reelgate.providers.imagine.models_file import read_rows
+from reelgate.providers.payload import payload_of
 from reelgate.providers.registry import PROVIDERS
-from reelgate.settings import decode_secrets
 from reelgate.telemetry.traceparent import parse as parse_traceparent
 from tests.media.movies import movie
 

@@ -18,8 +18,8 @@ from reelgate.clock import SystemClock
 from reelgate.db.database import Database
 from reelgate.db.webhook_log import Delivery, WebhookLog
 from reelgate.db.webhooks import Deliveries, Message, add
+from reelgate.net.secret_keys import decode_secrets
 from reelgate.net.ssrf import open_session
-from reelgate.settings import decode_secrets
 from reelgate.webhooks.delivery import Deliverer, Limits
 from reelgate.webhooks.events import new_message_id, origin_of
 from reelgate.webhooks.policy import Schedule

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from reelgate.settings import decode_secret
+from reelgate.net.secret_keys import decode_secret
 from reelgate.webhooks.sender import Signer
 
 from .receivers import OTHER_SECRET, SECRET

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from openai import InvalidWebhookSignatureError, OpenAI
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from reelgate.settings import decode_secret, decode_secrets
+from reelgate.net.secret_keys import decode_secret, decode_secrets
 from reelgate.webhooks.sender import Signer
 
 from .receivers import OTHER_SECRET, SECRET

@@ -19,8 +19,9 @@ from reelgate.cli.config_file import in_variables, read_config
 from reelgate.cli.console import say
 from reelgate.cli.exits import CliError, ExitCode
 from reelgate.domain.routing import VirtualModel
+from reelgate.provider_settings import PROVIDERS_PREFIX, ProviderSettings
 from reelgate.providers.registry import PROVIDERS
-from reelgate.settings import PROVIDERS_PREFIX, ProviderSettings, Settings
+from reelgate.settings import Settings
 
 OPTIONS = ("REELGATE_SERVER", "REELGATE_API_KEY")
 """What the command line's own options read."""

@@ -25,9 +25,9 @@ from pydantic import BaseModel, ValidationError
 
 from reelgate.domain.routing import Goal, Target, VirtualModel
 from reelgate.errors import brief
+from reelgate.provider_settings import PROVIDERS_PREFIX, ProviderSettings
 from reelgate.providers.declared.settings import DeclaredSettings
 from reelgate.providers.registry import KINDS, PROVIDERS
-from reelgate.settings import PROVIDERS_PREFIX, ProviderSettings
 from reelgate.toml_file import Fault, TomlFile
 
 ACCOUNT = re.compile(r"[a-z][a-z0-9_-]{0,31}", re.ASCII)

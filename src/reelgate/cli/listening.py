@@ -9,8 +9,9 @@ from enum import Enum
 
 from reelgate.cli.exits import CliError, ExitCode
 from reelgate.domain.api_keys import KeyStanding
+from reelgate.provider_settings import ProviderSettings
 from reelgate.providers.registry import credential_variables
-from reelgate.settings import ProviderSettings, Settings
+from reelgate.settings import Settings
 
 
 class Access(Enum):

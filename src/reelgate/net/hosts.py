@@ -87,3 +87,16 @@ def origin_of(url: str) -> str:
     """The origin of an address."""
     parts = urlsplit(url)
     return normal_origin(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}")
+
+
+def http_url(value: str) -> str:
+    """An address without the slash at its end; empty stays empty.
+
+    Raises:
+        ValueError: it is not an http:// or https:// address.
+    """
+    parts = urlsplit(value)
+    if value and (parts.scheme not in {"http", "https"} or not parts.hostname):
+        message = f"{value!r} is not an http:// or https:// address"
+        raise ValueError(message)
+    return value.rstrip("/")

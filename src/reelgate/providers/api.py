@@ -8,18 +8,16 @@ address an answer names.
 from __future__ import annotations
 
 import json
-import re
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
-from urllib.parse import quote, urlencode, urljoin
+from urllib.parse import urlencode, urljoin
 
 from reelgate.domain.catalog import Model
 from reelgate.domain.picture import Picture
 from reelgate.domain.price import Money
-from reelgate.domain.reference import Reference
 from reelgate.domain.video import NAMED, VideoRequest
 from reelgate.errors import (
     ModerationBlocked,
@@ -30,7 +28,7 @@ from reelgate.errors import (
     UpstreamUnauthorized,
     VideoExpired,
 )
-from reelgate.net.client import Answer, FilePart, HttpClient
+from reelgate.net.client import Answer, HttpClient
 from reelgate.net.redact import MASK, fit_to_tell, redacted
 from reelgate.providers import errors as generic
 from reelgate.providers.assets import FreshAddresses, opened, origin_of
@@ -46,15 +44,17 @@ from reelgate.providers.base import (
     Running,
     Submission,
 )
+from reelgate.providers.call import Call, Report, VendorError
 from reelgate.providers.expiry import CredentialEnd
+from reelgate.providers.payload import is_provider_id, payload_of
 from reelgate.providers.words import Word
 
 SUBMIT_TIMEOUT_S = 60.0
 REQUEST_TIMEOUT_S = 15.0
 NOT_FOUND = 404
 TOO_MANY_REQUESTS = 429
-PROVIDER_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.:~=/-]{0,510}[A-Za-z0-9_.:~=-])?", re.ASCII)
-"""An upstream's id of a job as it may stand in a path."""
+TOO_LATE = frozenset({400, NOT_FOUND, 409, 422})
+"""How vendors refuse to stop a job that is over, or that they do not know any more."""
 SAID_OF_THE_REQUEST = frozenset(
     {400, 401, 402, 403, 404, 405, 406, 410, 411, 413, 414, 415, 422, 431, 451}
 )
@@ -65,80 +65,20 @@ REASONS_SHOWN_CHARS = 200
 
 @dataclass(frozen=True, slots=True)
 class ApiAccount:
-    """One account at an API: its key, and what the answers to it are counted for.
+    """One account at an API.
 
     Attributes:
         name: stands in stored jobs.
         base_url: the API's base; requests with the key go nowhere else.
         key: the API key.
-        time_scale: how much slower than a stand-in the published times are: 1 for the real one.
+        time_scale: how long one of the vendor's seconds takes: 1 at the real one, less at a
+            stand-in that is faster.
     """
 
     name: str
     base_url: str
     key: str = field(repr=False)
     time_scale: float = 1.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """One request to an API.
-
-    Attributes:
-        method: the HTTP method.
-        path: below the account's base, or a whole address, which must have the base's origin.
-        query: what goes into the query.
-        json: the body as JSON; None: there is none.
-        form: the parts of a `multipart/form-data` body instead.
-        file: a file in that form.
-        headers: beside the credentials.
-    """
-
-    method: str = "GET"
-    path: str
-    query: Mapping[str, str] = field(default_factory=dict)
-    json: object = None
-    form: Sequence[tuple[str, str]] | None = None
-    file: FilePart | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class VendorError:
-    """An error in a vendor's own words.
-
-    Attributes:
-        says: its sentence.
-        code: its code.
-        kind: what it is; None: what the HTTP status says.
-        wait_s: how long it asks to wait, in seconds; None: it does not say.
-    """
-
-    says: str = ""
-    code: str = ""
-    kind: type[UpstreamError] | None = None
-    wait_s: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """What an upstream says of a job.
-
-    Attributes:
-        word: what its status means.
-        status: the status as it is spelled there.
-        url: where its video is; empty where none is told.
-        reason: why it ended.
-        progress: 0 to 100, where it is told.
-        cost: what it was charged, where it is told.
-    """
-
-    word: Word
-    status: str = ""
-    url: str = ""
-    reason: str = ""
-    progress: int | None = None
-    cost: Money | None = None
 
 
 class ApiProvider(ABC):
@@ -318,20 +258,36 @@ class ApiProvider(ABC):
         if call is None:
             return CancelOutcome.IMPOSSIBLE
         answer = await self._send(call)
-        if answer.ok or answer.status in {400, NOT_FOUND, 409, 422}:
+        if answer.ok or answer.status in TOO_LATE:
             return self.read_cancel(answer)
         raise self.refusal(answer)
 
-    def open_asset(
+    @asynccontextmanager
+    async def open_asset(
         self, provider_id: str, *, range_header: str | None = None
-    ) -> AbstractAsyncContextManager[Asset]:
+    ) -> AsyncIterator[Asset]:
         """Read the finished video from where the upstream says now that it is.
 
         Raises:
             VideoExpired: it is gone.
             UpstreamError: it could not be opened, or broke off.
         """
-        return self._open(provider_id, range_header)
+        told = self.addresses.take(provider_id) or (await self.report(provider_id)).url
+        if not told:
+            message = f"{self.upstream} does not tell where this video is."
+            raise VideoExpired(message)
+        url = urljoin(f"{self._base_url}/", told)
+        opening = opened(
+            self._http,
+            url,
+            upstream=self.upstream,
+            refuse=self.refusal,
+            range_header=range_header,
+            headers=self._checked_key() if self.key_opens(url) else None,
+            is_told=origin_of(url) != self._origin,
+        )
+        async with opening as asset:
+            yield asset
 
     def video_url(self, _provider_id: str) -> str:
         """Empty: an upstream's address may end or hold a key, so the gateway's own is told."""
@@ -370,15 +326,13 @@ class ApiProvider(ABC):
         Whatever is not surely said of the request itself, in the vendor's own words where a proxy
         in between says it as well, may have been accepted.
         """
-        error = self.refusal(answer)
-        if not error.surely_refused:
-            return error
-        own = self.error_of(answer)
-        if answer.status in SAID_OF_THE_REQUEST:
-            return error
-        if own is not None and (answer.status == TOO_MANY_REQUESTS or answer.ok):
-            return error
-        if own is not None and own.kind is not None and own.kind.surely_refused:
+        error, own = self.refusal(answer), self.error_of(answer)
+        says_so = own is not None and (
+            answer.ok
+            or answer.status == TOO_MANY_REQUESTS
+            or (own.kind is not None and own.kind.surely_refused)
+        )
+        if not error.surely_refused or says_so or answer.status in SAID_OF_THE_REQUEST:
             return error
         message = f"HTTP {answer.status} came back for {self.upstream}, but not in its own words."
         wait_s = generic.retry_after_s(answer)
@@ -412,26 +366,6 @@ class ApiProvider(ABC):
     def hide(self, text: str) -> str:
         """A text without our key, should the upstream repeat it."""
         return text.replace(self._key, MASK) if self._key else text
-
-    @asynccontextmanager
-    async def _open(self, provider_id: str, range_header: str | None) -> AsyncIterator[Asset]:
-        told = self.addresses.take(provider_id) or (await self.report(provider_id)).url
-        if not told:
-            message = f"{self.upstream} does not tell where this video is."
-            raise VideoExpired(message)
-        url = urljoin(f"{self._base_url}/", told)
-        is_own = origin_of(url) == self._origin
-        asset = opened(
-            self._http,
-            url,
-            upstream=self.upstream,
-            refuse=self.refusal,
-            range_header=range_header,
-            headers=self._checked_key() if self.key_opens(url) else None,
-            is_told=not is_own,
-        )
-        async with asset as opened_asset:
-            yield opened_asset
 
     async def _post(self, call: Call) -> Answer:
         """Send a request that must not be sent twice."""
@@ -499,47 +433,3 @@ class ApiPoller:
                 return Ended(self._provider.failed(report))
             case _:
                 return Running(None if report.progress is None else min(report.progress, 99))
-
-
-def payload_of(answer: Answer) -> Mapping[str, Any]:
-    """The JSON object of an answer, or the first of an array; an empty one where there is none."""
-    return first_object(answer.json())
-
-
-def first_object(payload: object) -> dict[str, Any]:
-    """The object, or the first one of an array; an empty one when there is neither."""
-    if isinstance(payload, list) and payload:
-        payload = payload[0]
-    return payload if isinstance(payload, dict) else {}
-
-
-def is_provider_id(text: str) -> bool:
-    """Whether a text can stand in a path and leads nowhere else."""
-    return bool(PROVIDER_ID.fullmatch(text)) and not {"", ".", ".."} & set(text.split("/"))
-
-
-def in_path(provider_id: str) -> str:
-    """An id as it stands in a path."""
-    return quote(provider_id, safe="/:~=")
-
-
-def source_of(reference: Reference, pictures: Pictures) -> str:
-    """Where an upstream gets a reference from: its bytes in a `data:` URL, or its address."""
-    picture = pictures.get(reference.url)
-    return reference.url if picture is None else picture.data_url
-
-
-def text_in(holder: Mapping[str, Any], *names: str) -> str:
-    """The first of these that is a text with something in it; empty where none is."""
-    return next(
-        (value.strip() for name in names if isinstance(value := holder.get(name), str) and value),
-        "",
-    )
-
-
-def percent(value: object, *, of: float = 100.0) -> int | None:
-    """A progress as an upstream tells it, in whole percent; None where it is none."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    share = 100.0 * value / of
-    return int(share) if 0 <= share <= 100 else None  # noqa: PLR2004

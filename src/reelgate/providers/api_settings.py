@@ -7,7 +7,9 @@ from typing import Any
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 
-from reelgate.settings import PROVIDERS_PREFIX, ProviderSettings, http_url, split
+from reelgate.net.hosts import http_url
+from reelgate.provider_settings import PROVIDERS_PREFIX, ProviderSettings
+from reelgate.settings import split
 
 MODEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}", re.ASCII)
 

@@ -19,7 +19,7 @@ from reelgate.domain.video import VideoRequest
 from reelgate.providers.expiry import CredentialEnd
 
 if TYPE_CHECKING:
-    from reelgate.providers.api import Call
+    from reelgate.providers.call import Call
 
 MAX_BATCH_ID_CHARS = 512
 MAX_COST = 2**31 - 1

@@ -6,8 +6,8 @@ from typing import Any, assert_never
 
 from reelgate.domain.reference import Reference, Role
 from reelgate.domain.video import VideoRequest
-from reelgate.providers.api import source_of
 from reelgate.providers.base import Pictures
+from reelgate.providers.payload import source_of
 
 
 def content_of(request: VideoRequest, pictures: Pictures) -> list[dict[str, Any]]:

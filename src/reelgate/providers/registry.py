@@ -10,6 +10,7 @@ from reelgate.clock import Clock
 from reelgate.domain.catalog import Model
 from reelgate.domain.video import Video
 from reelgate.net.client import HttpClient
+from reelgate.provider_settings import ProviderSettings
 from reelgate.providers.api import ApiAccount, ApiProvider
 from reelgate.providers.api_settings import ApiSettings
 from reelgate.providers.ark import models as ark
@@ -52,7 +53,7 @@ from reelgate.providers.videos_api.settings import Body, VideosSettings
 from reelgate.providers.xai import models as xai
 from reelgate.providers.xai.adapter import Xai
 from reelgate.providers.xai.settings import XaiSettings
-from reelgate.settings import ProviderSettings, Settings, split
+from reelgate.settings import Settings, split
 
 SANDBOX_SUFFIX = "-sandbox"
 """Ends the name of an account that a stand-in plays, so that nobody takes it for the real one."""

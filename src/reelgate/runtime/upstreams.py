@@ -17,6 +17,7 @@ from reelgate.errors import UpstreamUnauthorized
 from reelgate.limits.rate import MINUTE_S, CountedClient, RequestLimit, RequestRates
 from reelgate.net.client import HttpClient
 from reelgate.net.open_files import for_requests
+from reelgate.provider_settings import ProviderSettings
 from reelgate.providers.base import Provider
 from reelgate.providers.registry import (
     PROVIDERS,
@@ -28,7 +29,7 @@ from reelgate.providers.registry import (
 )
 from reelgate.runtime.catalogues import learn_models
 from reelgate.runtime.signin import use_kept_credentials
-from reelgate.settings import ProviderSettings, Settings
+from reelgate.settings import Settings
 from reelgate.telemetry.requests import upstream_requests
 from reelgate.telemetry.telemetry import Telemetry
 

@@ -10,9 +10,10 @@ from pydantic import AliasChoices
 from pydantic_settings import BaseSettings
 
 from reelgate.cli.config import READ_FROM_ELSEWHERE, load_settings
+from reelgate.provider_settings import ProviderSettings
 from reelgate.providers.imagine.settings import ImagineSettings
 from reelgate.providers.registry import PROVIDERS
-from reelgate.settings import ProviderSettings, Settings
+from reelgate.settings import Settings
 from scripts.settings_docs import example, page, settings
 
 from .checkout import read

@@ -9,8 +9,10 @@ import pytest
 
 from reelgate.errors import UpstreamBadResponse, UpstreamError
 from reelgate.net.client import Answer
-from reelgate.providers.api import ApiProvider, Call, Report, payload_of
+from reelgate.providers.api import ApiProvider
 from reelgate.providers.base import has_catalogue
+from reelgate.providers.call import Call, Report
+from reelgate.providers.payload import payload_of
 
 from .conftest import Case
 

@@ -20,22 +20,13 @@ from reelgate.errors import (
     UpstreamUnauthorized,
 )
 from reelgate.net.client import Answer, HttpClient
-from reelgate.providers.api import (
-    ApiAccount,
-    ApiProvider,
-    Call,
-    Report,
-    VendorError,
-    first_object,
-    in_path,
-    is_provider_id,
-    payload_of,
-    text_in,
-)
+from reelgate.providers.api import ApiAccount, ApiProvider
 from reelgate.providers.ark.models import ROWS, Row
 from reelgate.providers.base import CancelOutcome, Candidate, Pictures, Submission
+from reelgate.providers.call import Call, Report, VendorError
 from reelgate.providers.content import content_of
 from reelgate.providers.listed import EARLIER_S, ListedJob, candidates, unix_s
+from reelgate.providers.payload import first_object, in_path, is_provider_id, payload_of, text_in
 from reelgate.providers.words import Word
 
 TASKS = "contents/generations/tasks"

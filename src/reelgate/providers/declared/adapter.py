@@ -26,19 +26,12 @@ from reelgate.domain.sizes import frame_size
 from reelgate.domain.video import VideoRequest
 from reelgate.errors import ModerationBlocked
 from reelgate.net.client import Answer, HttpClient
-from reelgate.providers.api import (
-    ApiAccount,
-    ApiProvider,
-    Call,
-    Report,
-    VendorError,
-    payload_of,
-    percent,
-    source_of,
-)
+from reelgate.providers.api import ApiAccount, ApiProvider
 from reelgate.providers.base import Pictures
+from reelgate.providers.call import Call, Report, VendorError
 from reelgate.providers.declared.settings import HEADER, KEY, DeclaredModel, DeclaredSettings
 from reelgate.providers.declared.template import UNSAID, at, filled, filled_path
+from reelgate.providers.payload import payload_of, percent, source_of
 from reelgate.providers.shapes import CREATED, Shape
 from reelgate.providers.words import Word
 

@@ -14,9 +14,10 @@ from pydantic_settings import SettingsConfigDict
 
 from reelgate.domain.catalog import RESERVED
 from reelgate.domain.video import Duration
+from reelgate.net.hosts import http_url
+from reelgate.provider_settings import ProviderSettings
 from reelgate.providers.api_settings import MODEL_ID
 from reelgate.providers.declared.template import placeholders
-from reelgate.settings import ProviderSettings, http_url
 
 KEY = "{key}"
 HEADER = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9-]*): *(?P<value>.*)")

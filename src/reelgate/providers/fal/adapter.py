@@ -12,21 +12,12 @@ from urllib.parse import urlsplit
 from reelgate.domain.video import VideoRequest
 from reelgate.errors import InsufficientCredits, ModerationBlocked, UpstreamError
 from reelgate.net.client import Answer, HttpClient
-from reelgate.providers.api import (
-    ApiAccount,
-    ApiProvider,
-    Call,
-    Report,
-    VendorError,
-    first_object,
-    in_path,
-    payload_of,
-    source_of,
-    text_in,
-)
+from reelgate.providers.api import ApiAccount, ApiProvider
 from reelgate.providers.assets import origin_of
 from reelgate.providers.base import CancelOutcome, Pictures
+from reelgate.providers.call import Call, Report, VendorError
 from reelgate.providers.fal.models import ROWS, Row
+from reelgate.providers.payload import first_object, in_path, payload_of, source_of, text_in
 from reelgate.providers.words import Word
 
 CANCELLED = {"OK": CancelOutcome.STOPPED, "CANCELLATION_REQUESTED": CancelOutcome.REQUESTED}

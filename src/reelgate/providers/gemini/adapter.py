@@ -17,19 +17,11 @@ from reelgate.domain.reference import Reference, Role
 from reelgate.domain.video import VideoRequest
 from reelgate.errors import InsufficientCredits, RateLimited, UpstreamError, UpstreamUnauthorized
 from reelgate.net.client import Answer, HttpClient
-from reelgate.providers.api import (
-    ApiAccount,
-    ApiProvider,
-    Call,
-    Report,
-    VendorError,
-    first_object,
-    in_path,
-    payload_of,
-    text_in,
-)
+from reelgate.providers.api import ApiAccount, ApiProvider
 from reelgate.providers.base import Failed, Pictures
+from reelgate.providers.call import Call, Report, VendorError
 from reelgate.providers.gemini.models import ROWS, Row
+from reelgate.providers.payload import first_object, in_path, payload_of, text_in
 from reelgate.providers.words import Word
 
 KINDS: Mapping[str, type[UpstreamError]] = {

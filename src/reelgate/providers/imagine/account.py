@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from reelgate.net.client import Answer, HttpClient
-from reelgate.providers.api import first_object
 from reelgate.providers.imagine.credentials import Credentials, authorized
 from reelgate.providers.imagine.wire import is_whole, refusal
+from reelgate.providers.payload import first_object
 
 TIMEOUT_S = 20.0
 FOLDER = "folder"

@@ -26,7 +26,6 @@ from reelgate.errors import (
 )
 from reelgate.net.client import Answer, FilePart, HttpClient
 from reelgate.net.redact import fit_to_tell, redacted
-from reelgate.providers.api import Call
 from reelgate.providers.assets import FIRST_BYTES, FTYP_END, is_video_start
 from reelgate.providers.base import (
     NO_PICTURES,
@@ -41,6 +40,7 @@ from reelgate.providers.base import (
     Running,
     Submission,
 )
+from reelgate.providers.call import Call
 from reelgate.providers.errors import MODERATION_WORDS
 from reelgate.providers.expiry import CredentialEnd
 from reelgate.providers.imagine.account import AccountLookUps

@@ -11,10 +11,12 @@ from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_valid
 from pydantic_settings import SettingsConfigDict
 
 from reelgate.domain.reference import Kind
+from reelgate.net.hosts import http_url
+from reelgate.provider_settings import PROVIDERS_PREFIX, ProviderSettings
 from reelgate.providers.imagine import models
 from reelgate.providers.imagine.credentials import clean_token, read_claims
 from reelgate.providers.imagine.models import PICTURES_ONLY, SEED_MODEL, Row, seedance_2_5
-from reelgate.settings import PROVIDERS_PREFIX, ProviderSettings, http_url, split
+from reelgate.settings import split
 
 PREFIX = f"{PROVIDERS_PREFIX}IMAGINE__"
 PART = re.compile(r"[a-z][a-z_]{0,63}", re.ASCII)

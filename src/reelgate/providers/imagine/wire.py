@@ -18,11 +18,11 @@ from reelgate.errors import ProxyAnswered, UpstreamBadResponse, UpstreamError
 from reelgate.net.client import Answer
 from reelgate.net.redact import fit_to_tell, redacted
 from reelgate.providers import errors as generic
-from reelgate.providers.api import first_object
 from reelgate.providers.base import Submission
 from reelgate.providers.imagine.credentials import RENEW, ImagineAccount
 from reelgate.providers.imagine.models import PICTURES_ONLY, SEED_MODEL
 from reelgate.providers.imagine.refusals import error_sentence, is_sure
+from reelgate.providers.payload import first_object
 from reelgate.providers.words import Word, word_of
 
 Parts = list[tuple[str, str]]

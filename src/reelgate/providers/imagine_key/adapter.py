@@ -7,16 +7,9 @@ from typing import Any
 
 from reelgate.domain.video import VideoRequest
 from reelgate.net.client import Answer, FilePart, HttpClient
-from reelgate.providers.api import (
-    ApiAccount,
-    ApiProvider,
-    Call,
-    Report,
-    VendorError,
-    in_path,
-    payload_of,
-)
+from reelgate.providers.api import ApiAccount, ApiProvider
 from reelgate.providers.base import Pictures
+from reelgate.providers.call import Call, Report, VendorError
 from reelgate.providers.imagine_key.models import ROWS, TYPICAL_S, Row, key_models
 from reelgate.providers.imagine_key.wire import (
     RENEW,
@@ -25,6 +18,7 @@ from reelgate.providers.imagine_key.wire import (
     read_report,
     submit_parts,
 )
+from reelgate.providers.payload import in_path, payload_of
 from reelgate.providers.words import Word
 
 STATUS_PATHS = ("assets/{id}/status", "video/status/{id}")

@@ -14,8 +14,9 @@ from reelgate.errors import (
     UpstreamUnavailable,
 )
 from reelgate.net.client import Answer
-from reelgate.providers.api import Report, VendorError, first_object
+from reelgate.providers.call import Report, VendorError
 from reelgate.providers.imagine.refusals import error_sentence
+from reelgate.providers.payload import first_object
 from reelgate.providers.words import word_of
 
 UPSTREAM = "imagine.art's key-based API"

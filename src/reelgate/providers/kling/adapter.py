@@ -23,19 +23,11 @@ from reelgate.errors import (
 )
 from reelgate.net.client import Answer, HttpClient
 from reelgate.net.redact import MASK
-from reelgate.providers.api import (
-    ApiAccount,
-    ApiProvider,
-    Call,
-    Report,
-    VendorError,
-    first_object,
-    in_path,
-    payload_of,
-    text_in,
-)
+from reelgate.providers.api import ApiAccount, ApiProvider
 from reelgate.providers.base import Pictures
+from reelgate.providers.call import Call, Report, VendorError
 from reelgate.providers.kling.models import ROWS, Row
+from reelgate.providers.payload import first_object, in_path, payload_of, text_in
 from reelgate.providers.words import Word
 
 FROM_TEXT, FROM_PICTURE = "text2video", "image2video"

@@ -13,12 +13,12 @@ from reelgate.domain.reference import Role
 from reelgate.domain.video import VideoRequest
 from reelgate.errors import InsufficientCredits, UpstreamBadResponse
 from reelgate.net.client import Answer, HttpClient
-from reelgate.providers.api import (
-    ApiAccount,
-    ApiProvider,
-    Call,
-    Report,
-    VendorError,
+from reelgate.providers.api import ApiAccount, ApiProvider
+from reelgate.providers.base import CancelOutcome, Candidate, Pictures, Submission
+from reelgate.providers.call import Call, Report, VendorError
+from reelgate.providers.listed import EARLIER_S, ListedJob, candidates, unix_s
+from reelgate.providers.luma.models import ROWS, Row
+from reelgate.providers.payload import (
     first_object,
     in_path,
     is_provider_id,
@@ -26,9 +26,6 @@ from reelgate.providers.api import (
     source_of,
     text_in,
 )
-from reelgate.providers.base import CancelOutcome, Candidate, Pictures, Submission
-from reelgate.providers.listed import EARLIER_S, ListedJob, candidates, unix_s
-from reelgate.providers.luma.models import ROWS, Row
 from reelgate.providers.words import Word
 
 PAGE_SIZE = 100

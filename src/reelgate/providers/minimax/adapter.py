@@ -27,12 +27,13 @@ from reelgate.errors import (
     UpstreamUnauthorized,
 )
 from reelgate.net.client import Answer, HttpClient
-from reelgate.providers.api import (
-    ApiAccount,
-    ApiProvider,
-    Call,
-    Report,
-    VendorError,
+from reelgate.providers.api import ApiAccount, ApiProvider
+from reelgate.providers.base import Candidate, Pictures, Submission
+from reelgate.providers.call import Call, Report, VendorError
+from reelgate.providers.content import content_of
+from reelgate.providers.listed import EARLIER_S, ListedJob, candidates, unix_s
+from reelgate.providers.minimax.models import ROWS, Row, Version
+from reelgate.providers.payload import (
     first_object,
     in_path,
     is_provider_id,
@@ -40,10 +41,6 @@ from reelgate.providers.api import (
     source_of,
     text_in,
 )
-from reelgate.providers.base import Candidate, Pictures, Submission
-from reelgate.providers.content import content_of
-from reelgate.providers.listed import EARLIER_S, ListedJob, candidates, unix_s
-from reelgate.providers.minimax.models import ROWS, Row, Version
 from reelgate.providers.words import Word
 
 QUERY = "query/video_generation"

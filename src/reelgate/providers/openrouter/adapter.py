@@ -13,12 +13,11 @@ from reelgate.domain.reference import Role
 from reelgate.domain.video import VideoRequest
 from reelgate.errors import ModerationBlocked
 from reelgate.net.client import Answer, HttpClient
-from reelgate.providers.api import (
-    ApiAccount,
-    ApiProvider,
-    Call,
-    Report,
-    VendorError,
+from reelgate.providers.api import ApiAccount, ApiProvider
+from reelgate.providers.base import Pictures
+from reelgate.providers.call import Call, Report, VendorError
+from reelgate.providers.openrouter.models import rows_with
+from reelgate.providers.payload import (
     first_object,
     in_path,
     is_provider_id,
@@ -26,8 +25,6 @@ from reelgate.providers.api import (
     source_of,
     text_in,
 )
-from reelgate.providers.base import Pictures
-from reelgate.providers.openrouter.models import rows_with
 from reelgate.providers.words import Word, word_of
 
 MODERATION_KEYS = frozenset({"reasons", "flagged_input"})

@@ -28,8 +28,8 @@ from reelgate.domain.fields import (
 from reelgate.domain.price import Per, Price, Rate, Unit
 from reelgate.domain.reading import Rule
 from reelgate.domain.reference import Kind
-from reelgate.providers.api import first_object, text_in
 from reelgate.providers.api_settings import MODEL_ID
+from reelgate.providers.payload import first_object, text_in
 from reelgate.providers.shapes import CREATED, MAX_SECONDS, OPEN, Shape
 
 T = TypeVar("T")

@@ -16,19 +16,10 @@ from reelgate.domain.reference import Role
 from reelgate.domain.video import VideoRequest
 from reelgate.errors import ModerationBlocked, UpstreamBadResponse
 from reelgate.net.client import Answer, FilePart, HttpClient
-from reelgate.providers.api import (
-    ApiAccount,
-    ApiProvider,
-    Call,
-    Report,
-    VendorError,
-    first_object,
-    in_path,
-    payload_of,
-    source_of,
-    text_in,
-)
+from reelgate.providers.api import ApiAccount, ApiProvider
 from reelgate.providers.base import CancelOutcome, Candidate, Pictures
+from reelgate.providers.call import Call, Report, VendorError
+from reelgate.providers.payload import first_object, in_path, payload_of, source_of, text_in
 from reelgate.providers.replicate.listing import candidate_of, query_since
 from reelgate.providers.replicate.models import ROWS, Row
 from reelgate.providers.replicate.settings import FILE_ORIGINS, ReplicateSettings

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from reelgate.providers.api import is_provider_id
 from reelgate.providers.base import Candidate, Match, Submission
+from reelgate.providers.payload import is_provider_id
 
 EARLIER_S = 60.0
 """So much earlier than our clock says a prediction may have been made: clocks differ."""

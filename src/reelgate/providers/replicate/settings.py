@@ -7,6 +7,7 @@ from typing import ClassVar
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
+from reelgate.net.hosts import http_url
 from reelgate.providers.api_settings import (
     ApiSettings,
     key_field,
@@ -14,7 +15,7 @@ from reelgate.providers.api_settings import (
     prefix_of,
     url_field,
 )
-from reelgate.settings import http_url, split
+from reelgate.settings import split
 
 PREFIX = prefix_of("replicate")
 FILE_ORIGINS = "https://replicate.delivery"

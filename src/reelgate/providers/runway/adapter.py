@@ -14,12 +14,10 @@ from reelgate.domain.reference import Role
 from reelgate.domain.video import VideoRequest
 from reelgate.errors import InsufficientCredits, UpstreamError
 from reelgate.net.client import Answer, HttpClient
-from reelgate.providers.api import (
-    ApiAccount,
-    ApiProvider,
-    Call,
-    Report,
-    VendorError,
+from reelgate.providers.api import ApiAccount, ApiProvider
+from reelgate.providers.base import Failed, Pictures
+from reelgate.providers.call import Call, Report, VendorError
+from reelgate.providers.payload import (
     first_object,
     in_path,
     payload_of,
@@ -27,7 +25,6 @@ from reelgate.providers.api import (
     source_of,
     text_in,
 )
-from reelgate.providers.base import Failed, Pictures
 from reelgate.providers.runway.models import FIGURES, ROWS, Row, open_row
 from reelgate.providers.words import Word
 

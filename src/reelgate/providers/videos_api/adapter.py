@@ -25,12 +25,11 @@ from reelgate.errors import (
     UpstreamUnavailable,
 )
 from reelgate.net.client import Answer, FilePart, HttpClient
-from reelgate.providers.api import (
-    ApiAccount,
-    ApiProvider,
-    Call,
-    Report,
-    VendorError,
+from reelgate.providers.api import ApiAccount, ApiProvider
+from reelgate.providers.base import NO_PICTURES, CancelOutcome, Candidate, Pictures, Submission
+from reelgate.providers.call import Call, Report, VendorError
+from reelgate.providers.listed import EARLIER_S, ListedJob, candidates, unix_s
+from reelgate.providers.payload import (
     first_object,
     in_path,
     is_provider_id,
@@ -39,8 +38,6 @@ from reelgate.providers.api import (
     source_of,
     text_in,
 )
-from reelgate.providers.base import NO_PICTURES, CancelOutcome, Candidate, Pictures, Submission
-from reelgate.providers.listed import EARLIER_S, ListedJob, candidates, unix_s
 from reelgate.providers.videos_api.models import is_reelgate, rows_in, rows_of
 from reelgate.providers.videos_api.settings import Body
 from reelgate.providers.words import Word, word_of

@@ -12,12 +12,10 @@ from reelgate.domain.price import MICROS, Money, Unit
 from reelgate.domain.reference import Role
 from reelgate.domain.video import VideoRequest
 from reelgate.net.client import Answer, HttpClient
-from reelgate.providers.api import (
-    ApiAccount,
-    ApiProvider,
-    Call,
-    Report,
-    VendorError,
+from reelgate.providers.api import ApiAccount, ApiProvider
+from reelgate.providers.base import Pictures
+from reelgate.providers.call import Call, Report, VendorError
+from reelgate.providers.payload import (
     first_object,
     in_path,
     payload_of,
@@ -25,7 +23,6 @@ from reelgate.providers.api import (
     source_of,
     text_in,
 )
-from reelgate.providers.base import Pictures
 from reelgate.providers.words import Word
 from reelgate.providers.xai.models import ROWS, Row
 
