@@ -7,7 +7,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from reelgate.sandbox.faults import FAULTS, TABLE, UnknownFaultError, find_directives, parse_rule
+from reelgate.sandbox.fault_rule import UnknownFaultError, find_directives, parse_rule
+from reelgate.sandbox.faults import FAULTS, TABLE
 
 from .sandbox_caller import Caller, calling, until
 

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from reelgate.sandbox import Sandbox
-from reelgate.sandbox.faults import make_rule
+from reelgate.sandbox.fault_rule import make_rule
 from tests.gateway import TINY, a_gateway, a_prompt, soon, until
 
 IN_FLIGHT_S = 0.3

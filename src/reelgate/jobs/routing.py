@@ -34,6 +34,15 @@ CANNOT_TAKE = (InsufficientCredits, UpstreamUnauthorized, UpstreamUnavailable)
 
 
 @dataclass(frozen=True, slots=True)
+class AbleTarget:
+    """A target that can make a video, and the request it would be sent."""
+
+    target: Target
+    model: Model
+    request: VideoRequest
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
     """A model, and what it is to be asked."""
 
@@ -96,7 +105,7 @@ class Router:
             ReelgateError: some could, and the caller's key may have none of them.
         """
         virtual = self._virtual[asked.model]
-        able, passed = self._able(virtual, asked)
+        able, passed = self._able(virtual.targets, asked)
         able, refused = await allowed(able, refusal)
         if refused and not able:
             raise next(iter(refused.values()))
@@ -106,22 +115,25 @@ class Router:
             message = f"no target of {asked.model} can make this video: {whys}"
             raise InvalidRequest(message)
         ordered = await self._in_order(virtual, able)
-        open_ones = [each for each in ordered if self._closed(each[0].provider) is None]
-        [(model, request), *others] = open_ones or ordered
+        open_ones: list[AbleTarget] = []
+        closed: list[PassedOver] = []
+        for each in ordered:
+            why = self._closed(each.model.provider)
+            if why is None:
+                open_ones.append(each)
+            else:
+                closed.append(PassedOver(each.model.id, why))
         if open_ones:
-            passed += [
-                PassedOver(each.id, self._closed(each.provider) or "")
-                for each, _ in ordered
-                if self._closed(each.provider) is not None
-            ]
+            passed += closed
+        first, *others = open_ones or ordered
         route = Route(
             asked=asked,
-            chosen=model.id,
-            why=why_of(virtual, len(others)),
+            chosen=first.model.id,
+            why=why_of(virtual.goal, first, others),
             passed=tuple(passed),
-            left=tuple(each.id for each, _ in others),
+            left=tuple(each.model.id for each in others),
         )
-        return Choice(model, request, route)
+        return Choice(first.model, first.request, route)
 
     def after_refusal(self, video: Video, error: UpstreamError) -> Choice | None:
         """Who is asked next for a video that its model has surely refused; None: nobody else is.
@@ -141,9 +153,12 @@ class Router:
         for position, name in enumerate(route.left):
             model = self._catalog.find(name)
             closed = self._closed(model.provider)
-            request = None if closed else self._request(model, route.asked)
-            if request is None:
-                passed.append(PassedOver(name, closed or "it cannot make this video"))
+            if closed is not None:
+                passed.append(PassedOver(name, closed))
+                continue
+            request = request_for(model, route.asked)
+            if isinstance(request, InvalidRequest):
+                passed.append(PassedOver(name, request.message))
                 continue
             left = route.left[position + 1 :]
             told = replace(route, chosen=name, passed=tuple(passed), left=left)
@@ -161,66 +176,64 @@ class Router:
         return self._closed_because(account)
 
     def _able(
-        self, virtual: VirtualModel, asked: VideoRequest
-    ) -> tuple[list[tuple[Model, VideoRequest, Target]], list[PassedOver]]:
+        self, targets: Iterable[Target], asked: VideoRequest
+    ) -> tuple[list[AbleTarget], list[PassedOver]]:
         """The targets that can make a video, and why the others cannot."""
         able, passed = [], []
-        for target in virtual.targets:
+        for target in targets:
             model = self._catalog.find(target.model)
-            try:
-                request, _ = model.read(said_of(asked), asked.references)
-            except InvalidRequest as error:
-                passed.append(PassedOver(model.id, error.message))
+            request = request_for(model, asked)
+            if isinstance(request, InvalidRequest):
+                passed.append(PassedOver(model.id, request.message))
             else:
-                able.append((model, request, target))
+                able.append(AbleTarget(target, model, request))
         return able, passed
 
-    def _request(self, model: Model, asked: VideoRequest) -> VideoRequest | None:
-        try:
-            return model.read(said_of(asked), asked.references)[0]
-        except InvalidRequest:
-            return None
-
     async def _in_order(
-        self, virtual: VirtualModel, able: Sequence[tuple[Model, VideoRequest, Target]]
-    ) -> list[tuple[Model, VideoRequest]]:
+        self, virtual: VirtualModel, able: Sequence[AbleTarget]
+    ) -> Sequence[AbleTarget]:
         """The targets by the virtual model's goal; equal ones as they stand."""
-        plain = [(model, request) for model, request, _ in able]
         match virtual.goal:
             case Goal.CHEAPEST:
-                return sorted(plain, key=lambda each: usd_micros(*each))
+                return sorted(able, key=lambda each: usd_micros(each.model, each.request))
             case Goal.FASTEST:
-                times = [await self._expected_s(model, request) for model, request in plain]
-                order = sorted(range(len(plain)), key=times.__getitem__)
-                return [plain[position] for position in order]
+                times = [await self._expected_s(each.model, each.request) for each in able]
+                order = sorted(range(len(able)), key=times.__getitem__)
+                return [able[position] for position in order]
             case Goal.FIRST:
-                return self._drawn(able) if any(t.weight is not None for *_, t in able) else plain
+                return self._drawn(able) if have_weights(able) else able
 
-    def _drawn(
-        self, able: Sequence[tuple[Model, VideoRequest, Target]]
-    ) -> list[tuple[Model, VideoRequest]]:
+    def _drawn(self, able: Sequence[AbleTarget]) -> list[AbleTarget]:
         """In an order drawn by the weights, without replacement."""
         rest = list(able)
-        drawn: list[tuple[Model, VideoRequest]] = []
+        drawn = []
         while rest:
-            weights = [target.weight or 0.0 for *_, target in rest]
+            weights = [each.target.weight or 0.0 for each in rest]
             pick = self._rng.choices(range(len(rest)), weights if any(weights) else None)[0]
-            model, request, _ = rest.pop(pick)
-            drawn.append((model, request))
+            drawn.append(rest.pop(pick))
         return drawn
 
 
+def request_for(model: Model, asked: VideoRequest) -> VideoRequest | InvalidRequest:
+    """What a model is asked for a video that a virtual model was asked for, or why it cannot."""
+    try:
+        request, _ = model.read(said_of(asked), asked.references)
+    except InvalidRequest as error:
+        return error
+    return request
+
+
 async def allowed(
-    able: Iterable[tuple[Model, VideoRequest, Target]], refusal: Refusal
-) -> tuple[list[tuple[Model, VideoRequest, Target]], dict[str, ReelgateError]]:
+    able: Iterable[AbleTarget], refusal: Refusal
+) -> tuple[list[AbleTarget], dict[str, ReelgateError]]:
     """The targets that a caller's key may have, and why it may not have the others, by model."""
     left, refused = [], {}
-    for model, request, target in able:
-        error = await refusal(request)
+    for each in able:
+        error = await refusal(each.request)
         if error is None:
-            left.append((model, request, target))
+            left.append(each)
         else:
-            refused[model.id] = error
+            refused[each.model.id] = error
     return left, refused
 
 
@@ -231,14 +244,19 @@ def usd_micros(model: Model, request: VideoRequest) -> float:
     return float("inf") if dollars is None else dollars.amount
 
 
-def why_of(virtual: VirtualModel, others: int) -> str:
+def have_weights(able: Iterable[AbleTarget]) -> bool:
+    """Whether any of them has a share, so that the order is drawn."""
+    return any(each.target.weight is not None for each in able)
+
+
+def why_of(goal: Goal, first: AbleTarget, others: Sequence[AbleTarget]) -> str:
     """Why the chosen target goes first, a few words."""
     if not others:
         return "the only target that can be asked"
-    if virtual.goal is Goal.FIRST and any(each.weight is not None for each in virtual.targets):
+    if goal is Goal.FIRST and have_weights([first, *others]):
         return "drawn by weight"
     return {
         Goal.FIRST: "the first that can be asked",
         Goal.CHEAPEST: "the cheapest that can be asked",
         Goal.FASTEST: "the fastest that can be asked, by what was learned",
-    }[virtual.goal]
+    }[goal]

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 from uuid import UUID
 
 from reelgate.sandbox.clip import Clip, SeededRandom
-from reelgate.sandbox.faults import Effect, FaultRule, UnknownFaultError, parse_rule
+from reelgate.sandbox.fault_rule import FaultRule, UnknownFaultError, parse_rule
+from reelgate.sandbox.faults import Effect
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

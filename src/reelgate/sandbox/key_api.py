@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from reelgate.sandbox.clip import make_clip
-from reelgate.sandbox.faults import Operation, UnknownFaultError, find_directives
+from reelgate.sandbox.fault_rule import UnknownFaultError, find_directives
+from reelgate.sandbox.faults import Operation
 from reelgate.sandbox.jobs import JobState
 from reelgate.sandbox.recorder import Outcome, RecordedRequest
 from reelgate.sandbox.routes import Plan, RefusedError, Routes, read_form_parts

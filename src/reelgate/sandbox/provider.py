@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
 from reelgate.sandbox.clip import shrink
-from reelgate.sandbox.faults import Effect, FaultInjector, FaultRule
+from reelgate.sandbox.fault_injector import FaultInjector
+from reelgate.sandbox.fault_rule import FaultRule
+from reelgate.sandbox.faults import Effect
 from reelgate.sandbox.grants import ORG_ID, Grants
 from reelgate.sandbox.jobs import Job, JobState, JobStore, WallClock, plan
 from reelgate.sandbox.recorder import Outcome, Recorder

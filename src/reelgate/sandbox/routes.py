@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from reelgate.sandbox.faults import Effect, FaultRule, Operation, UnknownFaultError, find_directives
+from reelgate.sandbox.fault_rule import FaultRule, UnknownFaultError, find_directives
+from reelgate.sandbox.faults import Effect, Operation
 from reelgate.sandbox.jobs import MODERATED
 from reelgate.sandbox.provider import Provider
 from reelgate.sandbox.recorder import Outcome, RecordedRequest

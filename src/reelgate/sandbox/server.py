@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from aiohttp import web
 
-from reelgate.sandbox.faults import TABLE, FaultInjector, FaultRule, UnknownFaultError, make_rule
+from reelgate.sandbox.fault_injector import FaultInjector
+from reelgate.sandbox.fault_rule import FaultRule, UnknownFaultError, make_rule
+from reelgate.sandbox.faults import TABLE
 from reelgate.sandbox.jobs import JobStore, WallClock
 from reelgate.sandbox.key_api import KeyRoutes
 from reelgate.sandbox.options import SandboxOptions

@@ -20,7 +20,8 @@ from uuid import uuid4
 from aiohttp import ClientError, ClientSession, web
 
 from reelgate.sandbox.clip import make_clip
-from reelgate.sandbox.faults import Effect, FaultRule, Operation, UnknownFaultError, find_directives
+from reelgate.sandbox.fault_rule import FaultRule, UnknownFaultError, find_directives
+from reelgate.sandbox.faults import Effect, Operation
 from reelgate.sandbox.jobs import JobState
 from reelgate.sandbox.recorder import Outcome
 from reelgate.sandbox.routes import Plan, RefusedError, Routes

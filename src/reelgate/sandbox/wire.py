@@ -16,7 +16,8 @@ from uuid import UUID
 
 from aiohttp import web
 
-from reelgate.sandbox.faults import Effect, FaultRule, Operation
+from reelgate.sandbox.fault_rule import FaultRule
+from reelgate.sandbox.faults import Effect, Operation
 from reelgate.sandbox.recorder import Outcome
 
 JSON_TYPE = "application/json"

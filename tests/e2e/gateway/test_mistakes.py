@@ -8,7 +8,8 @@ import pytest
 
 from reelgate.domain.video import VideoRequest
 from reelgate.providers.base import PollResult, Submission
-from reelgate.providers.imagine.adapter import ImaginePoller, ImagineWeb
+from reelgate.providers.imagine.adapter import ImagineWeb
+from reelgate.providers.imagine.poller import ImaginePoller
 from tests.gateway import Gateway, a_prompt
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from reelgate.domain.routing import Goal, Target, VirtualModel
 from reelgate.sandbox import Sandbox
-from reelgate.sandbox.faults import make_rule
+from reelgate.sandbox.fault_rule import make_rule
 from reelgate.sandbox.recorder import Outcome
 from tests.gateway import (
     SHORT,

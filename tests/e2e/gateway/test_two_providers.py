@@ -12,7 +12,7 @@ import pytest
 from reelgate.providers.imagine.settings import ImagineSettings
 from reelgate.providers.imagine_key.settings import ImagineKeySettings
 from reelgate.sandbox import Sandbox
-from reelgate.sandbox.faults import make_rule
+from reelgate.sandbox.fault_rule import make_rule
 from reelgate.sandbox.recorder import Outcome
 from tests.gateway import (
     SHORT,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from reelgate.sandbox import Listing, Sandbox
-from reelgate.sandbox.faults import make_rule
+from reelgate.sandbox.fault_rule import make_rule
 from tests.gateway import TINY, Gateway, a_gateway, a_prompt, soon, until
 
 pytestmark = pytest.mark.both_databases

@@ -10,7 +10,7 @@ from reelgate.db.api_keys import ApiKeys
 from reelgate.db.database import open_database
 from reelgate.domain.api_keys import Allowance, ApiKey, digest_of, new_key_id, new_secret
 from reelgate.limits.polls import FRESH_S
-from reelgate.sandbox.faults import make_rule
+from reelgate.sandbox.fault_rule import make_rule
 from tests.gateway import SPEED, Gateway, a_prompt, soon, until
 
 from .fleet import order
