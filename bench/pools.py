@@ -27,7 +27,8 @@ from reelgate.db.database import Database
 from reelgate.db.migrate import migrate
 from reelgate.db.postgres.database import PostgresDatabase
 from reelgate.db.sqlite import SqliteDatabase
-from reelgate.db.videos import Page, Videos
+from reelgate.db.video_page import Page
+from reelgate.db.videos import Videos
 
 CALLERS = 32
 LOOK_UPS = 4

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, replace
-from functools import cache
-from typing import Any, Literal, Protocol, TypedDict, Unpack
+from dataclasses import replace
+from typing import Any, Protocol, TypedDict, Unpack
 
 from sqlalchemy import (
     BigInteger,
     Connection,
-    Integer,
     RowMapping,
     Select,
     Text,
@@ -22,16 +20,14 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
 
 from reelgate.db.changes import Changes
 from reelgate.db.database import Database
 from reelgate.db.group_commit import Work
 from reelgate.db.rows import PROGRESS_COLUMNS, from_row, progress_columns, route_as_json
 from reelgate.db.schema import HAS_FILE, OPEN, videos
-from reelgate.db.usage import CLOCK_SLACK_S, delete_video
+from reelgate.db.usage import delete_video
+from reelgate.db.video_page import NEVER_STORED, Page, query_for
 from reelgate.domain.price import Money
 from reelgate.domain.routing import Route
 from reelgate.domain.video import (
@@ -43,7 +39,6 @@ from reelgate.domain.video import (
     Timeline,
     Video,
     VideoRequest,
-    first_id_of,
     may_move,
 )
 from reelgate.polling.forecast import Forecast
@@ -140,27 +135,6 @@ DROP_FILE = (
 )
 
 
-class PromptOf(FunctionElement[str]):
-    """The prompt within a video's stored request."""
-
-    type = Text()
-    inherit_cache = True
-
-
-@compiles(PromptOf)
-def _prompt_sqlite(element: PromptOf, compiler: SQLCompiler, **kw: Any) -> str:  # noqa: ANN401
-    return f"json_extract({compiler.process(element.clauses, **kw)}, '$.prompt')"
-
-
-@compiles(PromptOf, "postgresql")
-def _prompt_postgres(element: PromptOf, compiler: SQLCompiler, **kw: Any) -> str:  # noqa: ANN401
-    return f"(CAST({compiler.process(element.clauses, **kw)} AS json) ->> 'prompt')"
-
-
-NEVER_STORED = "\x00"
-"""Postgres refuses it in any text."""
-
-
 class LostRace(Exception):
     """Somebody else changed the video first: what was known of it is out of date."""
 
@@ -184,33 +158,6 @@ class Progress(TypedDict, total=False):
     corrects: Correction | None
     expires_at: float | None
     timeline: Timeline
-
-
-Age = Literal["asc", "desc"]
-"""Oldest first, newest first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page of an owner's videos: those that follow `after` in this order."""
-
-    owner: str
-    limit: int
-    order: Age
-    after: str | None = None
-    states: tuple[State, ...] = ()
-    model: str | None = None
-    words: tuple[str, ...] = ()
-    """Each stands somewhere in the prompt, whatever the case of its letters."""
-    created_after: float | None = None
-    created_before: float | None = None
-    """Unix seconds; the first is part of the span, the second is not."""
-
-    @property
-    def is_searched(self) -> bool:
-        """Whether it may pass over many rows before it is full."""
-        spans = self.created_after is not None or self.created_before is not None
-        return bool(self.states or self.model or self.words or spans)
 
 
 Write = Callable[[Work[Video | None]], Awaitable[Video | None]]
@@ -395,27 +342,11 @@ class Videos:
 
     async def page(self, asked: Page) -> list[Video]:
         """Up to `limit` of an owner's videos, newest first or oldest first."""
-        if NEVER_STORED in (asked.model or "") or any(NEVER_STORED in each for each in asked.words):
+        if asked.finds_nothing:
             return []
-        values = {
-            "the_owner": asked.owner,
-            "the_limit": asked.limit,
-            "the_last": asked.after,
-            "the_states": [state.value for state in asked.states],
-            "the_model": asked.model,
-        }
-        query = listing(
-            asked.order,
-            follows=asked.after is not None,
-            of_states=bool(asked.states),
-            of_model=asked.model is not None,
-        )
-        for word in asked.words:
-            query = query.where(PromptOf(videos.c.request).icontains(word, autoescape=True))
-        query = created_within(query, asked)
         # A filter may pass over many rows before the page is full.
         run = self._database.read if asked.is_searched else self._database.look_up
-        return await run(all_of(query, values))
+        return await run(all_of(*query_for(asked)))
 
     async def delete(self, video_id: str) -> None:
 
@@ -471,33 +402,3 @@ def all_of(query: Select[Any], values: dict[str, Any]) -> Work[list[Video]]:
         return [from_row(row) for row in connection.execute(query, values).mappings()]
 
     return read
-
-
-def created_within(query: Select[Any], asked: Page) -> Select[Any]:
-    """Only those of a span of time.
-
-    Ids grow with time, so that the index by id leads to the span; a clock that was set in between
-    is why the ids alone do not decide.
-    """
-    if asked.created_after is not None:
-        first = first_id_of(asked.created_after - CLOCK_SLACK_S)
-        query = query.where(videos.c.id >= first, videos.c.created_at >= asked.created_after)
-    if asked.created_before is not None:
-        last = first_id_of(asked.created_before + CLOCK_SLACK_S)
-        query = query.where(videos.c.id < last, videos.c.created_at < asked.created_before)
-    return query
-
-
-@cache
-def listing(order: Age, *, follows: bool, of_states: bool, of_model: bool) -> Select[Any]:
-    """The statement for a page: with or without a last page, a choice of states, a model."""
-    query = select(videos).where(videos.c.owner == bindparam("the_owner"))
-    query = query.order_by(videos.c.id if order == "asc" else videos.c.id.desc())
-    if follows:
-        last = bindparam("the_last", type_=Text)
-        query = query.where(videos.c.id > last if order == "asc" else videos.c.id < last)
-    if of_states:
-        query = query.where(videos.c.state.in_(bindparam("the_states", expanding=True)))
-    if of_model:
-        query = query.where(videos.c.model == bindparam("the_model"))
-    return query.limit(bindparam("the_limit", type_=Integer))

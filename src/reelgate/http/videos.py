@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
 from reelgate.db.admission import AdmissionResult
-from reelgate.db.videos import Page
+from reelgate.db.video_page import Page
 from reelgate.domain.video import STATUS, Caller, State, Video, VideoStatus
 from reelgate.errors import ReelgateError, ShuttingDown, UpstreamTimeout
 from reelgate.http.auth import AuthenticatedRequest, AuthenticatedRoute, Context

@@ -10,7 +10,7 @@ from mcp_types import CallToolResult, TextContent, Tool, ToolAnnotations
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from reelgate.db.videos import Page
+from reelgate.db.video_page import Page
 from reelgate.domain.api_keys import Scope
 from reelgate.domain.video import STATUS, Video, VideoStatus
 from reelgate.errors import InvalidRequest, Problem

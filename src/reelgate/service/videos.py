@@ -15,7 +15,8 @@ from reelgate.cache import Cache
 from reelgate.clock import Clock
 from reelgate.db.admission import Admission, AdmissionOptions, AdmissionResult
 from reelgate.db.changes import Changes, Subscription
-from reelgate.db.videos import LostRace, Page, Videos
+from reelgate.db.video_page import Page
+from reelgate.db.videos import LostRace, Videos
 from reelgate.domain.catalog import Catalog
 from reelgate.domain.video import (
     Caller,
