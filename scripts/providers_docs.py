@@ -11,7 +11,7 @@ from pathlib import Path
 
 from reelgate.clock import SystemClock
 from reelgate.domain.catalog import Model
-from reelgate.domain.fields import FIRST_FRAME, LAST_FRAME, PROMPT, REFERENCES, SHAPE
+from reelgate.domain.fields import FIRST_FRAME, LAST_FRAME, PAYMENT, PROMPT, REFERENCES, SHAPE
 from reelgate.domain.price import Unit
 from reelgate.net.client import HttpClient
 from reelgate.providers.api import ApiProvider
@@ -92,7 +92,7 @@ def pushes(provider: Provider) -> bool:
 
 def model_line(model: Model) -> str:
     """One model as a line of its provider's table."""
-    in_columns = {*PICTURES, PROMPT.name, *(row.name for row in SHAPE)}
+    in_columns = {*PICTURES, *(row.name for row in (PROMPT, *SHAPE, *PAYMENT))}
     made_from = [told for name, told in PICTURES.items() if name in model.rows]
     others = [
         f"`{name}`"

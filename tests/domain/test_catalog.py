@@ -101,7 +101,8 @@ def test_a_model_may_have_bounds_of_its_own_for_the_prompt() -> None:
     catalog = Catalog([own])
     assert catalog.prompt() == short
     assert "prompt" not in {each.field.name for each in catalog.fields()}
-    assert [each["name"] for each in own.capabilities()["fields"]] == ["prompt"]
+    names = [each["name"] for each in own.capabilities()["fields"]]
+    assert names == ["prompt", "max_price", "allow_unpriced"]
 
 
 def test_a_model_is_found_by_its_id_and_by_its_alias() -> None:

@@ -11,7 +11,7 @@ import pytest
 from reelgate.domain.api_keys import Allowance, Period, allowance_of
 from reelgate.domain.catalog import Model
 from reelgate.domain.price import Money, Unit
-from reelgate.domain.quota import Quota, Quote, Spent, quota_of
+from reelgate.domain.quota import Quota, Quote, Spent, beyond_max_price, quota_of
 from reelgate.errors import ModelNotAllowed, PriceRefused, RateLimited
 
 NOW = datetime(2026, 12, 31, 23, 0, tzinfo=UTC).timestamp()
@@ -78,6 +78,34 @@ def test_what_may_never_be_paid_is_refused_whatever_was_spent(
 )
 def test_what_may_be_paid_is_not(limits: dict[str, object], quote: Quote) -> None:
     assert quota(quote, **limits).refusal is None
+
+
+@pytest.mark.parametrize(
+    ("said", "quote", "says"),
+    [
+        ({"max_price": 0.3}, in_dollars("0.4"), r"costs \$0.40 .* max_price is \$0.30"),
+        ({"max_price": 0}, in_dollars("0.000001"), r"max_price is \$0.00"),
+        ({"max_price": 0.04}, in_credits(5, "0.05"), r"costs 5 credits .* max_price is \$0.04"),
+        ({"max_price": 9}, Quote(), "unknown price .* allow_unpriced: true"),
+        ({"max_price": 9}, in_credits(5), "price 5 credits .* allow_unpriced: true"),
+        ({"max_price": 0.3, "allow_unpriced": True}, in_dollars("0.4"), "max_price is"),
+        ({"max_price": 0.4}, in_dollars("0.4"), None),
+        ({"max_price": 1e300}, in_dollars("0.4"), None),
+        ({"max_price": 9, "allow_unpriced": True}, Quote(), None),
+        ({}, Quote(), None),
+    ],
+)
+def test_a_request_says_itself_what_its_video_may_cost(
+    said: dict[str, object], quote: Quote, says: str | None
+) -> None:
+    refusal = beyond_max_price(MODEL, MODEL.sample(**said), quote)
+    if says is None:
+        assert refusal is None
+    else:
+        assert refusal is not None
+        assert refusal.param == "max_price"
+        with pytest.raises(PriceRefused, match=says):
+            raise refusal
 
 
 def test_a_model_is_allowed_by_its_name_or_its_providers() -> None:

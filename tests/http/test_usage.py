@@ -110,6 +110,45 @@ async def test_a_key_with_a_spend_limit_pays_no_unknown_price_unless_it_is_let(
     assert (await generate(gateway, in_dollars, MODEL)).status == 429
 
 
+async def test_a_request_says_what_its_video_may_cost(gateway: Gateway) -> None:
+    prompt = a_prompt()
+    body = {"prompt": prompt, "model": STEADY, "duration": 4}
+    keyed = OPERATOR | {"Idempotency-Key": "the-cat"}
+
+    async def ask(path: str, headers: dict[str, str], **fields: object) -> Reply:
+        return await gateway.call("POST", path, json=body | fields, headers=headers)
+
+    refused = await ask("/v1/videos", OPERATOR, max_price=0.19)
+    assert (refused.status, refused.code) == (403, "price_refused")
+    assert refused.body["error"]["param"] == "max_price"
+    assert "costs $0.20 with these settings: max_price is $0.19" in refused.body["detail"]
+    told = (await ask("/v1/videos/estimate", OPERATOR, max_price=0.19)).body
+    assert told["refusal"] == {"code": "price_refused", "message": refused.body["detail"]}
+    blocking = {"prompt": prompt, "duration": 4, "max_price": 0.19}
+    path = f"/v1/{STEADY}/generations"
+    assert (await gateway.call("POST", path, json=blocking, headers=OPERATOR)).status == 403
+    wrong = await ask("/v1/videos", OPERATOR, max_price=-1)
+    assert (wrong.status, wrong.body["error"]["param"]) == (422, "max_price")
+    made = await ask("/v1/videos", keyed, max_price=0.2)
+    assert made.status == 200
+    # The same request is the same video; with another limit it is another request.
+    assert (await ask("/v1/videos", keyed, max_price="0.2")).body["id"] == made.body["id"]
+    assert (await ask("/v1/videos", keyed, max_price=0.3)).code == "idempotency_mismatch"
+    assert len((await gateway.call("GET", "/v1/videos", headers=OPERATOR)).body["data"]) == 1
+
+
+async def test_an_unknown_price_is_above_every_max_price_unless_the_request_says_otherwise(
+    gateway: Gateway,
+) -> None:
+    body = {"prompt": a_prompt(), "model": MODEL, **SHORT, "max_price": 5}
+    refused = await gateway.call("POST", "/v1/videos", json=body, headers=OPERATOR)
+    assert (refused.status, refused.code) == (403, "price_refused")
+    assert "unknown price" in refused.body["detail"]
+    assert "allow_unpriced" in refused.body["detail"]
+    lenient = body | {"allow_unpriced": True}
+    assert (await gateway.call("POST", "/v1/videos", json=lenient, headers=OPERATOR)).status == 200
+
+
 async def test_what_is_expected_is_reserved_and_what_is_deleted_stays_spent(
     gateway: Gateway,
 ) -> None:

@@ -12,6 +12,7 @@ from reelgate.clock import SystemClock
 from reelgate.domain.catalog import Catalog, Model
 from reelgate.domain.fields import DURATION
 from reelgate.domain.price import Price, Unit, per_second
+from reelgate.domain.quota import beyond_max_price, quote_by_price
 from reelgate.domain.routing import Goal, Target, VirtualModel, as_model
 from reelgate.domain.video import Timeline, Video, VideoRequest
 from reelgate.errors import (
@@ -168,6 +169,28 @@ async def test_an_account_out_of_credits_is_passed_over_for_a_while() -> None:
     router, model = a_router()
     router.after_refusal(a_video(await chosen(router, model, duration=8)), InsufficientCredits("x"))
     assert (await chosen(router, model, duration=8)).route.chosen == "cheap"
+
+
+async def test_a_request_falls_over_to_nobody_whose_price_is_above_its_own_limit() -> None:
+    """Neither to one that was too dear from the start, nor to one that has become so."""
+
+    async def refusal(target: VideoRequest) -> PriceRefused | None:
+        model = next(each for each in MODELS if each.id == target.model)
+        return beyond_max_price(model, target, quote_by_price(model, target))
+
+    router, model = a_router(Goal.CHEAPEST)
+    asked = model.request(prompt="a cat", duration=8, max_price=2.5, allow_unpriced=True)
+    choice = await router.choose(asked, refusal)
+    assert (choice.route.chosen, choice.route.left) == ("cheap", ("free",))
+    assert [each.model for each in choice.route.passed] == ["dear"]
+    assert "max_price is $2.50" in choice.route.passed[0].why
+    # As after a start at which the prices were other ones.
+    left = replace(choice.route, left=("dear", "free"))
+    video = replace(a_video(choice), route=left)
+    after = router.after_refusal(video, InsufficientCredits("none left"))
+    assert after is not None
+    assert (after.request.model, after.route.left) == ("free", ())
+    assert [each.model for each in after.route.passed] == ["dear", "cheap", "dear"]
 
 
 async def test_a_video_of_a_plain_model_has_nobody_else() -> None:

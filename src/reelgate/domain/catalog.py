@@ -13,6 +13,7 @@ from reelgate.domain.fields import (
     FIRST_FRAME,
     HOLD_REFERENCES,
     MEDIA,
+    PAYMENT,
     PROMPT,
     REFERENCES,
     SHAPE,
@@ -47,7 +48,7 @@ class Model:
             not told, and None where nobody knows.
         fields: common rows with this model's values, and rows of the provider's own.
         rules: what one of them means for another.
-        rows: all fields by name, the prompt's too.
+        rows: all fields by name, also the prompt and what the gateway itself heeds.
     """
 
     id: str
@@ -64,7 +65,8 @@ class Model:
     _required: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        rows = {PROMPT.name: PROMPT} | {row.name: row for row in self.fields}
+        rows = {row.name: row for row in (PROMPT, *self.fields)}
+        rows |= {row.name: row for row in PAYMENT if row.name not in rows}
         check_names(self.id, self.fields)
         check_price(self.id, self.price, rows)
         if self.usd_per_credit is None and self.price is not None:

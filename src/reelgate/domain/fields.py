@@ -332,6 +332,18 @@ NEGATIVE_PROMPT = Field(
 )
 AUDIO = Field(name="audio", type=FieldType.BOOLEAN, help="Make sound, too.")
 ONE_PICTURE = (Medium(Kind.IMAGE, 1),)
+MAX_PRICE = Field(
+    name="max_price",
+    type=FieldType.NUMBER,
+    help="The most it may cost, in US dollars; dearer ones are refused before anything is paid.",
+    minimum=0,
+)
+ALLOW_UNPRICED = Field(
+    name="allow_unpriced",
+    type=FieldType.BOOLEAN,
+    help="Make it also where nobody knows whether it costs more than `max_price`.",
+    default=False,
+)
 FIRST_FRAME = Field(
     name="input_reference",
     type=FieldType.IMAGE,
@@ -356,7 +368,9 @@ REFERENCES = Field(
 )
 SHAPE = (ASPECT_RATIO, DURATION, RESOLUTION)
 """The common fields that a request holds by name."""
-VALUES = (*SHAPE, SEED, NEGATIVE_PROMPT, AUDIO)
+PAYMENT = (MAX_PRICE, ALLOW_UNPRICED)
+"""What the gateway itself heeds, whoever makes the video: every model has these rows."""
+VALUES = (*SHAPE, SEED, NEGATIVE_PROMPT, AUDIO, *PAYMENT)
 """The common fields that hold a plain value and may be left out, in their order in requests."""
 MEDIA = {
     Role.FIRST_FRAME: FIRST_FRAME,

@@ -8,7 +8,9 @@ from decimal import Decimal
 
 from reelgate.domain.api_keys import UNLIMITED, Allowance, Period
 from reelgate.domain.catalog import Model
-from reelgate.domain.price import Money, Unit, in_usd
+from reelgate.domain.fields import ALLOW_UNPRICED, MAX_PRICE
+from reelgate.domain.price import Money, Unit, in_usd, price_of
+from reelgate.domain.video import VideoRequest
 from reelgate.errors import ModelNotAllowed, PriceRefused, RateLimited, ReelgateError
 
 BUSY_RETRY_S = 10.0
@@ -140,6 +142,34 @@ class Quote:
         return tuple(dict.fromkeys(each for each in (self.price, self.usd) if each is not None))
 
 
+def quote_by_price(model: Model, request: VideoRequest) -> Quote:
+    """What a video costs by its model's price."""
+    price = price_of(model, request)
+    if price is None or model.price is None:
+        return Quote()
+    return Quote(price, in_usd(price, model.usd_per_credit), model.price.certainty)
+
+
+def beyond_max_price(model: Model, request: VideoRequest, quote: Quote) -> PriceRefused | None:
+    """Why a request's own `max_price` forbids its video at this price; None where it does not."""
+    told = request.options.get(MAX_PRICE.name)
+    if told is None:
+        return None
+    most = Money.of(told, Unit.USD)
+    if quote.usd is None:
+        if request.options.get(ALLOW_UNPRICED.name):
+            return None
+        message = (
+            f"{model.id} has {known_as(quote)} with these settings, and max_price is in US "
+            "dollars: ask for a model whose price is known in dollars, leave max_price out, or "
+            "send allow_unpriced: true"
+        )
+        return PriceRefused(message, param=MAX_PRICE.name)
+    if quote.usd.amount <= most.amount:
+        return None
+    return too_dear(model, quote, f"max_price is {most}", MAX_PRICE.name)
+
+
 def quota_of(
     allowance: Allowance,
     model: Model,
@@ -198,18 +228,22 @@ def known_in(quote: Quote, limited: Iterable[Money]) -> bool:
     return not {each.unit for each in limited}.isdisjoint(each.unit for each in quote.amounts)
 
 
-def too_dear(model: Model, quote: Quote, why: str) -> PriceRefused:
+def too_dear(model: Model, quote: Quote, why: str, param: str = "model") -> PriceRefused:
     """The video costs more than it may ever cost."""
-    return PriceRefused(f"{model.id} costs {quote.price} with these settings: {why}", param="model")
+    return PriceRefused(f"{model.id} costs {quote.price} with these settings: {why}", param=param)
+
+
+def known_as(quote: Quote) -> str:
+    """A price that is not known in the unit that matters."""
+    return "an unknown price" if quote.price is None else f"the price {quote.price}"
 
 
 def unknown(model: Model, quote: Quote, what: str, limited: Sequence[Money]) -> PriceRefused:
     """Nobody knows what it costs in the unit of any limit."""
     units = " and ".join(dict.fromkeys(each.unit.value for each in limited))
-    cost = "an unknown price" if quote.price is None else f"the price {quote.price}"
     message = (
-        f"{model.id} has {cost} with these settings, and the {what} limit of this API key is in "
-        f"{units}: ask for a model whose price is known in {units}, or have the key's "
+        f"{model.id} has {known_as(quote)} with these settings, and the {what} limit of this API "
+        f"key is in {units}: ask for a model whose price is known in {units}, or have the key's "
         f"`allow_unpriced` set to true"
     )
     return PriceRefused(message, param="model")

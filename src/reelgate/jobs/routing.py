@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from reelgate.clock import Clock
 from reelgate.domain.catalog import Catalog, Model
 from reelgate.domain.price import Money, in_usd, price_of
+from reelgate.domain.quota import beyond_max_price, quote_by_price
 from reelgate.domain.routing import Goal, PassedOver, Route, Target, VirtualModel, said_of
 from reelgate.domain.video import Video, VideoRequest
 from reelgate.errors import (
@@ -160,10 +161,15 @@ class Router:
             if isinstance(request, InvalidRequest):
                 passed.append(PassedOver(name, request.message))
                 continue
+            quote = quote_by_price(model, request)
+            # One without a price was chosen knowing that, or by what was learned of it.
+            if quote.price is not None and (why := beyond_max_price(model, request, quote)):
+                passed.append(PassedOver(name, why.message))
+                continue
             left = route.left[position + 1 :]
             told = replace(route, chosen=name, passed=tuple(passed), left=left)
-            why = f"the next target after {route.chosen} refused"
-            return Choice(model, request, replace(told, why=why))
+            because = f"the next target after {route.chosen} refused"
+            return Choice(model, request, replace(told, why=because))
         return None
 
     def _any_open(self, names: Iterable[str]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -11,8 +11,9 @@ from reelgate.cache import Cache
 from reelgate.clock import Clock
 from reelgate.db.database import Database
 from reelgate.domain.catalog import Catalog, Model
-from reelgate.domain.price import Money, in_usd, price_of
-from reelgate.domain.quota import Quota, Quote, quota_of
+from reelgate.domain.fields import MAX_PRICE
+from reelgate.domain.price import Money, in_usd
+from reelgate.domain.quota import Quota, Quote, beyond_max_price, quota_of, quote_by_price
 from reelgate.domain.routing import Route
 from reelgate.domain.video import Duration, VideoRequest
 from reelgate.errors import ReelgateError
@@ -121,30 +122,27 @@ class Estimates:
         """What a video is expected to cost, and what its owner may have that asked for a model."""
         model = self._catalog.find(request.model)
         allowance = self._gatekeeper.allowance_of(owner)
-        if not allowance.limits_spending:
-            # Without a look at the database.
-            quote = self.by_price(model, request)
-        else:
+        if allowance.limits_spending or MAX_PRICE.name in request.options:
             quote = await self.recent_quote(model, request)
+        else:
+            # Without a look at the database.
+            quote = quote_by_price(model, request)
         rates = self.usd_per_credit
-        return quote, quota_of(allowance, model, quote, self._clock.now(), rates, asked=asked)
-
-    def by_price(self, model: Model, request: VideoRequest) -> Quote:
-        """What a video costs by its model's price."""
-        price = price_of(model, request)
-        certainty = None if price is None or model.price is None else model.price.certainty
-        return self._quote(model, price, certainty)
+        quota = quota_of(allowance, model, quote, self._clock.now(), rates, asked=asked)
+        if quota.refusal is None and (refusal := beyond_max_price(model, request, quote)):
+            quota = replace(quota, refusal=refusal)
+        return quote, quota
 
     async def quote(self, model: Model, request: VideoRequest) -> Quote:
-        """The same, or else what the last one like it was told to cost.
+        """What a video costs by its model's price, or else as the last one like it was told to.
 
         Raises:
             StorageFailed: the database cannot be used.
         """
-        quote = self.by_price(model, request)
+        quote = quote_by_price(model, request)
         if quote.price is not None:
             return quote
-        return self._quote(model, await self._last_cost(like_of(request)), LEARNED)
+        return self._learned_quote(model, await self._last_cost(like_of(request)))
 
     async def recent_quote(self, model: Model, request: VideoRequest) -> Quote:
         """The same, as of some seconds ago: for those who ask for every new video.
@@ -152,12 +150,12 @@ class Estimates:
         Raises:
             StorageFailed: the database cannot be used.
         """
-        quote = self.by_price(model, request)
+        quote = quote_by_price(model, request)
         if quote.price is not None:
             return quote
         like = like_of(request)
         learned = await self._learned.get(like, lambda: self._last_cost(like))
-        return self._quote(model, learned, LEARNED)
+        return self._learned_quote(model, learned)
 
     async def times(self, model: Model, request: VideoRequest) -> Times | None:
         """How long videos like it took; None until some are known.
@@ -171,10 +169,10 @@ class Estimates:
         kind = history_key(model.provider, request.kind, self._units_s[model.provider])
         return times_of(await Statistics(self._database).times(kind))
 
-    def _quote(self, model: Model, price: Money | None, certainty: str | None) -> Quote:
+    def _learned_quote(self, model: Model, price: Money | None) -> Quote:
         if price is None:
             return Quote()
-        return Quote(price, in_usd(price, self.usd_per_credit.get(model.id)), certainty)
+        return Quote(price, in_usd(price, self.usd_per_credit.get(model.id)), LEARNED)
 
     async def _last_cost(self, like: Like) -> Money | None:
         from reelgate.db.statistics import Statistics  # noqa: PLC0415 - as above

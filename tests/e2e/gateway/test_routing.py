@@ -25,6 +25,8 @@ from tests.gateway import (
 )
 
 MODEL = "imagine-text-to-video"
+PRICED = "wan-2.2"
+"""Costs 30 credits, whatever else a request says."""
 TOKEN = a_token(userId="u")
 BEST = VirtualModel("best", (Target(f"north/{MODEL}"), Target(f"south/{MODEL}")))
 
@@ -102,6 +104,40 @@ async def test_an_equal_request_finds_the_job_that_was_handed_on(tmp_path: Path)
         first = await make(gateway, prompt, **{"Idempotency-Key": "k-1"})
         again = await make(gateway, prompt, **{"Idempotency-Key": "k-1"})
         assert (first["id"], accepted(south)) == (again["id"], 1)
+
+
+async def test_a_request_goes_to_no_target_dearer_than_it_says(tmp_path: Path) -> None:
+    """Not at first, and not when the one that is cheap enough refuses."""
+    async with Sandbox(TINY) as north, Sandbox(TINY) as south:
+        accounts = {
+            "north": an_account(north.url, TOKEN, usd_per_credit="1"),
+            "south": an_account(south.url, TOKEN, usd_per_credit="0.01"),
+        }
+        targets = tuple(Target(f"{account}/{PRICED}") for account in accounts)
+        virtual = {"best": VirtualModel("best", targets)}
+        async with a_gateway(
+            tmp_path, north.url, providers=accounts, virtual_models=virtual
+        ) as gateway:
+            south.faults.arm(make_rule("402", operation="submit"))
+            body = {"prompt": a_prompt(), "model": "best", "max_price": 1.0}
+            reply = await gateway.call("POST", "/v1/videos", json=body)
+            assert reply.status == 200, reply.text
+            video: dict[str, Any] = {}
+
+            async def is_over() -> bool:
+                path = f"/v1/videos/{reply.body['id']}"
+                video.update((await gateway.call("GET", path)).body)
+                return bool(video["status"] == "failed")
+
+            await until(is_over)
+            assert video["error"]["code"] == "insufficient_credits"
+            [passed] = video["reelgate"]["route"]["passed_over"]
+            assert passed["model"] == f"north/{PRICED}"
+            assert "max_price is $1.00" in passed["why"]
+            poor = body | {"max_price": 0.0001}
+            refused = await gateway.call("POST", "/v1/videos", json=poor)
+            assert (refused.status, refused.code) == (403, "price_refused")
+            assert accepted(north) == accepted(south) == 0
 
 
 async def test_where_all_rest_the_video_waits_and_is_made(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import { labelOf } from "./text.js";
  */
 
 /** Asked for in places of their own, or by programs only. */
-const ELSEWHERE = new Set(["prompt", "model", "metadata", "webhook_url", "seconds", "size"]);
+const ELSEWHERE = new Set(["prompt", "model", "metadata", "webhook_url", "seconds", "size", "allow_unpriced"]);
 
 /**
  * Every field of a model but its prompt, in the gateway's order.
