@@ -2,7 +2,7 @@
 # .venv and installs what uv.lock names. `make PYTHON=/path/to/python3.12 test` chooses a Python.
 .DEFAULT_GOAL := help
 .PHONY: help demo serve test chaos check check-web format format-web docs site bench integrations
-.PHONY: fuzz proxies deployment container secrets release screenshots clean
+.PHONY: fuzz proxies kills deployment container secrets release screenshots clean
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -94,6 +94,9 @@ bench: $(READY) ## Measure, side by side with peers; BENCH_ARGS="--full", or the
 
 proxies: $(READY) ## Wait 90 s for a video behind a real nginx and a real Caddy
 	$(BIN)/pytest tests/deploy/test_proxies.py -m slow -q -n 2
+
+kills: $(READY) ## Kill a gateway inside a submit to every provider, on SQLite and on Postgres
+	$(BIN)/pytest tests/providers/contract/test_kill.py -m 'slow or not slow' -q
 
 integrations: $(READY) ## Test with programs too large for every run: LiteLLM, installed into a folder of its own
 	$(BIN)/pytest tests/e2e/integrations -m slow -q

@@ -235,18 +235,18 @@ async def submitted_parts(
     return form
 
 
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+async def until(condition: Callable[[], Awaitable[bool]], *, give_up_s: float = GIVE_UP_S) -> None:
     """Wait for a condition."""
-    deadline = time.monotonic() + GIVE_UP_S
+    deadline = time.monotonic() + give_up_s
     while not await condition():
         assert time.monotonic() < deadline, "waited in vain"
         await asyncio.sleep(PAUSE_S)
 
 
-async def soon(condition: Callable[[], bool]) -> None:
+async def soon(condition: Callable[[], bool], *, give_up_s: float = GIVE_UP_S) -> None:
     """Wait for a condition that asks nobody."""
 
     async def asked() -> bool:
         return condition()
 
-    await until(asked)
+    await until(asked, give_up_s=give_up_s)
