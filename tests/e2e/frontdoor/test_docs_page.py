@@ -15,6 +15,7 @@ from .checkout import run
 OFFLINE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 
 
+@pytest.mark.asyncio(loop_scope="package")
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
 async def test_a_browser_shows_every_operation_without_the_internet(
     gateway: str, tmp_path: Path

@@ -73,7 +73,7 @@ def test_the_drawing_has_the_same_moves() -> None:
 
 def drawn_tree(page: str) -> set[str]:
     """The paths of a tree that is indented by two spaces a level."""
-    tree = page.split("```\nreelgate/\n")[1].split("```", maxsplit=1)[0]
+    tree = page.split("```text\nreelgate/\n")[1].split("```", maxsplit=1)[0]
     folders: list[str] = []
     paths = set()
     for line in tree.splitlines():

@@ -12,9 +12,11 @@ import aiohttp
 import av
 import pytest
 
+from .blocks import run_by
 from .checkout import ROOT, Run, run
 
 EXAMPLES = ROOT / "examples"
+ADDRESS = "http://localhost:8000"
 NODE_SDK = ROOT / "tests" / "http" / "node"
 """Which versions of the Node SDKs are tested against."""
 
@@ -44,11 +46,13 @@ def test_no_example_goes_untested() -> None:
     assert {path.name for path in EXAMPLES.iterdir() if path.suffix} == TESTED | ELSEWHERE
 
 
+@pytest.mark.asyncio(loop_scope="package")
 async def test_requests_prints_where_the_video_plays(gateway: str, tmp_path: Path) -> None:
     ended = await example("python_requests.py", gateway, tmp_path)
     assert await seconds_at(ended.out.strip()) == 5
 
 
+@pytest.mark.asyncio(loop_scope="package")
 @needs_node
 async def test_fetch_prints_where_the_video_plays(gateway: str, tmp_path: Path) -> None:
     ended = await run("node", EXAMPLES / "fetch.mjs", cwd=tmp_path, REELGATE_SERVER=gateway)
@@ -56,6 +60,7 @@ async def test_fetch_prints_where_the_video_plays(gateway: str, tmp_path: Path) 
     assert await seconds_at(ended.out.strip()) == 5
 
 
+@pytest.mark.asyncio(loop_scope="package")
 @needs_curl
 async def test_curl_saves_the_video(gateway: str, tmp_path: Path) -> None:
     ended = await run("sh", EXAMPLES / "curl.sh", "v.mp4", cwd=tmp_path, REELGATE_SERVER=gateway)
@@ -66,11 +71,13 @@ async def test_curl_saves_the_video(gateway: str, tmp_path: Path) -> None:
     assert seconds_of((tmp_path / "v.mp4").read_bytes()) == 5
 
 
+@pytest.mark.asyncio(loop_scope="package")
 async def test_the_openai_sdk_saves_the_video(gateway: str, tmp_path: Path) -> None:
     ended = await example("openai_sdk.py", gateway, tmp_path)
     assert seconds_of((tmp_path / ended.out.strip()).read_bytes()) == 4
 
 
+@pytest.mark.asyncio(loop_scope="package")
 @needs_npm
 async def test_the_node_sdks_save_the_video(gateway: str, tmp_path: Path) -> None:
     programs = ("openai_sdk.mjs", "vercel_ai_sdk.mjs")
@@ -82,8 +89,15 @@ async def test_the_node_sdks_save_the_video(gateway: str, tmp_path: Path) -> Non
         ended = await run("node", program, cwd=tmp_path, REELGATE_SERVER=gateway)
         assert ended.code == 0, ended.err
         assert seconds_of((tmp_path / ended.out.strip()).read_bytes()) == 4
+    [shown] = run_by("tests/e2e/frontdoor/test_examples.py", "docs/integrations.md")
+    page = tmp_path / "page.mjs"
+    page.write_text(shown.replace(ADDRESS, gateway), encoding="utf-8")
+    ended = await run("node", page, cwd=tmp_path)
+    assert ended.code == 0, ended.err
+    assert seconds_of((tmp_path / "cat.mp4").read_bytes()) == 5
 
 
+@pytest.mark.asyncio(loop_scope="package")
 async def test_events_tell_the_video_until_it_is_finished(gateway: str, tmp_path: Path) -> None:
     ended = await example("follow_events.py", gateway, tmp_path)
     *told, url = ended.out.splitlines()
@@ -91,6 +105,7 @@ async def test_events_tell_the_video_until_it_is_finished(gateway: str, tmp_path
     assert await seconds_at(url) == 5
 
 
+@pytest.mark.asyncio(loop_scope="package")
 @pytest.mark.parametrize("name", ["python_requests.py", "fetch.mjs"])
 async def test_an_example_tells_why_it_failed(name: str, gateway: str, tmp_path: Path) -> None:
     program = sys.executable if name.endswith(".py") else shutil.which("node")

@@ -25,6 +25,7 @@ def loaded(name: str) -> types.ModuleType:
     return module
 
 
+@pytest.mark.asyncio(loop_scope="package")
 async def test_open_webuis_tool_makes_a_video_and_links_to_it(gateway: str) -> None:
     module = loaded("open_webui_tool.py")
     module.__dict__["POLL_S"] = 0.02
@@ -48,6 +49,7 @@ async def test_open_webuis_tool_makes_a_video_and_links_to_it(gateway: str) -> N
     assert "duration 99 is not allowed" in refused
 
 
+@pytest.mark.asyncio(loop_scope="package")
 async def test_comfyuis_node_saves_a_video(gateway: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REELGATE_SERVER", gateway)
     module = loaded("comfyui_reelgate.py")
@@ -62,6 +64,7 @@ async def test_comfyuis_node_saves_a_video(gateway: str, monkeypatch: pytest.Mon
         await asyncio.to_thread(generate, prompt="A cat", seconds=99)
 
 
+@pytest.mark.asyncio(loop_scope="package")
 async def test_n8ns_flow_asks_for_a_video_looks_at_it_and_gets_its_file(gateway: str) -> None:
     flow = json.loads((EXAMPLES / "n8n_workflow.json").read_text(encoding="utf-8"))
     nodes = {node["name"]: node["parameters"] for node in flow["nodes"]}
