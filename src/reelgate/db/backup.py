@@ -1,17 +1,20 @@
-"""Copies of an SQLite database: taken while a gateway runs, and put in the database's place."""
+"""Copies of a database: taken while gateways run, and put in a database's place.
+
+Each is an SQLite file, whichever kind of database it was taken from, and can be restored to either.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from sqlalchemy import create_engine
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.pool import NullPool
-
-from reelgate.db.migrate import check_revision
+from reelgate.db.archive import load_rows, opened, save_rows
+from reelgate.db.database import sqlite_file
+from reelgate.db.migrate import check_revision, known_revision
 from reelgate.db.private_files import private_file, private_folder
 from reelgate.db.sqlite import only_gateway_on
 from reelgate.errors import StorageFailed
@@ -20,6 +23,8 @@ REPLACED = ".replaced"
 """Added to the name of a database whose place a copy took."""
 BESIDE = ("", "-wal", "-shm")
 """What SQLite adds to a database's name for the files that belong to it."""
+NOBODY_WAITS = "UPDATE videos SET caller = 'gone' WHERE caller = 'waiting'"
+"""Those who did are connected to no process that could tell."""
 NOT_SENT_AGAIN = """
     UPDATE videos SET state = 'submitting', attempts = attempts + 1, submitting_at = created_at
     WHERE state = 'queued'
@@ -31,9 +36,14 @@ def backup(database_url: str, target: Path) -> None:
     """Copy the database to a new file, and check the copy; the gateway may go on meanwhile.
 
     Raises:
-        StorageFailed: it is no SQLite database, cannot be read, or is damaged.
+        StorageFailed: it cannot be read, or is damaged.
     """
-    with checked_copy(sqlite_file(database_url), target, "the database") as partial:
+    if (file := sqlite_file(database_url)) is not None:
+        with checked_copy(file, target, "the database") as partial:
+            partial.replace(target)
+        return
+    with partial_file(target, "the database") as partial:
+        asyncio.run(save_rows(database_url, partial))
         partial.replace(target)
 
 
@@ -42,7 +52,7 @@ def restore(copy: Path, database_url: str, *, send_queued: bool) -> Path | None:
 
     Args:
         copy: what `backup` made; it stays as it is.
-        database_url: the database, which no gateway may use meanwhile.
+        database_url: the database, which no gateway may use meanwhile; on Postgres an empty one.
         send_queued: send what waited in line when the copy was made; the gateway may have sent it
             since then, so that it could be paid for twice.
 
@@ -50,20 +60,41 @@ def restore(copy: Path, database_url: str, *, send_queued: bool) -> Path | None:
         Where the database that was there is now; None where there was none.
 
     Raises:
-        StorageFailed: the copy cannot be used, or a gateway uses the database.
+        StorageFailed: the copy cannot be used, a gateway uses the database, or it is on Postgres
+            and not empty.
     """
-    database = sqlite_file(database_url)
+    if (file := sqlite_file(database_url)) is not None:
+        return restore_file(copy, file, send_queued=send_queued)
+    with (
+        TemporaryDirectory(prefix="reelgate-restore-") as folder,
+        checked_copy(copy.absolute(), Path(folder, copy.name), str(copy)) as partial,
+    ):
+        with opened(partial) as connection:
+            known_revision(connection)
+        end_what_ran(partial, send_queued=send_queued)
+        asyncio.run(load_rows(partial, database_url))
+    return None
+
+
+def restore_file(copy: Path, database: Path, *, send_queued: bool) -> Path | None:
+    """Put a copy in a file's place; see `restore`."""
     private_folder(database.parent, f"the folder of the database {database}")
     was_there = database.exists()
     with checked_copy(copy.absolute(), database, str(copy)) as partial:
         check_tables(partial)
-        if not send_queued:
-            with closing(sqlite3.connect(partial)) as fresh, fresh:
-                fresh.execute(NOT_SENT_AGAIN)
+        end_what_ran(partial, send_queued=send_queued)
         with only_gateway_on(database):
             replaced = move_aside(database) if was_there else None
             partial.replace(database)
     return replaced
+
+
+def end_what_ran(copy: Path, *, send_queued: bool) -> None:
+    """Leave a copy as the death of all processes would have left the database."""
+    with closing(sqlite3.connect(copy)) as fresh, fresh:
+        fresh.execute(NOBODY_WAITS)
+        if not send_queued:
+            fresh.execute(NOT_SENT_AGAIN)
 
 
 def move_aside(database: Path) -> Path:
@@ -79,22 +110,16 @@ def move_aside(database: Path) -> Path:
 
 
 @contextmanager
-def checked_copy(source: Path, target: Path, called: str) -> Iterator[Path]:
-    """A whole copy of a database beside `target`, which is gone afterwards unless it was moved.
+def partial_file(target: Path, called: str) -> Iterator[Path]:
+    """A private file beside `target`, which is gone afterwards unless it was moved.
 
     Raises:
-        StorageFailed: it cannot be made; the message calls the source `called`.
+        StorageFailed: it cannot be written; the message calls its source `called`.
     """
     partial = target.with_name(f"{target.name}.part")
     try:
         partial.unlink(missing_ok=True)
         private_file(partial)
-        with (
-            closing(sqlite3.connect(f"{source.as_uri()}?mode=ro", uri=True)) as live,
-            closing(sqlite3.connect(partial)) as copy,
-        ):
-            live.backup(copy)
-            check(copy)
         yield partial
     except (sqlite3.Error, OSError) as error:
         message = f"{called} could not be copied: {error}"
@@ -104,12 +129,17 @@ def checked_copy(source: Path, target: Path, called: str) -> Iterator[Path]:
             partial.with_name(f"{partial.name}{suffix}").unlink(missing_ok=True)
 
 
-def sqlite_file(database_url: str) -> Path:
-    url = make_url(database_url)
-    if url.get_backend_name() != "sqlite" or not url.database:
-        message = "only SQLite is copied here: use pg_dump for a Postgres database"
-        raise StorageFailed(message)
-    return Path(url.database).absolute()
+@contextmanager
+def checked_copy(source: Path, target: Path, called: str) -> Iterator[Path]:
+    """A whole copy of a database file beside `target`; see `partial_file`."""
+    with partial_file(target, called) as partial:
+        with (
+            closing(sqlite3.connect(f"{source.as_uri()}?mode=ro", uri=True)) as live,
+            closing(sqlite3.connect(partial)) as copy,
+        ):
+            live.backup(copy)
+            check(copy)
+        yield partial
 
 
 def check(copy: sqlite3.Connection) -> None:
@@ -126,8 +156,6 @@ def check_tables(file: Path) -> None:
     Raises:
         StorageFailed: it is not.
     """
-    engine = create_engine(URL.create("sqlite", database=str(file)), poolclass=NullPool)
-    with engine.connect() as connection:
+    with opened(file) as connection:
         if check_revision(connection) is None:
-            message = "this is no copy of a gateway's database: it has none of its tables"
-            raise StorageFailed(message)
+            known_revision(connection)

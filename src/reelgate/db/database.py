@@ -95,9 +95,10 @@ def open_database(url: str) -> Database:
     Raises:
         StorageFailed: the URL is of another kind, or the file's folder cannot be made.
     """
+    file = sqlite_file(url)
+    if file is not None:
+        return SqliteDatabase(file)
     parsed = parse_url(url)
-    if parsed.get_backend_name() == "sqlite":
-        return open_file(parsed.database)
     if parsed.get_backend_name() == "postgresql":
         # Its driver takes 0.2 s and 9 MB to load, and a gateway with a file does without.
         from reelgate.db.postgres.database import PostgresDatabase  # noqa: PLC0415
@@ -123,13 +124,16 @@ def parse_url(url: str) -> URL:
     return parsed
 
 
-def open_file(path: str | None) -> SqliteDatabase:
-    """The SQLite database in a file.
+def sqlite_file(url: str) -> Path | None:
+    """The file at an SQLite database's URL; None where it is of another kind.
 
     Raises:
-        StorageFailed: no file is named, or its folder cannot be made.
+        StorageFailed: it names no file, or is no URL of a database.
     """
-    if not path or path == ":memory:":
+    parsed = parse_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return None
+    if not parsed.database or parsed.database == ":memory:":
         message = "REELGATE_DATABASE_URL names no file: write sqlite:////folder/reelgate.sqlite"
         raise StorageFailed(message)
-    return SqliteDatabase(Path(path))
+    return Path(parsed.database).absolute()

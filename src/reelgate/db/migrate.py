@@ -51,14 +51,30 @@ def check_revision(connection: Connection) -> str | None:
     return revision
 
 
-def run_alembic(connection: Connection) -> None:
+def known_revision(connection: Connection) -> str:
+    """The revision of a database's tables, all of which this version knows.
+
+    Raises:
+        StorageFailed: there are none, or a newer version has added to them.
+    """
+    revision, newest = revision_of(connection), newest_revision()
+    if revision is None:
+        message = "this is no gateway's database: it has none of its tables"
+        raise StorageFailed(message)
+    if revision > newest:
+        raise too_new(revision, newest)
+    return revision
+
+
+def run_alembic(connection: Connection, revision: str = "head") -> None:
+    """Run the missing migrations up to a revision."""
     from alembic import command  # noqa: PLC0415 - 0.2 s and 15 MB that an up-to-date database saves
     from alembic.config import Config  # noqa: PLC0415
 
     config = Config()
     config.set_main_option("script_location", str(SCRIPTS))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)
 
 
 def too_new(revision: str, newest: str) -> StorageFailed:

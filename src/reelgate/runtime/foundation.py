@@ -12,7 +12,7 @@ from urllib.parse import urljoin
 from reelgate.clock import SystemClock
 from reelgate.db.admission import Admission
 from reelgate.db.api_keys import ApiKeys
-from reelgate.db.backup import sqlite_file
+from reelgate.db.database import sqlite_file
 from reelgate.db.kept_references import KeptReferences
 from reelgate.db.private_files import warn_if_exposed
 from reelgate.db.videos import Videos
@@ -130,7 +130,7 @@ def storage_of(settings: Settings) -> Storage:
 
 def warn_of_readers(settings: Settings) -> None:
     """Log which of the places that hold prompts other users of this machine may read."""
-    file = None if settings.shares_database else sqlite_file(settings.database)
+    file = sqlite_file(settings.database)
     if file is not None:
         warn_if_exposed(file.parent, file)
     if file is None or file.parent != settings.data_dir.absolute():

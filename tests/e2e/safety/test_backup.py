@@ -42,11 +42,6 @@ def test_a_damaged_database_is_not_copied_as_if_it_were_whole(tmp_path: Path) ->
     assert [path.name for path in tmp_path.iterdir()] == ["reelgate.sqlite"]
 
 
-def test_a_postgres_database_is_left_to_its_own_tools(tmp_path: Path) -> None:
-    with pytest.raises(StorageFailed, match="pg_dump"):
-        backup("postgresql://localhost/reelgate", tmp_path / "copy.sqlite")
-
-
 def test_a_database_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     with pytest.raises(StorageFailed):
         backup(f"sqlite:///{tmp_path}/missing.sqlite", tmp_path / "copy.sqlite")

@@ -21,7 +21,9 @@ def backup(
     *,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
 ) -> None:
-    """Copy the SQLite database in one consistent moment; the gateway may go on meanwhile.
+    """Copy the database in one consistent moment, as an SQLite file; gateways may go on meanwhile.
+
+    `reelgate restore` takes it to either kind of database.
 
     Finished videos are files of their own and never change once written: copy their folder with
     any tool, after the database.

@@ -11,7 +11,7 @@ from reelgate.cli.config import load_settings
 from reelgate.cli.console import say
 from reelgate.cli.exits import CliError, ExitCode, in_one_line
 from reelgate.db.backup import restore as restore_database
-from reelgate.db.backup import sqlite_file
+from reelgate.db.database import sqlite_file
 from reelgate.db.sqlite import only_process_in
 from reelgate.media.storage import copy_files, folder_of
 from reelgate.settings import Settings
@@ -27,7 +27,7 @@ def restore(
         Path | None, typer.Option("--videos", help="A copy of the videos' folder, to restore too.")
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Move a database that is there aside.")
+        bool, typer.Option("--force", help="Move an SQLite database that is there aside.")
     ] = False,
     send_queued: Annotated[
         bool,
@@ -37,18 +37,20 @@ def restore(
         ),
     ] = False,
 ) -> None:
-    """Put a copy of the SQLite database in its place, and of the videos; the gateway must not run.
+    """Put a copy of the database in its place, and of the videos; the gateway must not run.
 
-    The copy is checked first and stays as it is. What waited in line when it was made may have
-    been sent and paid for since: it is looked for, and not sent again.
+    The copy is checked first and stays as it is. It may be of the other kind of database. On
+    Postgres an empty database is filled; none is replaced. What waited in line when it was made
+    may have been sent and paid for since: it is looked for, and not sent again.
     """
     settings = load_settings()
     with in_one_line():
         database, folder = sqlite_file(settings.database), videos_folder(settings, videos)
-        if database.exists() and not force:
+        if database is not None and database.exists() and not force:
             message = f"{database} exists: give --force to move it aside"
             raise CliError(message, ExitCode.USAGE)
-        in_folder = only_process_in(settings.data_dir) if settings.data_dir.is_dir() else None
+        alone = database is not None and settings.data_dir.is_dir()
+        in_folder = only_process_in(settings.data_dir) if alone else None
         with in_folder or nullcontext():
             replaced = restore_database(copy, settings.database, send_queued=send_queued)
             copied = copy_files(videos, folder) if videos and folder else 0
