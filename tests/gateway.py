@@ -29,7 +29,7 @@ TINY = SandboxOptions(speed=SPEED, max_short_side_px=64, listing="off")
 """Without a list of finished jobs what became of a lost submit stays unknown."""
 GENERATIONS = "/v1/imagine-text-to-video/generations"
 SHORT = {"duration": 5, "resolution": "720p"}
-GIVE_UP_S = 40.0
+GIVE_UP_S = 100.0
 PAUSE_S = 0.02
 
 Json = Any

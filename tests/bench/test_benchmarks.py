@@ -19,6 +19,8 @@ TINY = {
     "events.py": ["--streams", "6", "--quiet-s", "0.5"],
     "soak.py": ["--minutes", "0.05", "--speed", "200"],
 }
+GROWN = "20 of 20 callers answered in 0.05 minutes: delay_s grew"
+"""Three seconds tell nothing of growth: on a loaded machine the soak's verdict may be this."""
 
 
 @pytest.mark.parametrize(("script", "arguments"), TINY.items())
@@ -27,7 +29,7 @@ def test_a_benchmark_prints_its_table(script: str, arguments: list[str]) -> None
         [sys.executable, BENCH / script, *arguments], capture_output=True, text=True, check=False
     )
     assert not ended.stderr
-    assert ended.returncode == 0
+    assert ended.returncode == 0 or (script == "soak.py" and GROWN in ended.stdout)
     table = [line for line in ended.stdout.splitlines() if line.startswith("|")]
     columns = table[0].count("|")
     assert len(table) > 2

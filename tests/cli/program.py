@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 PROGRAM = str(Path(sys.executable).with_name("reelgate"))
-TIMEOUT_S = 60.0
+TIMEOUT_S = 100.0
 OURS = ("REELGATE_", "IMAGINE_", "PORT", "TERM", "COLUMNS", "FORCE_COLOR", "NO_COLOR")
 
 

@@ -24,6 +24,18 @@ async def main():
 asyncio.run(main())
 """
 
+SWALLOWS = """
+import time
+from reelgate.runtime import shutdown
+shutdown.CLEANUP_S = 0.05
+shutdown.end_at_signals()
+try:
+    print("ready", flush=True)
+    time.sleep(600)
+except SystemExit:
+    time.sleep(600)
+"""
+
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_while_a_gateway_starts_ends_it(home: Home, number: signal.Signals) -> None:
@@ -34,15 +46,31 @@ def test_a_signal_while_a_gateway_starts_ends_it(home: Home, number: signal.Sign
             silent.settimeout(60)
             # It waits for the database's first word.
             connection, _ = silent.accept()
-            starting.send_signal(number)
-            ended = finish(starting)
-            connection.close()
+            with connection:
+                starting.send_signal(number)
+                ended = finish(starting)
     assert ended.code in {0, 130, 143}
     assert "Traceback" not in ended.err
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_what_swallows_a_signal_while_it_starts_is_ended_after_the_limit(
+    number: signal.Signals,
+) -> None:
+    with running(SWALLOWS) as starting:
+        assert starting.stdout is not None
+        assert starting.stdout.readline() == "ready\n"
+        starting.send_signal(number)
+        ended = finish(starting)
+    assert ended.code == 128 + number
+
+
 def hanging(submits: int) -> subprocess.Popen[str]:
-    code = HANGS.replace("SUBMITS", str(submits))
+    return running(HANGS.replace("SUBMITS", str(submits)))
+
+
+def running(code: str) -> subprocess.Popen[str]:
+    """Python that runs this."""
     pipe = subprocess.PIPE
     return subprocess.Popen([sys.executable, "-c", code], stdout=pipe, stderr=pipe, text=True)
 

@@ -9,7 +9,6 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 
-import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -171,7 +170,6 @@ class Life(RuleBasedStateMachine):
         self._seen[video["id"]] = video
 
 
-@pytest.mark.timeout(120)
 def test_every_promise_holds_under_any_sequence_of_events(sandbox_url: str) -> None:
     machine = type("LifeHere", (Life,), {"sandbox_url": sandbox_url})
     run_state_machine_as_test(

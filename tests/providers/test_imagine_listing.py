@@ -94,7 +94,7 @@ async def test_a_submit_is_found_in_the_list_once_it_is_finished(
         request, sent_at = a_request(duration=5, resolution="720p"), time.time()
         submission = await provider.submit(request, marker=MARKER)
         found: list[Candidate] = []
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(100):
             while not found:
                 found = list(await provider.reconcile(request, sent_at, marker=MARKER))
         [candidate] = found

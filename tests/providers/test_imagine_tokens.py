@@ -260,7 +260,7 @@ async def test_a_401_while_polling_costs_a_refresh_and_nothing_else(
         job = await imagine.submit(a_request("a cat [[ready after=0]]"))
         poller = imagine.watch(job.provider_id)
         sandbox.provider.account.expire()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(100):
             while not isinstance(await poller.poll(), Ready):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         assert sandbox.provider.account.grants.rotations == 1

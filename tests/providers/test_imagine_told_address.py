@@ -28,7 +28,7 @@ async def test_it_is_ready_and_read_there_with_the_bearer() -> None:
         provider = an_imagine(http, sandbox.url)
         job = await provider.submit(a_request("a cat [[moved]]"))
         poller = provider.watch(job.provider_id)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(100):
             while not isinstance(await poller.poll(), Ready):
                 pass
         async with provider.open_asset(job.provider_id, range_header="bytes=0-11") as asset:

@@ -25,7 +25,7 @@ PARTS = {
     "is_enhance": "1",
     "metadata": '{"placeholderUuid": "place", "promptWithoutManipulation": "", "modeId": 0}',
 }
-GIVE_UP_S = 30.0
+GIVE_UP_S = 100.0
 PAUSE_S = 0.02
 
 

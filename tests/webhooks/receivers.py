@@ -28,7 +28,7 @@ from reelgate.webhooks.sender import Sender, Signer
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="
 OTHER_SECRET = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 QUICK = Schedule(gaps_s=(0.05, 0.05, 0.1), jitter=0.1)
-GIVE_UP_S = 20.0
+GIVE_UP_S = 100.0
 PAUSE_S = 0.01
 
 Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from types import FrameType
 from typing import Self
 
 import structlog
@@ -25,12 +26,33 @@ CLEANUP_S = 7.0
 SUBMIT_S = 90.0
 """How long a submit is waited for beyond that: an upstream has 60 s to answer."""
 CHECK_EVERY_S = 0.25
+BY_SIGNAL = 128
+"""What shells add to the number of the signal that ended a program."""
 SECOND_SIGNAL = 2
 THIRD_SIGNAL = 3
 
 
 def no_submits() -> int:
     return 0
+
+
+def end_at_signals() -> None:
+    """Let a signal end the program until a `Shutdown` hears it.
+
+    The first process of a container would not heed SIGTERM otherwise: the kernel gives that one
+    no default for a signal (kill(2)).
+    """
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        code = BY_SIGNAL + number
+        # The exception unwinds whatever runs, which may swallow it or wait for a silent server.
+        limit = threading.Timer(CLEANUP_S, os._exit, (code,))
+        limit.daemon = True
+        limit.start()
+        raise SystemExit(code)
+
+    for number in SIGNALS:
+        signal.signal(number, end)
 
 
 class Shutdown:

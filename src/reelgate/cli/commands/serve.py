@@ -1,11 +1,9 @@
 """`reelgate serve`: the gateway itself."""
 
 import asyncio
-import signal
 import socket
 from collections.abc import Callable, Coroutine
 from functools import partial
-from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -24,6 +22,7 @@ from reelgate.db.database import Database
 from reelgate.domain.api_keys import KeyStanding
 from reelgate.logs import configure_log
 from reelgate.runtime import server
+from reelgate.runtime.shutdown import end_at_signals
 from reelgate.runtime.signin import with_sign_in
 from reelgate.runtime.workers import Supervisor, WorkerFailed, serving_for, worker_command
 from reelgate.settings import Settings
@@ -34,8 +33,6 @@ ONE_PROCESS = (
     "--workers needs a database that several processes can use: set REELGATE_DATABASE_URL to a"
     " Postgres, or serve by one process"
 )
-BY_SIGNAL = 128
-"""What shells add to the number of the signal that ended a program."""
 Ready = Callable[[], None]
 """Called once the gateway is at work."""
 
@@ -57,7 +54,7 @@ def serve(
     Every setting is an environment variable or a line in `.env`; REELGATE_HOST, REELGATE_PORT
     and PORT say where to listen.
     """
-    end_at_sigterm()
+    end_at_signals()
     settings = load_settings(host=host, port=port)
     if inherit is not None:
         serve_for_parent(settings, *inherit)
@@ -119,19 +116,6 @@ async def read_kept(settings: Settings, database: Database) -> tuple[KeyStanding
     known = None if settings.bootstrap_key else await ApiKeys(database).known()
     keys = KeyStanding.ACTIVE if known is None else known.standing
     return keys, settings if settings.configured else await with_sign_in(settings, database)
-
-
-def end_at_sigterm() -> None:
-    """Let SIGTERM end the program until the gateway itself hears it.
-
-    The first process of a container would not heed it otherwise: the kernel gives that one no
-    default for a signal (kill(2)).
-    """
-
-    def end(number: int, _frame: FrameType | None) -> None:
-        raise SystemExit(BY_SIGNAL + number)
-
-    signal.signal(signal.SIGTERM, end)
 
 
 def listen(settings: Settings) -> socket.socket:

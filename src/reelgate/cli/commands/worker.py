@@ -1,13 +1,14 @@
 """`reelgate worker`: one more process for the jobs of a shared database."""
 
 from reelgate.cli.app import command_app
-from reelgate.cli.commands.serve import end_at_sigterm, run_server
+from reelgate.cli.commands.serve import run_server
 from reelgate.cli.config import load_settings
 from reelgate.cli.console import say
 from reelgate.cli.exits import CliError, ExitCode
 from reelgate.cli.reach import check_account, known_sign_in
 from reelgate.logs import configure_log
 from reelgate.runtime import server
+from reelgate.runtime.shutdown import end_at_signals
 
 app = command_app()
 
@@ -19,7 +20,7 @@ def worker() -> None:
     It serves no HTTP; everything else is set as for `reelgate serve`, REELGATE_DATABASE_URL first.
     Several of them, and several gateways, share the work.
     """
-    end_at_sigterm()
+    end_at_signals()
     settings = load_settings()
     if not settings.shares_database:
         message = "a worker shares a Postgres database with a gateway: set REELGATE_DATABASE_URL"
