@@ -50,7 +50,7 @@ class Options(TypedDict, total=False):
 def an_account(sandbox_url: str, token: str, **own: object) -> ImagineSettings:
     """An account of imagine.art, with the sandbox in its place."""
     values = {
-        "_env_file": None,
+        "kind": "imagine",
         "token": token,
         "api_url": f"{sandbox_url}/v1",
         "asset_url": f"{sandbox_url}/processed",

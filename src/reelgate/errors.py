@@ -335,7 +335,7 @@ class DatabaseAway(StorageFailed):
 
 
 class SecretsUnreadable(StorageFailed):
-    """The credential in the database cannot be read: sign in again, `reelgate login imagine`."""
+    """The credential in the database cannot be read: sign in again."""
 
     temporary = False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import ClassVar, Self
 
@@ -120,6 +121,10 @@ class ProviderSettings(BaseSettings):
     def address(self) -> str:
         """Where requests are sent, for people to read."""
         return ""
+
+    def faults(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        """What does not fit together, each with the keys that lead to it; only values were read."""
+        return iter(())
 
     def credential_left_s(self, now_s: float) -> float | None:
         """How long the credential is good for, negative when it is over; None if not known."""

@@ -122,7 +122,7 @@ def test_the_key_is_in_the_file_or_in_a_variable_or_there_is_no_account(
     assert (own.is_configured, own.secret) == (True, SECRET)
     assert SECRET not in repr(own)
     assert own.model_to_try == "acme-1"
-    acme = registered(own).build(http, own, SystemClock(), "acme")
+    acme = registered("acme", own).build(http, own, SystemClock(), "acme")
     assert isinstance(acme, Declared)
     assert acme.key_headers() == {"Authorization": f"Bearer {SECRET}"}
     keyless = loaded(tmp_path, TEXT.replace("key_variable", "# key_variable"))

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from reelgate.cli.config import load_settings
+from reelgate.cli.config import fields_of, load_settings, variables
 from reelgate.clock import SystemClock
 from reelgate.net.client import HttpClient
 from reelgate.providers.base import CancelOutcome, Provider
 from reelgate.providers.imagine.build import SANDBOX_NAME, build_sandboxed
-from reelgate.providers.registry import build_providers
+from reelgate.providers.registry import PROVIDERS, build_providers, may_mean
 from reelgate.sandbox import Sandbox
 from reelgate.settings import Settings
 from tests.providers.imagine_account import TOKEN, a_request
@@ -47,3 +50,31 @@ async def test_a_sandboxed_provider_has_another_name_and_pace(
 async def test_the_web_api_cannot_stop_a_job(http: HttpClient, settings: Settings) -> None:
     [imagine] = build_providers(http, settings, SystemClock()).values()
     assert await imagine.cancel("id-1") is CancelOutcome.IMPOSSIBLE
+
+
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_the_variables_of_a_provider_tell_by_their_names_whose_they_are(name: str) -> None:
+    kind = PROVIDERS[name].settings
+    told = [variable for field in fields_of(kind) for variable in variables(kind, field)]
+    assert told
+    assert [variable for variable in told if not may_mean(variable, name)] == []
+
+
+def test_a_gateway_with_one_account_loads_no_other_provider(tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "from reelgate.cli.config import load_settings\n"
+        "print(*load_settings().configured, *sys.modules)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={"PYTHONPATH": os.environ.get("PYTHONPATH", ""), "FAL_KEY": "a key"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    prefix = "reelgate.providers."
+    loaded = {each.removeprefix(prefix).partition(".")[0] for each in ran.stdout.split()}
+    assert "fal" in loaded
+    assert loaded & {*PROVIDERS, "videos_api", "declared"} == {"fal"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
@@ -20,7 +20,7 @@ from reelgate.cli.console import say
 from reelgate.cli.exits import CliError, ExitCode
 from reelgate.domain.routing import VirtualModel
 from reelgate.provider_settings import PROVIDERS_PREFIX, ProviderSettings
-from reelgate.providers.registry import PROVIDERS
+from reelgate.providers.registry import PROVIDERS, first_word
 from reelgate.settings import Settings
 
 OPTIONS = ("REELGATE_SERVER", "REELGATE_API_KEY")
@@ -38,9 +38,9 @@ NEARLY_THE_SAME = 0.9
 """How alike a name must be whose first word is not one of ours: it may be anybody's."""
 
 
-def known_variables() -> set[str]:
-    """Every variable that is read."""
-    kinds: list[type[BaseSettings]] = [Settings, *(known.settings for known in PROVIDERS.values())]
+def known_variables(providers: Iterable[str] = PROVIDERS) -> set[str]:
+    """Every variable that is read, of these providers'."""
+    kinds: list[type[BaseSettings]] = [Settings, *(PROVIDERS[name].settings for name in providers)]
     names = {name for kind in kinds for field in fields_of(kind) for name in variables(kind, field)}
     return names | set(OPTIONS) | set(of_named_accounts())
 
@@ -72,17 +72,33 @@ def variables(kind: type[BaseSettings], field: str) -> tuple[str, ...]:
     return (f"{kind.model_config['env_prefix']}{field.upper()}",)
 
 
-def misspelled(env_file: Path = Path(".env")) -> Iterator[str]:
+def misspelled(env_file: Path = Path(".env"), providers: Collection[str] = ()) -> Iterator[str]:
     """A sentence for each variable that looks like a setting and is none.
 
     Looks into the environment and into `env_file`. No value is repeated: it may be a secret.
+
+    Args:
+        env_file: the file.
+        providers: those whose settings were read. The others' are loaded only if need be.
     """
+    in_file = dotenv_values(env_file, encoding="utf-8") if env_file.is_file() else {}
+    known = known_variables(providers)
+    if all(name.upper() in known or not may_be_meant(name) for name in (*os.environ, *in_file)):
+        return
     known = known_variables()
     yield from sentences_for(os.environ, known, "")
-    if env_file.is_file():
-        yield from sentences_for(
-            dotenv_values(env_file, encoding="utf-8"), known, f" in {env_file}"
-        )
+    yield from sentences_for(in_file, known, f" in {env_file}")
+
+
+def may_be_meant(name: str) -> bool:
+    """Whether a variable may be one of ours or nearly so, told without loading any provider."""
+    words = ["REELGATE", *map(first_word, PROVIDERS)]
+    upper = name.upper()
+    if NOT_MEANT_FOR_US.fullmatch(upper):
+        return False
+    return upper.startswith(tuple(words)) or bool(
+        get_close_matches(upper.partition("_")[0], words, n=1, cutoff=ALIKE)
+    )
 
 
 def sentences_for(names: Iterable[str], known: set[str], where: str) -> Iterator[str]:
@@ -153,7 +169,7 @@ def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - Settings chec
         settings = read(Settings, **given)
         providers, virtual = read_config_file(settings.config)
         settings = settings.model_copy(update={"providers": providers, "virtual_models": virtual})
-        warn_of_misspelled()
+        warn_of_misspelled([name for name in providers if name in PROVIDERS])
     except (SettingsError, OSError, UnicodeDecodeError) as error:
         message = f"the settings cannot be read: {error}"
         raise CliError(message, ExitCode.USAGE, code="invalid_settings") from error
@@ -190,9 +206,9 @@ def read(kind: type[S], /, **given: Any) -> S:  # noqa: ANN401 - Pydantic checks
         raise CliError("\n".join(problems), ExitCode.USAGE, code="invalid_settings") from None
 
 
-def warn_of_misspelled() -> None:
+def warn_of_misspelled(providers: Collection[str]) -> None:
     """Name each variable that looks like a setting and is none."""
-    for sentence in misspelled():
+    for sentence in misspelled(providers=providers):
         if sentence not in _warned:
             _warned.add(sentence)
             say(sentence, "yellow")

@@ -26,8 +26,7 @@ from pydantic import BaseModel, ValidationError
 from reelgate.domain.routing import Goal, Target, VirtualModel
 from reelgate.errors import brief
 from reelgate.provider_settings import PROVIDERS_PREFIX, ProviderSettings
-from reelgate.providers.declared.settings import DeclaredSettings
-from reelgate.providers.registry import KINDS, PROVIDERS
+from reelgate.providers.registry import KINDS, PROVIDERS, may_mean
 from reelgate.toml_file import Fault, TomlFile
 
 ACCOUNT = re.compile(r"[a-z][a-z0-9_-]{0,31}", re.ASCII)
@@ -70,17 +69,39 @@ def read_config(
 def accounts(
     tables: Mapping[str, Mapping[str, Any]], read: ReadSettings
 ) -> dict[str, ProviderSettings]:
-    """Each provider's own account, and those that are named beside them."""
-    found: dict[str, ProviderSettings] = {}
-    for name, known in PROVIDERS.items():
-        kind, told = known.settings, tables.get(name, {})
-        given = {key: value for key, value in told.items() if not in_environment(kind, key)}
-        found[name] = read(kind, **given)
+    """The accounts that variables or the file name, each provider's own one first.
+
+    Where accounts are named and none has credentials, every provider's own one is there: stand-ins
+    take their places.
+    """
+    variables = all_variables()
+    others: dict[str, ProviderSettings] = {}
     for name, told in {**in_variables(), **tables}.items():
         if name not in PROVIDERS:
             kind_name = str(told.get("kind", name))
-            found[name] = read(KINDS[kind_name].settings, **{"kind": kind_name, **told})
-    return found
+            others[name] = read(KINDS[kind_name].settings, **{"kind": kind_name, **told})
+    own = {
+        name: own_account(name, tables, read)
+        for name in PROVIDERS
+        if name in tables or any(may_mean(variable, name) for variable in variables)
+    }
+    found = [*own.values(), *others.values()]
+    if found and not any(account.is_configured for account in found):
+        own = {name: own.get(name) or own_account(name, tables, read) for name in PROVIDERS}
+    return {**own, **others}
+
+
+def own_account(
+    name: str, tables: Mapping[str, Mapping[str, Any]], read: ReadSettings
+) -> ProviderSettings:
+    """A provider's own account: what a variable says goes before the file."""
+    kind, told = PROVIDERS[name].settings, tables.get(name, {})
+    return read(kind, **{key: said for key, said in told.items() if not in_environment(kind, key)})
+
+
+def all_variables() -> dict[str, str | None]:
+    """What stands in `.env` and in the environment, which goes before it."""
+    return {**dotenv_values(".env"), **os.environ}
 
 
 def in_variables() -> dict[str, dict[str, str]]:
@@ -89,7 +110,7 @@ def in_variables() -> dict[str, dict[str, str]]:
     Raises:
         ValueError: a kind is no provider.
     """
-    variables = {**dotenv_values(".env"), **os.environ}
+    variables = all_variables()
     found: dict[str, dict[str, str]] = {}
     for variable, said in variables.items():
         named = NAMED_ACCOUNT.fullmatch(variable.upper())
@@ -187,9 +208,8 @@ def value_faults(
                 allowed = f"it is not known: use {', '.join(fields_beside(settings, path))}"
             yield Fault((*place, *path), f"{'.'.join(path)} of {name}: {allowed}")
         return
-    if isinstance(own, DeclaredSettings):
-        for path, message in own.places():
-            yield Fault((*place, *path), f"{'.'.join(path)} of {name}: {message}")
+    for path, message in own.faults():
+        yield Fault((*place, *path), f"{'.'.join(path)} of {name}: {message}")
 
 
 def fields_beside(settings: type[BaseModel], path: Sequence[str]) -> list[str]:

@@ -10,7 +10,7 @@ from enum import Enum
 from reelgate.cli.exits import CliError, ExitCode
 from reelgate.domain.api_keys import KeyStanding
 from reelgate.provider_settings import ProviderSettings
-from reelgate.providers.registry import credential_variables
+from reelgate.providers.registry import credential_variables, first_example
 from reelgate.settings import Settings
 
 
@@ -64,11 +64,6 @@ CLOSED = (
     "CLOSED: every API key was revoked, so nobody may call. Make one with `reelgate keys create "
     "NAME`, or set REELGATE_ALLOW_OPEN=true."
 )
-SANDBOX = (
-    f"SANDBOX: no {credential_variables()} is set, so videos are test pictures made on this"
-    " machine, not real ones."
-)
-SIGNED_IN = ("  credential     of `reelgate login imagine`; `reelgate doctor` tells more", "")
 WITH_KEY = "-H 'Authorization: Bearer rg_...' "
 EXAMPLE = (
     "-H 'Content-Type: application/json' "
@@ -89,10 +84,13 @@ def banner(
     yield f"  data folder    {settings.data_dir.absolute()}", ""
     if not settings.configured:
         yield f"  provider       the built-in SANDBOX, {settings.sandbox_speed:g} times as fast", ""
-        yield SANDBOX, "bold yellow"
-    for own in settings.configured.values():
+        yield sandbox_line(), "bold yellow"
+    for name, own in settings.configured.items():
         yield f"  provider       {own.title} ({own.address})", ""
-        yield SIGNED_IN if own.is_signed_in else token_line(own, own.credential_left_s(now_s))
+        if own.is_signed_in:
+            yield f"  credential     of `reelgate login {name}`; `reelgate doctor` tells more", ""
+        else:
+            yield token_line(own, own.credential_left_s(now_s))
     if access is Access.OPEN:
         yield "OPEN: anybody who reaches this address can spend your credits.", "bold yellow"
     closed = keys is KeyStanding.REVOKED and not settings.allow_open
@@ -100,9 +98,18 @@ def banner(
         yield CLOSED, "bold yellow"
     # `rg_...` stands for a key: its secret is shown once, when it is made, and kept nowhere.
     example = WITH_KEY + EXAMPLE if closed or keys is KeyStanding.ACTIVE else EXAMPLE
-    model = next(iter((settings.configured or settings.providers).values())).model_to_try
+    tried = next(iter(settings.configured.values()), None)
+    model = tried.model_to_try if tried else first_example()
     yield "Try it:", ""
     yield f"  curl -X POST {url}/v1/{model}/generations {example}", ""
+
+
+def sandbox_line() -> str:
+    """What no credentials mean."""
+    return (
+        f"SANDBOX: no {credential_variables()} is set, so videos are test pictures made on this"
+        " machine, not real ones."
+    )
 
 
 def token_line(own: ProviderSettings, left_s: float | None) -> BannerLine:

@@ -19,7 +19,7 @@ from reelgate.cli.exits import CliError, ExitCode, in_one_line
 from reelgate.errors import StorageFailed
 from reelgate.logs import configure_log
 from reelgate.net.address import find_address
-from reelgate.providers.registry import credential_variables
+from reelgate.providers.registry import credential_variables, login_command
 from reelgate.settings import Settings
 
 HEALTH_TIMEOUT = aiohttp.ClientTimeout(total=5.0)
@@ -141,7 +141,7 @@ def check_account(settings: Settings) -> None:
     if settings.sandbox == "off" and not settings.configured:
         message = (
             "no provider has credentials, and REELGATE_SANDBOX=off forbids the sandbox: run "
-            f"`reelgate login imagine`, or set {credential_variables()}"
+            f"`{login_command()}`, or set {credential_variables()}"
         )
         raise CliError(message, ExitCode.CREDENTIALS, code="upstream_unauthorized")
 

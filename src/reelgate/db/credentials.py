@@ -44,6 +44,7 @@ FIND = select(
     credentials,
     (credentials.c.lease_until > DatabaseNow()).label("is_leased"),
 ).where(OF_ACCOUNT)
+SIGNED_IN = select(credentials.c.account).where(credentials.c.kind == CredentialKind.OAUTH.value)
 CLAIM = (
     update(credentials)
     .where(
@@ -90,6 +91,12 @@ class Credentials:
             lambda connection: connection.execute(FIND, {"the_account": account}).mappings().first()
         )
         return None if row is None else CredentialKind(row["kind"])
+
+    async def signed_in(self) -> frozenset[str]:
+        """The accounts that somebody has signed in to."""
+        return frozenset(
+            await self._database.look_up(lambda connection: connection.scalars(SIGNED_IN).all())
+        )
 
     async def keep(self, credential: Credential) -> None:
         """Keep a credential in place of the account's last one, whatever became of that."""
@@ -206,7 +213,7 @@ class Credentials:
         return Credential(
             account=row["account"],
             kind=CredentialKind(row["kind"]),
-            tokens=self._tokens_of(bytes(row["secret"])),
+            tokens=self._tokens_of(bytes(row["secret"]), row["account"]),
             version=row["version"],
             obtained_at_s=row["obtained_at"],
             expires_at_s=row["expires_at"],
@@ -217,12 +224,13 @@ class Credentials:
             in_doubt=lease != NOBODY and not lease.startswith(PAUSED) and not row["is_leased"],
         )
 
-    def _tokens_of(self, sealed: bytes) -> Tokens:
+    def _tokens_of(self, sealed: bytes, account: str) -> Tokens:
         if not sealed:
             return Tokens()
-        kept = json.loads(self._box.open(sealed))
+        remedy = f"sign in again with `reelgate login {account}`"
+        kept = json.loads(self._box.open(sealed, remedy))
         if not isinstance(kept, dict):
-            raise SecretsUnreadable
+            raise SecretsUnreadable(f"The credential in the database is no credential: {remedy}.")
         # A newer version may keep more.
         known = {name: kept[name] for name in Tokens.__slots__ if isinstance(kept.get(name), str)}
         return Tokens(**known)

@@ -39,8 +39,8 @@ class SecretBox:
         """
         return self._fernet(make=True).encrypt(plain)
 
-    def open(self, sealed: bytes) -> bytes:
-        """The text that was encrypted.
+    def open(self, sealed: bytes, remedy: str = "") -> bytes:
+        """The text that was encrypted; `remedy`: what helps beside the right key.
 
         Raises:
             SecretsUnreadable: with another key, or there is no key that can be used.
@@ -49,12 +49,12 @@ class SecretBox:
         from cryptography.fernet import InvalidToken  # noqa: PLC0415
 
         try:
-            return self._fernet(make=False).decrypt(sealed)
+            return self._fernet(make=False, remedy=remedy).decrypt(sealed)
         except InvalidToken:
             message = (
                 "The credential in the database was written with another key than"
                 f" {self.key_named}. Bring that key back (every gateway on one database needs the"
-                " same REELGATE_SECRET_KEY), or sign in again with `reelgate login imagine`."
+                f" same REELGATE_SECRET_KEY){or_else(remedy)}."
             )
             raise SecretsUnreadable(message) from None
 
@@ -67,12 +67,12 @@ class SecretBox:
         if self._keys.strip() or self._file.exists():
             self._fernet(make=False)
 
-    def _fernet(self, *, make: bool) -> MultiFernet:
+    def _fernet(self, *, make: bool, remedy: str = "") -> MultiFernet:
         from cryptography.fernet import Fernet, MultiFernet  # noqa: PLC0415 - see `open`
 
-        return MultiFernet([Fernet(key) for key in self._read_keys(make=make)])
+        return MultiFernet([Fernet(key) for key in self._read_keys(make=make, remedy=remedy)])
 
-    def _read_keys(self, *, make: bool) -> tuple[bytes, ...]:
+    def _read_keys(self, *, make: bool, remedy: str) -> tuple[bytes, ...]:
         if self._keys.strip():
             return decode_keys(self._keys)
         try:
@@ -82,8 +82,7 @@ class SecretBox:
         except FileNotFoundError:
             message = (
                 f"The credential in the database cannot be read: {self.key_named} is missing. Put"
-                " it back or set REELGATE_SECRET_KEY, or sign in again with `reelgate login"
-                " imagine`."
+                f" it back or set REELGATE_SECRET_KEY{or_else(remedy)}."
             )
             raise SecretsUnreadable(message) from None
         except (OSError, ValueError) as error:
@@ -103,6 +102,11 @@ class SecretBox:
         if not keys:
             raise SecretsUnreadable(f"{self.key_named} is empty: {HOW_TO_MAKE_ONE}")
         return keys
+
+
+def or_else(remedy: str) -> str:
+    """The end of a sentence."""
+    return f", or {remedy}" if remedy else ""
 
 
 def make_key_file(path: Path) -> None:

@@ -19,12 +19,13 @@ from reelgate.net.client import HttpClient
 from reelgate.net.open_files import for_requests
 from reelgate.provider_settings import ProviderSettings
 from reelgate.providers.base import Provider
+from reelgate.providers.registered import Registered
 from reelgate.providers.registry import (
     PROVIDERS,
     SANDBOX_SUFFIX,
-    Registered,
     build_providers,
     credential_variables,
+    login_command,
     registered,
 )
 from reelgate.runtime.catalogues import learn_models
@@ -90,14 +91,11 @@ async def start_providers(
         built = build_providers(http, settings, clock, partial(client_of, rates, telemetry))
         await use_kept_credentials(settings, database, http, clock, built, stack)
         await learn_models(built.values(), settings.data_dir / CATALOGUES)
-        return {
-            name: account(settings, settings.providers.get(name), provider)
-            for name, provider in built.items()
-        }
+        return {name: account(settings, name, provider) for name, provider in built.items()}
     missing = credential_variables()
     if settings.sandbox == "off":
         message = (
-            f"{missing} is empty, nobody has signed in (`reelgate login imagine`), and"
+            f"{missing} is empty, nobody has signed in (`{login_command()}`), and"
             " REELGATE_SANDBOX=off: there is nobody to make videos"
         )
         raise UpstreamUnauthorized(message)
@@ -159,21 +157,21 @@ def client_of(
 
 def has_stand_in(name: str, own: ProviderSettings | None) -> bool:
     """Whether a stand-in plays for a provider where nobody has credentials."""
-    known = PROVIDERS[name] if own is None else registered(own)
-    return known.has_default_stand_in or bool(own and own.sandbox_url)
+    return registered(name, own).has_default_stand_in or bool(own and own.sandbox_url)
 
 
 def account(
     settings: Settings,
-    own: ProviderSettings | None,
+    name: str,
     provider: Provider,
     *,
     time_unit_s: float = 1.0,
     stands_for: str = "",
 ) -> UpstreamAccount:
     """An account with its own limits, and everybody's where it has none."""
+    own = settings.providers.get(name)
     polls_per_s = (own and own.looks_per_s) or settings.looks_per_s
-    if own is not None and (rpm := registered(own).requests_per_minute) is not None:
+    if own is not None and (rpm := registered(name, own).requests_per_minute) is not None:
         polls_per_s = min(polls_per_s, POLLS_PART * rpm / MINUTE_S)
     return UpstreamAccount(
         provider=provider,
@@ -191,8 +189,7 @@ def stand_in_of(
 ) -> UpstreamAccount:
     """A stand-in in an account's place."""
     own = settings.providers.get(name)
-    known = PROVIDERS[name] if own is None else registered(own)
-    provider = known.build_stand_in(
+    provider = registered(name, own).build_stand_in(
         http,
         clock,
         sandbox_url=url,
@@ -203,7 +200,7 @@ def stand_in_of(
     )
     return account(
         settings,
-        own,
+        name,
         provider,
         time_unit_s=max(1.0 / settings.sandbox_speed, LEAST_UNIT_S),
         stands_for=name,

@@ -174,7 +174,7 @@ async def gateway_was_sent(sandbox: Sandbox, prompt: str) -> bool:
 async def test_two_stand_ins_play_where_neither_has_credentials(tmp_path: Path) -> None:
     async with Sandbox(TINY) as north, Sandbox(TINY) as south:
         accounts = {
-            name: ImagineSettings.model_validate({"_env_file": None, "sandbox_url": sandbox.url})
+            name: ImagineSettings.model_validate({"kind": "imagine", "sandbox_url": sandbox.url})
             for name, sandbox in (("north", north), ("south", south))
         }
         async with a_gateway(tmp_path, providers=accounts) as gateway:

@@ -27,7 +27,8 @@ from reelgate.providers.base import (
     Running,
     can_reconcile,
 )
-from reelgate.providers.registry import PROVIDERS, SANDBOX_KEY
+from reelgate.providers.registered import SANDBOX_KEY
+from reelgate.providers.registry import PROVIDERS
 from reelgate.sandbox.faults import Operation
 
 from .conftest import PATIENCE_S, Case

@@ -10,7 +10,8 @@ from reelgate.cli.app import command_app
 from reelgate.cli.config import load_settings
 from reelgate.cli.console import put, put_json, say
 from reelgate.cli.exits import ExitCode, in_one_line
-from reelgate.runtime.doctor import Finding, Grade, examine
+from reelgate.domain.findings import Finding, Grade
+from reelgate.runtime.doctor import examine
 
 app = command_app()
 

@@ -6,7 +6,7 @@ import asyncio
 import sys
 import threading
 import webbrowser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Annotated
@@ -20,15 +20,15 @@ from reelgate.cli.database import opened
 from reelgate.cli.exits import CliError, ExitCode, in_one_line
 from reelgate.cli.loopback import free_address, listening
 from reelgate.clock import SystemClock
+from reelgate.db.credentials import Credentials
 from reelgate.db.database import Database
 from reelgate.domain.credentials import Credential
 from reelgate.errors import UpstreamError, UpstreamUnauthorized
 from reelgate.net.client import HttpClient
-from reelgate.providers.imagine import oauth
-from reelgate.providers.imagine.account import AccountLookUps, Named
-from reelgate.providers.imagine.credentials import Credentials, TokenCredentials
-from reelgate.providers.imagine.token_requests import Renewed
-from reelgate.runtime.signin import ACCOUNT, ImagineSetup, kept_credentials, opened_credentials
+from reelgate.providers.registered import Registered
+from reelgate.providers.registry import sign_ins
+from reelgate.providers.signin import Attempt, Named, Places, SignIn, SignInFailed
+from reelgate.runtime.signin import kept_credentials, sign_in_at
 from reelgate.settings import Settings
 
 app = command_app()
@@ -52,82 +52,127 @@ class Wanted:
     timeout_s: float
 
 
-@app.command()
-def imagine(
+@dataclass(frozen=True, slots=True)
+class There:
+    """Where somebody signs in: the provider's account, and where its credential is kept."""
+
+    account: str
+    title: str
+    sign_in: SignIn
+    kept: Credentials
+
+
+HELP = """Sign in at {title}, and choose the organisation and the folder for videos.
+
+A gateway that runs on its sandbox notices at its next start; one that has a credential already
+notices by itself."""
+
+
+def command_for(name: str, known: Registered) -> Callable[..., None]:
+    """The command for one provider."""
+
+    def sign_in_there(
+        *,
+        no_browser: Annotated[
+            bool,
+            typer.Option(
+                "--no-browser",
+                help="For a machine without a browser: open the address elsewhere, and paste the "
+                "address that it leads to.",
+            ),
+        ] = False,
+        choose_folder: Annotated[
+            bool,
+            typer.Option(
+                "--choose-folder",
+                help="Keep the credential there is, and only choose organisation and folder.",
+            ),
+        ] = False,
+        org: Annotated[
+            str | None,
+            typer.Option(metavar="ID", help="The organisation that pays; asked for else."),
+        ] = None,
+        folder: Annotated[
+            str | None,
+            typer.Option(
+                metavar="ID",
+                help="The folder for videos, or `none`: the workspace's root. Asked else.",
+            ),
+        ] = None,
+        timeout: Annotated[
+            float, typer.Option(min=1, metavar="SECONDS", help="How long to wait for the browser.")
+        ] = 300.0,
+    ) -> None:
+        settings = load_settings()
+        wanted = Wanted(not no_browser, org, folder, timeout)
+        with in_one_line():
+            asyncio.run(
+                opened(
+                    settings,
+                    lambda database: at_provider(
+                        name, known, settings, database, wanted, keep=choose_folder
+                    ),
+                )
+            )
+
+    return sign_in_there
+
+
+def add_commands(group: typer.Typer) -> None:
+    """A command for each provider at which people sign in."""
+    for name, known in sign_ins().items():
+        text = HELP.format(title=known.settings.title)
+        group.command(name, help=text)(command_for(name, known))
+
+
+add_commands(app)
+
+
+async def at_provider(
+    name: str,
+    known: Registered,
+    settings: Settings,
+    database: Database,
+    wanted: Wanted,
     *,
-    no_browser: Annotated[
-        bool,
-        typer.Option(
-            "--no-browser",
-            help="For a machine without a browser: open the address elsewhere, and paste the "
-            "address that it leads to.",
-        ),
-    ] = False,
-    choose_folder: Annotated[
-        bool,
-        typer.Option(
-            "--choose-folder",
-            help="Keep the credential there is, and only choose organisation and folder.",
-        ),
-    ] = False,
-    org: Annotated[
-        str | None, typer.Option(metavar="ID", help="The organisation that pays; asked for else.")
-    ] = None,
-    folder: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ID", help="The folder for videos, or `none`: the workspace's root. Asked else."
-        ),
-    ] = None,
-    timeout: Annotated[
-        float, typer.Option(min=1, metavar="SECONDS", help="How long to wait for the browser.")
-    ] = 300.0,
+    keep: bool,
 ) -> None:
-    """Sign in at imagine.art, and choose the organisation and the folder for videos.
-
-    A gateway that runs on its sandbox notices at its next start; one that has a credential already
-    notices by itself.
-    """
-    settings = load_settings()
-    wanted = Wanted(not no_browser, org, folder, timeout)
-    work = choose if choose_folder else sign_in
-    with in_one_line():
-        asyncio.run(opened(settings, lambda database: work(settings, database, wanted)))
-
-
-async def sign_in(settings: Settings, database: Database, wanted: Wanted) -> None:
-    """Get a token, try it, choose where videos go, and keep everything."""
-    setup = ImagineSetup.in_(settings)
+    """Sign in, or `keep` the credential there is, and choose where videos go."""
     clock = SystemClock()
     async with HttpClient(clock=clock) as http:
-        with refusals_told():
-            renewed = await get_token(http, setup, wanted)
-        credential = oauth.credential_of(ACCOUNT, renewed, clock.now())
-        token = TokenCredentials(renewed.tokens.access, clock)
-        org, folder = await place_for(http, setup, token, wanted, needs_folder=False)
-        kept = kept_credentials(settings, database)
-        await kept.keep(with_place(credential, org, folder))
-    say("Signed in at imagine.art; the gateway renews the credential from now on.", "bold green")
+        there = There(
+            name,
+            known.settings.title,
+            sign_in_at(name, known, settings, http, clock),
+            kept_credentials(settings, database),
+        )
+        await (choose if keep else sign_in)(there, wanted)
+
+
+async def sign_in(there: There, wanted: Wanted) -> None:
+    """Get a credential, try it, choose where videos go, and keep everything."""
+    with refusals_told():
+        credential = await get_credential(there.sign_in, wanted)
+    org, folder = await place_for(there, there.sign_in.places(credential), wanted)
+    await there.kept.keep(with_place(credential, org, folder))
+    say(f"Signed in at {there.title}; the gateway renews the credential from now on.", "bold green")
     tell_place(org, folder)
     say("`reelgate doctor` checks the rest. A gateway without an account so far: start it again.")
 
 
-async def get_token(http: HttpClient, setup: ImagineSetup, wanted: Wanted) -> Renewed:
+async def get_credential(sign_in: SignIn, wanted: Wanted) -> Credential:
     """Go through the sign-in, with the browser here or elsewhere."""
-    server = await oauth.discover(http, setup.mcp_url)
     if not wanted.browser:
-        attempt = await oauth.begin(http, server, free_address(), resource_of(setup))
-        return await oauth.redeem(http, attempt, pasted_code(attempt), SystemClock())
+        attempt = await sign_in.begin(free_address())
+        return await sign_in.redeem(attempt, pasted_code(attempt))
     async with listening() as redirects:
-        attempt = await oauth.begin(http, server, redirects.uri, resource_of(setup))
+        attempt = await sign_in.begin(redirects.uri)
         say(f"Open this address and sign in:\n{attempt.address}")
         # Some browsers' commands end only with the browser.
         threading.Thread(target=webbrowser.open, args=[attempt.address], daemon=True).start()
         try:
             code = await redirects.code(
-                lambda address: oauth.code_in(attempt, address),
-                lambda why: say(why, "yellow"),
-                wanted.timeout_s,
+                attempt.code_in, lambda why: say(why, "yellow"), wanted.timeout_s
             )
         except TimeoutError:
             message = (
@@ -135,15 +180,10 @@ async def get_token(http: HttpClient, setup: ImagineSetup, wanted: Wanted) -> Re
                 " --no-browser where the browser is on another machine"
             )
             raise CliError(message, ExitCode.TIMEOUT) from None
-        return await oauth.redeem(http, attempt, code, SystemClock())
+        return await sign_in.redeem(attempt, code)
 
 
-def resource_of(setup: ImagineSetup) -> str:
-    """What the token is for (RFC 8707)."""
-    return f"{setup.mcp_url.rstrip('/')}/"
-
-
-def pasted_code(attempt: oauth.Attempt) -> str:
+def pasted_code(attempt: Attempt) -> str:
     """The code in the address that a person pastes.
 
     Raises:
@@ -160,87 +200,50 @@ def pasted_code(attempt: oauth.Attempt) -> str:
         if not line:
             break
         try:
-            return oauth.code_in(attempt, line)
-        except oauth.SignInFailed as error:
+            return attempt.code_in(line)
+        except SignInFailed as error:
             why = error.message
             say(why, "yellow")
     raise CliError(f"not signed in: {why}", ExitCode.CREDENTIALS, was_said=False)
 
 
-async def choose(settings: Settings, database: Database, wanted: Wanted) -> None:
+async def choose(there: There, wanted: Wanted) -> None:
     """Choose organisation and folder with the credential that there is."""
-    setup = ImagineSetup.in_(settings)
-    kept = kept_credentials(settings, database)
-    async with (
-        HttpClient() as http,
-        opened_credentials(setup, kept, http) as credentials,
-    ):
-        needs = credentials.needs_parent
-        org, folder = await place_for(http, setup, credentials, wanted, needs_folder=needs)
-        await kept.choose(ACCOUNT, org.id, folder.id if folder else "")
+    async with there.sign_in.kept_places(there.kept) as places:
+        org, folder = await place_for(there, places, wanted)
+        await there.kept.choose(there.account, org.id, folder.id if folder else "")
     tell_place(org, folder)
-    overridden = [
-        name
-        for name, value in (
-            ("IMAGINE_ORG_ID", setup.org_id),
-            ("IMAGINE_PARENT_ID", setup.parent_id),
-        )
-        if value
-    ]
+    overridden = there.sign_in.place_in_settings
     if overridden:
         say(f"{' and '.join(overridden)} still go before what was chosen: remove them.", "yellow")
 
 
-async def place_for(
-    http: HttpClient,
-    setup: ImagineSetup,
-    credentials: Credentials,
-    wanted: Wanted,
-    *,
-    needs_folder: bool,
-) -> tuple[Named, Named | None]:
+async def place_for(there: There, places: Places, wanted: Wanted) -> tuple[Named, Named | None]:
     """The organisation and folder, by the options or by asking; the token is tried by that.
 
     Raises:
         CliError: the token is refused there, or a choice is not on the list.
     """
-    look_ups = AccountLookUps(http, setup.api_url, setup.team_url, credentials)
     with refusals_told():
-        try:
-            orgs = await look_ups.organisations()
-        except UpstreamUnauthorized as error:
-            if isinstance(credentials, TokenCredentials):
-                raise refused_there(error) from error
-            raise
+        orgs = await places.organisations()
         org = picked(orgs, wanted.org, "organisation", "--org", optional=False)
         if org is None:
-            message = "this account belongs to no organisation: make one at imagine.art"
+            message = f"this account belongs to no organisation: make one at {there.title}"
             raise CliError(message, ExitCode.CREDENTIALS)
-        folders = await look_ups.folders(org.id)
+        folders = await places.folders(org.id)
+    needs_folder = places.needs_folder
     folder = picked(folders, wanted.folder, "folder", "--folder", optional=not needs_folder)
     if folder is None and needs_folder:
         message = (
-            "a web token needs a folder, and this organisation has none: make one at imagine.art,"
-            " and run this again"
+            "a web token needs a folder, and this organisation has none: make one at"
+            f" {there.title}, and run this again"
         )
         raise CliError(message, ExitCode.USAGE)
     return org, folder
 
 
-def refused_there(error: UpstreamUnauthorized) -> CliError:
-    """The token was got, and is of no use: the contract's other door."""
-    return CliError(
-        f"imagine.art signed you in, but its team API refuses the token: {error.message}\nSo no"
-        " video could be made with it, and nothing was kept. Use a web session's token instead:"
-        " put it in IMAGINE_TOKEN, and its refresh token in IMAGINE_REFRESH_TOKEN, so that the"
-        " gateway renews it.",
-        ExitCode.CREDENTIALS,
-        code="upstream_unauthorized",
-    )
-
-
 def picked(
-    known: list[Named], wanted: str | None, what: str, option: str, *, optional: bool
+    known: Sequence[Named], wanted: str | None, what: str, option: str, *, optional: bool
 ) -> Named | None:
     """One of a list: the one that is named, the only one, or the one that a person chooses.
 
@@ -267,7 +270,7 @@ def picked(
     return asked(known, what, optional=optional)
 
 
-def asked(known: list[Named], what: str, *, optional: bool) -> Named | None:
+def asked(known: Sequence[Named], what: str, *, optional: bool) -> Named | None:
     """What a person chooses."""
     if optional:
         say(f"  0  no {what}: the workspace's root")

@@ -21,12 +21,14 @@ from reelgate.errors import (
 )
 from reelgate.net.client import Answer, HttpClient
 from reelgate.providers.api import ApiAccount, ApiProvider
-from reelgate.providers.ark.models import ROWS, Row
+from reelgate.providers.ark.models import ROWS, Row, rows_with
+from reelgate.providers.ark.settings import ArkSettings
 from reelgate.providers.base import CancelOutcome, Candidate, Pictures, Submission
 from reelgate.providers.call import Call, Report, VendorError
 from reelgate.providers.content import content_of
 from reelgate.providers.listed import EARLIER_S, ListedJob, candidates, unix_s
 from reelgate.providers.payload import first_object, in_path, is_provider_id, payload_of, text_in
+from reelgate.providers.registered import at_api, more
 from reelgate.providers.words import Word
 
 TASKS = "contents/generations/tasks"
@@ -228,3 +230,15 @@ def whole(value: object) -> int | None:
     if isinstance(value, str) and value.isascii() and value.isdecimal():
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+PROVIDER = at_api(
+    ArkSettings,
+    lambda http, account, settings: Ark(
+        http,
+        account,
+        rows_with(more(settings)),
+        marks_submits=settings is not None and settings.mark_submits,
+    ),
+    stand_in_path="ark/api/v3",
+)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from reelgate.clock import Clock
 from reelgate.domain.catalog import Model
 from reelgate.domain.fields import (
     AUDIO,
@@ -27,11 +28,12 @@ from reelgate.domain.video import VideoRequest
 from reelgate.errors import ModerationBlocked
 from reelgate.net.client import Answer, HttpClient
 from reelgate.providers.api import ApiAccount, ApiProvider
-from reelgate.providers.base import Pictures
+from reelgate.providers.base import Pictures, Provider
 from reelgate.providers.call import Call, Report, VendorError
 from reelgate.providers.declared.settings import HEADER, KEY, DeclaredModel, DeclaredSettings
 from reelgate.providers.declared.template import UNSAID, at, filled, filled_path
 from reelgate.providers.payload import payload_of, percent, source_of
+from reelgate.providers.registered import SANDBOX_KEY, Registered
 from reelgate.providers.shapes import CREATED, Shape
 from reelgate.providers.words import Word
 
@@ -207,3 +209,34 @@ def price_of(declared: DeclaredModel) -> Price | None:
     told = ((Per.SECOND, declared.usd_per_second), (Per.VIDEO, declared.usd_per_video))
     rates = tuple(Rate(amount, per) for per, amount in told if amount is not None)
     return Price(Unit.USD, "configured", rates[:1]) if rates else None
+
+
+def build_declared(
+    http: HttpClient, settings: DeclaredSettings, _clock: Clock, name: str
+) -> Provider:
+    """An account at a provider that the configuration file declares."""
+    return Declared(http, ApiAccount(name, settings.address, settings.secret), settings)
+
+
+def build_declared_stand_in(
+    http: HttpClient,
+    clock: Clock,  # noqa: ARG001 - no key tells when it ends
+    *,
+    sandbox_url: str,
+    speed: float,
+    name: str,
+    public_asset_url: str | None,  # noqa: ARG001 - its videos have no address of their own
+    settings: DeclaredSettings,
+) -> Provider:
+    """The same, at the address that its settings name as its sandbox."""
+    account = ApiAccount(name, sandbox_url, SANDBOX_KEY, 1.0 / speed)
+    return Declared(http, account, settings)
+
+
+PROVIDER = Registered(
+    DeclaredSettings,
+    lambda _name: (),
+    build_declared,
+    build_declared_stand_in,
+    has_default_stand_in=False,
+)

@@ -183,7 +183,7 @@ class DeclaredSettings(ProviderSettings):
         """The first one."""
         return next(iter(self.models))
 
-    def places(self) -> Places:
+    def faults(self) -> Places:
         """What does not fit together, each with its place."""
         own = {name for model in self.models.values() for name in model.fields}
         used = set(placeholders(self.submit.body))

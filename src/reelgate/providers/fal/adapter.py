@@ -16,8 +16,10 @@ from reelgate.providers.api import ApiAccount, ApiProvider
 from reelgate.providers.assets import origin_of
 from reelgate.providers.base import CancelOutcome, Pictures
 from reelgate.providers.call import Call, Report, VendorError
-from reelgate.providers.fal.models import ROWS, Row
+from reelgate.providers.fal.models import ROWS, Row, rows_with
+from reelgate.providers.fal.settings import FalSettings
 from reelgate.providers.payload import first_object, in_path, payload_of, source_of, text_in
+from reelgate.providers.registered import at_api, by_rows
 from reelgate.providers.words import Word
 
 CANCELLED = {"OK": CancelOutcome.STOPPED, "CANCELLATION_REQUESTED": CancelOutcome.REQUESTED}
@@ -146,3 +148,10 @@ def kind_of(code: str, says: str) -> type[UpstreamError] | None:
     if "exhausted balance" in says.lower():
         return InsufficientCredits
     return None
+
+
+PROVIDER = at_api(
+    FalSettings,
+    by_rows(Fal, rows_with),
+    stand_in_path="fal",
+)

@@ -20,8 +20,10 @@ from reelgate.net.client import Answer, HttpClient
 from reelgate.providers.api import ApiAccount, ApiProvider
 from reelgate.providers.base import Failed, Pictures
 from reelgate.providers.call import Call, Report, VendorError
-from reelgate.providers.gemini.models import ROWS, Row
+from reelgate.providers.gemini.models import ROWS, Row, rows_with
+from reelgate.providers.gemini.settings import GeminiSettings
 from reelgate.providers.payload import first_object, in_path, payload_of, text_in
+from reelgate.providers.registered import at_api, by_rows
 from reelgate.providers.words import Word
 
 KINDS: Mapping[str, type[UpstreamError]] = {
@@ -161,3 +163,10 @@ def download_address(uri: str) -> str:
         return str(URL(uri).without_query_params("key").update_query(alt="media"))
     except ValueError:
         return uri
+
+
+PROVIDER = at_api(
+    GeminiSettings,
+    by_rows(Gemini, rows_with),
+    stand_in_path="gemini/v1beta",
+)

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from reelgate.net.client import Answer, HttpClient
 from reelgate.providers.imagine.credentials import Credentials, authorized
 from reelgate.providers.imagine.wire import is_whole, refusal
 from reelgate.providers.payload import first_object
+from reelgate.providers.signin import Named
 
 TIMEOUT_S = 20.0
 FOLDER = "folder"
 """The category of what can be a `parent_id` [official]."""
-
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """An organisation or a folder."""
-
-    id: str
-    name: str
 
 
 class AccountLookUps:

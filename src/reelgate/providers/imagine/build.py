@@ -6,9 +6,12 @@ from reelgate.clock import Clock
 from reelgate.net.client import HttpClient
 from reelgate.providers.base import Provider
 from reelgate.providers.imagine.adapter import ImagineHosts, ImagineWeb
+from reelgate.providers.imagine.checks import examine
 from reelgate.providers.imagine.credentials import ImagineAccount, TokenCredentials
 from reelgate.providers.imagine.models import PICTURES_ONLY, imagine_models
 from reelgate.providers.imagine.settings import ImagineSettings
+from reelgate.providers.imagine.signin import ImagineSignIn
+from reelgate.providers.registered import Registered
 
 SANDBOX_NAME = "imagine-sandbox"
 # The sandbox takes any token; this one says in its record whose it is.
@@ -80,3 +83,13 @@ def sandbox_hosts(sandbox_url: str) -> ImagineHosts:
         auth_url=f"{base}/auth",
         team_url=f"{base}/team",
     )
+
+
+PROVIDER = Registered(
+    ImagineSettings,
+    imagine_models,
+    build_imagine,
+    build_sandboxed,
+    sign_in=ImagineSignIn,
+    examine=examine,
+)

@@ -20,12 +20,13 @@ from authlib.oauth2.rfc6749.parameters import (
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
 from reelgate.clock import Clock
-from reelgate.domain.credentials import Credential, CredentialKind, Tokens
-from reelgate.errors import UpstreamBadResponse, UpstreamError, UpstreamUnauthorized
+from reelgate.domain.credentials import Tokens
+from reelgate.errors import UpstreamBadResponse, UpstreamError
 from reelgate.net.client import Answer, HttpClient
 from reelgate.net.hosts import is_loopback
 from reelgate.net.redact import fit_to_tell
 from reelgate.providers.imagine.token_requests import Renewed, pair_of, post_token_request
+from reelgate.providers.signin import SignInFailed
 
 METADATA_PATH = "/.well-known/oauth-authorization-server"
 TIMEOUT_S = 20.0
@@ -33,10 +34,6 @@ SCOPE = "openid email mcp:tools"
 CLIENT_NAME = "Reelgate"
 VERIFIER_BYTES = 48
 STATE_BYTES = 24
-
-
-class SignInFailed(UpstreamUnauthorized):
-    """The sign-in did not lead to a token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +81,38 @@ class Attempt:
             resource=self.resource,
         )
         return address
+
+    def code_in(self, redirected: str) -> str:
+        """The code in the address that the browser was sent back to.
+
+        Raises:
+            SignInFailed: it holds none, or belongs to another sign-in.
+        """
+        told = dict(parse_qsl(urlsplit(redirected.strip()).query))
+        if "error" in told and told.get("state") == self.state:
+            what = fit_to_tell(told["error"].replace("_", " ")) or "an error"
+            message = f"imagine.art did not sign you in: {what}. Run the command again to try anew."
+            raise SignInFailed(message)
+        if told.get("iss", self.server.issuer) != self.server.issuer:
+            message = (
+                "The redirect comes from another sign-in server than it should; nothing was kept."
+            )
+            raise SignInFailed(message)
+        try:
+            code: str = parse_authorization_code_response(redirected.strip(), self.state)["code"]
+        except MismatchingStateException:
+            message = (
+                "The redirect belongs to another sign-in (its `state` is not the one sent out), so"
+                " it was not used. Open the address shown last, and sign in there."
+            )
+            raise SignInFailed(message) from None
+        except MissingCodeException:
+            message = (
+                "There is no `code` in that address: paste the whole address of the page that the"
+                " browser was sent to, from http:// on."
+            )
+            raise SignInFailed(message) from None
+        return code
 
 
 async def discover(http: HttpClient, mcp_url: str) -> AuthServer:
@@ -148,37 +177,6 @@ async def begin(http: HttpClient, server: AuthServer, redirect_uri: str, resourc
     )
 
 
-def code_in(attempt: Attempt, redirected: str) -> str:
-    """The code in the address that the browser was sent back to.
-
-    Raises:
-        SignInFailed: it holds none, or belongs to another sign-in.
-    """
-    told = dict(parse_qsl(urlsplit(redirected.strip()).query))
-    if "error" in told and told.get("state") == attempt.state:
-        what = fit_to_tell(told["error"].replace("_", " ")) or "an error"
-        message = f"imagine.art did not sign you in: {what}. Run the command again to try anew."
-        raise SignInFailed(message)
-    if told.get("iss", attempt.server.issuer) != attempt.server.issuer:
-        message = "The redirect comes from another sign-in server than it should; nothing was kept."
-        raise SignInFailed(message)
-    try:
-        code: str = parse_authorization_code_response(redirected.strip(), attempt.state)["code"]
-    except MismatchingStateException:
-        message = (
-            "The redirect belongs to another sign-in (its `state` is not the one sent out), so it"
-            " was not used. Open the address shown last, and sign in there."
-        )
-        raise SignInFailed(message) from None
-    except MissingCodeException:
-        message = (
-            "There is no `code` in that address: paste the whole address of the page that the"
-            " browser was sent to, from http:// on."
-        )
-        raise SignInFailed(message) from None
-    return code
-
-
 async def redeem(http: HttpClient, attempt: Attempt, code: str, clock: Clock) -> Renewed:
     """Trade the code for tokens.
 
@@ -198,17 +196,6 @@ async def redeem(http: HttpClient, attempt: Attempt, code: str, clock: Clock) ->
         client_id=attempt.client_id, token_url=attempt.server.token_url, resource=attempt.resource
     )
     return pair_of(answer, before, clock)
-
-
-def credential_of(account: str, renewed: Renewed, now_s: float) -> Credential:
-    """What is kept after a sign-in."""
-    return Credential(
-        account,
-        CredentialKind.OAUTH,
-        renewed.tokens,
-        obtained_at_s=now_s,
-        expires_at_s=renewed.expires_at_s,
-    )
 
 
 def object_of(answer: Answer, what: str) -> dict[str, object]:

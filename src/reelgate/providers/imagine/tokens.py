@@ -12,12 +12,11 @@ import hashlib
 import math
 import secrets
 from contextlib import suppress
-from typing import Protocol
 
 import structlog
 
 from reelgate.clock import Clock
-from reelgate.domain.credentials import Credential, CredentialKind, Tokens
+from reelgate.domain.credentials import Credential, CredentialKind
 from reelgate.errors import (
     ReelgateError,
     SecretsUnreadable,
@@ -31,6 +30,7 @@ from reelgate.net.redact import MASK
 from reelgate.providers.expiry import moment
 from reelgate.providers.imagine.credentials import read_claims
 from reelgate.providers.imagine.token_requests import DeadCredential, Renewed, renew
+from reelgate.providers.signin import CredentialStore
 
 log = structlog.get_logger()
 
@@ -50,38 +50,6 @@ KEEP_PAUSE_S = 1.0
 KEEP_S = 300.0
 YOUNG_S = 60.0
 """A token this young that was never accepted is not renewed again because it is refused."""
-
-
-class CredentialStore(Protocol):
-    """Where the credential is kept, for all processes."""
-
-    async def find(self, account: str) -> Credential | None:
-        """The credential; None where there is none."""
-        ...
-
-    async def claim(self, credential: Credential, holder: str, lease_s: float) -> bool:
-        """Take the lease to renew this version; False where somebody else has it, or had it."""
-        ...
-
-    async def renewed(
-        self,
-        credential: Credential,
-        tokens: Tokens,
-        obtained_at_s: float,
-        expires_at_s: float | None,
-    ) -> bool:
-        """Keep the new tokens and let go of the lease."""
-        ...
-
-    async def release(
-        self, credential: Credential, holder: str, *, in_doubt: bool, pause_s: float
-    ) -> None:
-        """Let go of the lease without new tokens."""
-        ...
-
-    async def die(self, credential: Credential, why: str) -> None:
-        """This version cannot be renewed any more."""
-        ...
 
 
 class RenewedCredentials:

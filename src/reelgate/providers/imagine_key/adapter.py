@@ -10,7 +10,8 @@ from reelgate.net.client import Answer, FilePart, HttpClient
 from reelgate.providers.api import ApiAccount, ApiProvider
 from reelgate.providers.base import Pictures
 from reelgate.providers.call import Call, Report, VendorError
-from reelgate.providers.imagine_key.models import ROWS, TYPICAL_S, Row, key_models
+from reelgate.providers.imagine_key.models import ROWS, TYPICAL_S, Row, key_models, rows_with
+from reelgate.providers.imagine_key.settings import ImagineKeySettings
 from reelgate.providers.imagine_key.wire import (
     RENEW,
     UPSTREAM,
@@ -19,6 +20,7 @@ from reelgate.providers.imagine_key.wire import (
     submit_parts,
 )
 from reelgate.providers.payload import in_path, payload_of
+from reelgate.providers.registered import at_api, by_rows
 from reelgate.providers.words import Word
 
 STATUS_PATHS = ("assets/{id}/status", "video/status/{id}")
@@ -88,3 +90,12 @@ class ImagineKey(ApiProvider):
     def cancel_call(self, provider_id: str) -> Call:
         """Delete the job; whether credits come back is not documented."""
         return Call(method="DELETE", path=f"video/delete/{in_path(provider_id)}")
+
+
+PROVIDER = at_api(
+    ImagineKeySettings,
+    by_rows(ImagineKey, rows_with),
+    stand_in_path="v2",
+    requests_per_minute=50,
+    has_default_stand_in=False,
+)

@@ -26,8 +26,10 @@ from reelgate.net.redact import MASK
 from reelgate.providers.api import ApiAccount, ApiProvider
 from reelgate.providers.base import Pictures
 from reelgate.providers.call import Call, Report, VendorError
-from reelgate.providers.kling.models import ROWS, Row
+from reelgate.providers.kling.models import ROWS, Row, rows_with
+from reelgate.providers.kling.settings import KlingSettings
 from reelgate.providers.payload import first_object, in_path, payload_of, text_in
+from reelgate.providers.registered import at_api, by_rows
 from reelgate.providers.words import Word
 
 FROM_TEXT, FROM_PICTURE = "text2video", "image2video"
@@ -175,3 +177,10 @@ def units_in(value: object) -> Money | None:
         return Money.of(value, Unit.CREDITS)
     except ArithmeticError:
         return None
+
+
+PROVIDER = at_api(
+    KlingSettings,
+    by_rows(Kling, rows_with),
+    stand_in_path="kling",
+)

@@ -17,7 +17,8 @@ from reelgate.providers.api import ApiAccount, ApiProvider
 from reelgate.providers.base import CancelOutcome, Candidate, Pictures, Submission
 from reelgate.providers.call import Call, Report, VendorError
 from reelgate.providers.listed import EARLIER_S, ListedJob, candidates, unix_s
-from reelgate.providers.luma.models import ROWS, Row
+from reelgate.providers.luma.models import ROWS, Row, rows_with
+from reelgate.providers.luma.settings import LumaSettings
 from reelgate.providers.payload import (
     first_object,
     in_path,
@@ -26,6 +27,7 @@ from reelgate.providers.payload import (
     source_of,
     text_in,
 )
+from reelgate.providers.registered import at_api, more
 from reelgate.providers.words import Word
 
 PAGE_SIZE = 100
@@ -149,3 +151,14 @@ class Luma(ApiProvider):
                 if told.get(name) is not None
             ),
         )
+
+
+PROVIDER = at_api(
+    LumaSettings,
+    lambda http, account, settings: Luma(
+        http,
+        account,
+        rows_with(more(settings), takes_pictures=settings is not None and settings.data_urls),
+    ),
+    stand_in_path="luma/dream-machine/v1",
+)

@@ -32,7 +32,8 @@ from reelgate.providers.base import Candidate, Pictures, Submission
 from reelgate.providers.call import Call, Report, VendorError
 from reelgate.providers.content import content_of
 from reelgate.providers.listed import EARLIER_S, ListedJob, candidates, unix_s
-from reelgate.providers.minimax.models import ROWS, Row, Version
+from reelgate.providers.minimax.models import ROWS, Row, Version, rows_with
+from reelgate.providers.minimax.settings import MiniMaxSettings
 from reelgate.providers.payload import (
     first_object,
     in_path,
@@ -41,6 +42,7 @@ from reelgate.providers.payload import (
     source_of,
     text_in,
 )
+from reelgate.providers.registered import at_api, by_rows
 from reelgate.providers.words import Word
 
 QUERY = "query/video_generation"
@@ -258,3 +260,10 @@ def listed_in(tasks: Iterable[object], sent: Mapping[str, Any]) -> Iterator[List
 def is_count(value: object) -> TypeGuard[int]:
     """Whether a value can be a number of seconds."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+PROVIDER = at_api(
+    MiniMaxSettings,
+    by_rows(MiniMax, rows_with),
+    stand_in_path="minimax",
+)

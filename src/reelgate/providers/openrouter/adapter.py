@@ -17,6 +17,7 @@ from reelgate.providers.api import ApiAccount, ApiProvider
 from reelgate.providers.base import Pictures
 from reelgate.providers.call import Call, Report, VendorError
 from reelgate.providers.openrouter.models import rows_with
+from reelgate.providers.openrouter.settings import OpenRouterSettings
 from reelgate.providers.payload import (
     first_object,
     in_path,
@@ -25,6 +26,7 @@ from reelgate.providers.payload import (
     source_of,
     text_in,
 )
+from reelgate.providers.registered import at_api, more
 from reelgate.providers.words import Word, word_of
 
 MODERATION_KEYS = frozenset({"reasons", "flagged_input"})
@@ -127,3 +129,10 @@ def cost_of(job: Mapping[str, Any]) -> Money | None:
         return Money.of(first_object(job.get("usage"))["cost"], Unit.USD)
     except (KeyError, ArithmeticError):
         return None
+
+
+PROVIDER = at_api(
+    OpenRouterSettings,
+    lambda http, account, settings: OpenRouter(http, account, more(settings)),
+    stand_in_path="openrouter/api/v1",
+)

@@ -20,8 +20,9 @@ from reelgate.providers.api import ApiAccount, ApiProvider
 from reelgate.providers.base import CancelOutcome, Candidate, Pictures
 from reelgate.providers.call import Call, Report, VendorError
 from reelgate.providers.payload import first_object, in_path, payload_of, source_of, text_in
+from reelgate.providers.registered import at_api, more
 from reelgate.providers.replicate.listing import candidate_of, query_since
-from reelgate.providers.replicate.models import ROWS, Row
+from reelgate.providers.replicate.models import ROWS, Row, rows_with
 from reelgate.providers.replicate.settings import FILE_ORIGINS, ReplicateSettings
 from reelgate.providers.words import Word
 from reelgate.settings import split
@@ -220,3 +221,10 @@ def url_in(output: object) -> str:
     """The video's address, which comes bare or as the first of a list; empty where none is."""
     first = output[0] if isinstance(output, list) and output else output
     return first.strip() if isinstance(first, str) else ""
+
+
+PROVIDER = at_api(
+    ReplicateSettings,
+    lambda http, account, settings: Replicate(http, account, rows_with(more(settings)), settings),
+    stand_in_path="replicate/v1",
+)

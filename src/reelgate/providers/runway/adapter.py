@@ -25,7 +25,9 @@ from reelgate.providers.payload import (
     source_of,
     text_in,
 )
-from reelgate.providers.runway.models import FIGURES, ROWS, Row, open_row
+from reelgate.providers.registered import at_api, by_rows
+from reelgate.providers.runway.models import FIGURES, ROWS, Row, open_row, rows_with
+from reelgate.providers.runway.settings import RunwaySettings
 from reelgate.providers.words import Word
 
 VERSION = "2024-11-06"
@@ -185,3 +187,10 @@ def credits_in(payload: Mapping[str, Any], name: str) -> Money | None:
         return Money.of(told, Unit.CREDITS)
     except ArithmeticError:
         return None
+
+
+PROVIDER = at_api(
+    RunwaySettings,
+    by_rows(Runway, rows_with),
+    stand_in_path="runway/v1",
+)

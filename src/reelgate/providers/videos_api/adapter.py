@@ -38,8 +38,9 @@ from reelgate.providers.payload import (
     source_of,
     text_in,
 )
+from reelgate.providers.registered import at_api, more
 from reelgate.providers.videos_api.models import is_reelgate, rows_in, rows_of
-from reelgate.providers.videos_api.settings import Body
+from reelgate.providers.videos_api.settings import Body, VideosSettings
 from reelgate.providers.words import Word, word_of
 
 PAGE_SIZE = 100
@@ -314,3 +315,12 @@ def unwrapped(payload: Mapping[str, Any]) -> Mapping[str, Any]:
     """The video object, also in `{"code", "data": {...}}`, as new-api wraps it."""
     inner = payload.get("data")
     return inner if isinstance(inner, dict) and "id" not in payload else payload
+
+
+PROVIDER = at_api(
+    VideosSettings,
+    lambda http, account, settings: Videos(
+        http, account, more(settings), settings.body if settings else Body.AUTO
+    ),
+    stand_in_path="videos/v1",
+)

@@ -23,8 +23,10 @@ from reelgate.providers.payload import (
     source_of,
     text_in,
 )
+from reelgate.providers.registered import at_api, by_rows
 from reelgate.providers.words import Word
-from reelgate.providers.xai.models import ROWS, Row
+from reelgate.providers.xai.models import ROWS, Row, rows_with
+from reelgate.providers.xai.settings import XaiSettings
 
 STATUSES = {"done": Word.DONE, "failed": Word.FAILED, "expired": Word.ENDED}
 """Any other, and none at all, is a job at work."""
@@ -105,3 +107,10 @@ def cost_of(job: Mapping[str, Any]) -> Money | None:
     if isinstance(ticks, bool) or not isinstance(ticks, int) or ticks < 0:
         return None
     return Money(-(-ticks * MICROS // TICKS), Unit.USD)
+
+
+PROVIDER = at_api(
+    XaiSettings,
+    by_rows(Xai, rows_with),
+    stand_in_path="xai/v1",
+)
