@@ -1,6 +1,7 @@
-"""imagine.art's status words, and what a word that nobody has listed most likely means.
+"""What an upstream's status words mean, and what one that nobody has listed most likely means.
 
-The vendor lists no words at all. Those that its own client and third parties know decide at once.
+Few vendors list all of theirs. Those that a vendor's own client or third parties know decide at
+once.
 Others are read token by token: what says that a job is over ends it only if it is said again and
 again while no file is served, so a wrong guess costs nothing as long as the video appears. What
 neither sounds like work nor like an end goes on as work: a paid video must not be given up for a
