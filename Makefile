@@ -98,7 +98,7 @@ proxies: $(READY) ## Wait 90 s for a video behind a real nginx and a real Caddy
 kills: $(READY) ## Kill a gateway inside a submit to every provider, on SQLite and on Postgres
 	$(BIN)/pytest tests/providers/contract/test_kill.py -m 'slow or not slow' -q
 
-integrations: $(READY) ## Test with programs too large for every run: LiteLLM, installed into a folder of its own
+integrations: $(READY) ## Test with programs too large for every run, installed apart: LiteLLM, vendors' clients
 	$(BIN)/pytest tests/e2e/integrations -m slow -q
 
 screenshots: $(READY) ## Take the pictures of the playground that the documentation shows
