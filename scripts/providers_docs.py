@@ -11,7 +11,17 @@ from pathlib import Path
 
 from reelgate.clock import SystemClock
 from reelgate.domain.catalog import Model
-from reelgate.domain.fields import FIRST_FRAME, LAST_FRAME, PAYMENT, PROMPT, REFERENCES, SHAPE
+from reelgate.domain.fields import (
+    EDIT_VIDEO,
+    EXTEND_VIDEO,
+    FIRST_FRAME,
+    LAST_FRAME,
+    PAYMENT,
+    PROMPT,
+    REFERENCES,
+    SHAPE,
+    Source,
+)
 from reelgate.domain.price import Unit
 from reelgate.net.client import HttpClient
 from reelgate.providers.api import ApiProvider
@@ -24,7 +34,8 @@ END = "<!-- end of providers -->"
 PUSH_URL = "https://gateway.example/push"
 FEATURES = (
     "| provider | key | models | stops a job | tells of its end by itself | finds a lost submit"
-    " | files want the key | seconds between polls |\n|---|---|---|---|---|---|---|---|"
+    " | makes of other videos | files want the key | seconds between polls |\n"
+    "|---|---|---|---|---|---|---|---|---|"
 )
 MODELS = (
     "| model | ratios | seconds | resolutions | made from | other fields | price |\n"
@@ -35,6 +46,7 @@ PICTURES = {
     LAST_FRAME.name: "last frame",
     REFERENCES.name: "references",
 }
+CHANGES = {EDIT_VIDEO.name: "edits", EXTEND_VIDEO.name: "extensions"}
 MOST_LISTED = 6
 
 
@@ -67,10 +79,21 @@ def features(name: str, provider: Provider) -> str:
         yes(cancels(provider)),
         yes(pushes(provider)),
         yes(can_reconcile(provider)),
+        changes(provider),
         yes(isinstance(provider, ApiProvider) and provider.key_opens_files),
         f"{provider.min_poll_gap_s:g}" if provider.min_poll_gap_s else "",
     )
     return f"| {' | '.join(map(str, cells))} |"
+
+
+def changes(provider: Provider) -> str:
+    """What it makes of a video, and of which."""
+    rows = {name: row for model in provider.models for name, row in model.rows.items()}
+    return ", ".join(
+        f"{what}{' of its own' if rows[name].sources == (Source.OWN,) else ''}"
+        for name, what in CHANGES.items()
+        if name in rows
+    )
 
 
 def cancels(provider: Provider) -> bool:
@@ -92,7 +115,7 @@ def pushes(provider: Provider) -> bool:
 
 def model_line(model: Model) -> str:
     """One model as a line of its provider's table."""
-    in_columns = {*PICTURES, *(row.name for row in (PROMPT, *SHAPE, *PAYMENT))}
+    in_columns = {*PICTURES, *CHANGES, *(row.name for row in (PROMPT, *SHAPE, *PAYMENT))}
     made_from = [told for name, told in PICTURES.items() if name in model.rows]
     others = [
         f"`{name}`"

@@ -10,6 +10,8 @@ from typing import Any
 
 from reelgate.domain.fields import (
     COMMON,
+    EDIT_VIDEO,
+    EXTEND_VIDEO,
     FIRST_FRAME,
     HOLD_REFERENCES,
     MEDIA,
@@ -161,6 +163,8 @@ class Model:
             | {row.name: row.default if row.is_settable else None for row in own},
             **{row.name: row.is_settable for row in own},
             "input_reference": self.takes_picture,
+            "edits": EDIT_VIDEO.name in self.rows,
+            "extensions": EXTEND_VIDEO.name in self.rows,
             "price": self._price_described(),
             "max_prompt_chars": self.rows[PROMPT.name].maximum,
             "fields": [row.described() for row in self.rows.values() if row.is_settable],
@@ -346,6 +350,10 @@ class Catalog:
     def fields(self) -> tuple[DeclaredField, ...]:
         """Every field with a plain value that some request may hold, the common ones first."""
         return self._fields
+
+    def taking(self, field_name: str) -> tuple[str, ...]:
+        """The models that take a field."""
+        return tuple(name for name, model in self._models.items() if field_name in model.rows)
 
     def aliases(self) -> Mapping[str, str]:
         """Other names, and the model each stands for; without those that could mean several."""

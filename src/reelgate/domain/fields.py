@@ -43,6 +43,7 @@ class FieldType(StrEnum):
     NUMBER = "number"
     BOOLEAN = "boolean"
     IMAGE = "image"  # one picture
+    VIDEO = "video"  # one video
     REFERENCES = "references"  # pictures, videos and sounds
 
 
@@ -63,6 +64,13 @@ class Spelling:
     name: str
     help: str
     is_frame: bool = False
+
+
+class Source(StrEnum):
+    """What a field takes that holds a video; the value is its name in the capabilities' JSON."""
+
+    OWN = "own"  # one that the same account has made, by its id there
+    FILE = "file"  # any, by its bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +98,7 @@ class Field:
             submitted as one without the field: see docs/adr/0014-fingerprints.md.
         is_required: whether a request must say it.
         media: of references: how many of each kind it holds; `maximum` is that of all together.
+        sources: of a video: how the upstream takes it.
         needs: the field that must be said beside it; empty: none.
         wire: its name in the submit, where the adapter maps fields by their rows.
         blocking_help: what the OpenAPI document says of it in the blocking shape before the
@@ -107,6 +116,7 @@ class Field:
     implied: Any = SAME_AS_DEFAULT
     is_required: bool = False
     media: tuple[Medium, ...] = ()
+    sources: tuple[Source, ...] = (Source.FILE,)
     needs: str = ""
     wire: str | None = None
     blocking_help: str | None = None
@@ -150,7 +160,7 @@ class Field:
                 return type(value) is bool
             case FieldType.TEXT:
                 return isinstance(value, str)
-            case FieldType.IMAGE | FieldType.REFERENCES:
+            case FieldType.IMAGE | FieldType.VIDEO | FieldType.REFERENCES:
                 return isinstance(value, Reference)
             case _:
                 assert_never(self.type)
@@ -243,6 +253,8 @@ class Field:
                 {"kind": each.kind.value, "min": each.least, "max": each.most}
                 for each in self.media
             ]
+        if self.type is FieldType.VIDEO:
+            given["sources"] = [each.value for each in self.sources]
         return given | {"default": self.default, "help": self.help}
 
 
@@ -366,6 +378,19 @@ REFERENCES = Field(
     type=FieldType.REFERENCES,
     help="Pictures, videos and sounds that show how something looks, moves or sounds.",
 )
+ONE_VIDEO = (Medium(Kind.VIDEO, 1),)
+EDIT_VIDEO = Field(
+    name="edit_video",
+    type=FieldType.VIDEO,
+    help="A video to change as the prompt says: the `video` of `POST /v1/videos/edits`.",
+    media=ONE_VIDEO,
+)
+EXTEND_VIDEO = Field(
+    name="extend_video",
+    type=FieldType.VIDEO,
+    help="A video to go on with as the prompt says: the `video` of `POST /v1/videos/extensions`.",
+    media=ONE_VIDEO,
+)
 SHAPE = (ASPECT_RATIO, DURATION, RESOLUTION)
 """The common fields that a request holds by name."""
 PAYMENT = (MAX_PRICE, ALLOW_UNPRICED)
@@ -376,6 +401,8 @@ MEDIA = {
     Role.FIRST_FRAME: FIRST_FRAME,
     Role.LAST_FRAME: LAST_FRAME,
     Role.REFERENCE: REFERENCES,
+    Role.EDIT: EDIT_VIDEO,
+    Role.EXTEND: EXTEND_VIDEO,
 }
 """The common fields that hold references, in the order in which requests hold these."""
 HOLD_REFERENCES = frozenset(row.name for row in MEDIA.values())

@@ -138,10 +138,14 @@ class Price:
 def price_of(model: Model, request: VideoRequest) -> Money | None:
     """What a request costs by its model's price; None where that does not say.
 
-    Where the model chooses the duration, the longest it makes is what counts.
+    Where the model chooses the duration, the longest it makes is what counts. What a new video
+    costs says nothing of changing or extending one: only a rate that names that field does.
     """
-    price = model.price
+    price, source = model.price, request.source
+    needed = set() if source is None else {MEDIA[source.role].name}
     for rate in price.rates if price else ():
+        if not needed <= rate.when.keys():
+            continue
         if all(is_same(told(model, request, name), value) for name, value in rate.when.items()):
             break
     else:

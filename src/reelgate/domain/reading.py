@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from reelgate.domain.fields import MEDIA, PROMPT, Field, is_same, not_taken
+from reelgate.domain.fields import (
+    MEDIA,
+    PROMPT,
+    Field,
+    FieldType,
+    Source,
+    is_same,
+    not_taken,
+)
 from reelgate.domain.reference import Kind, Reference
 from reelgate.errors import Problem, brief
 
@@ -118,7 +126,8 @@ class Reading:
         for row in self._rows.values():
             if row.needs and row.name in self._said and row.needs not in self._said:
                 message = f"{row.name} needs {row.needs} beside it: send that, too"
-                self._cannot(Problem(row.name, message))
+                may_leave_out = row.type is not FieldType.VIDEO
+                self._cannot(Problem(row.name, message), may_leave_out=may_leave_out)
                 self._drop(row.name)
         for rule in rules:
             if rule.only:
@@ -161,6 +170,9 @@ class Reading:
         if row is None:
             self._cannot(not_taken(first, None, self._model))
             return ()
+        if row.type is FieldType.VIDEO:
+            # Without it another video would be made than was asked for.
+            self.problems += misplaced(row, first, told, self._model)
         kept = list(self._of_its_kinds(row, told))
         if row.maximum is not None and len(kept) > row.maximum:
             most = int(row.maximum)
@@ -203,6 +215,16 @@ class Reading:
     def _drop(self, name: str) -> None:
         self._said.discard(name)
         self.references = tuple(each for each in self.references if MEDIA[each.role].name != name)
+
+
+def misplaced(row: Field, param: str, told: Iterable[Reference], model: str) -> Iterator[Problem]:
+    """The videos of a field that its model's upstream cannot be given."""
+    for each in told:
+        source = Source.FILE if each.own_id is None else Source.OWN
+        if source not in row.sources:
+            message = f"{param} is not a video that {model} can take: it takes only "
+            message += "those that its own account has made" if source is Source.FILE else "files"
+            yield Problem(param, message)
 
 
 def too_many(name: str, number: int, most: int, model: str, what: tuple[str, str]) -> Problem:

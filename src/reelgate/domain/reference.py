@@ -22,6 +22,14 @@ class Role(StrEnum):
     FIRST_FRAME = "first_frame"  # the video begins with this picture
     LAST_FRAME = "last_frame"  # and ends with this one
     REFERENCE = "reference"  # how something looks, moves or sounds; in the order of the request
+    EDIT = "edit"  # this video is changed as the prompt says
+    EXTEND = "extend"  # this video goes on as the prompt says
+
+
+SOURCE_ROLES = frozenset({Role.EDIT, Role.EXTEND})
+"""Of the video that another one is made of."""
+OWN = "own:"
+"""Begins the address of a video that the account has made itself: its id there follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +38,7 @@ class Reference:
 
     Attributes:
         url: where the upstream can read it, or the name under which its bytes are kept for the
-            submit.
+            submit, or `OWN` and an id.
         digest: SHA-256 of its bytes, in hexadecimal; None where only its address is known.
     """
 
@@ -43,6 +51,11 @@ class Reference:
     def is_first_frame(self) -> bool:
         """Whether the video begins with it."""
         return self.role is Role.FIRST_FRAME and self.kind is Kind.IMAGE
+
+    @property
+    def own_id(self) -> str | None:
+        """The id at the account that is asked, of a video that it made; None of any other."""
+        return self.url.removeprefix(OWN) if self.url.startswith(OWN) else None
 
 
 LEGACY_URL, LEGACY_DIGEST, LATER = "reference_url", "reference_digest", "references"

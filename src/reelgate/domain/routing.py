@@ -120,6 +120,7 @@ def widened(one: Field, other: Field) -> Field:
         maximum=None if None in most else max(each for each in most if each is not None),
         is_required=one.is_required and other.is_required,
         media=one.media or other.media,
+        sources=tuple(dict.fromkeys((*one.sources, *other.sources))),
     )
 
 

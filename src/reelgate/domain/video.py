@@ -153,6 +153,15 @@ class VideoRequest:
         return told
 
     @property
+    def source(self) -> Reference | None:
+        """The video that is changed or gone on with; None where a new one is made."""
+        # From behind: it comes last.
+        for each in reversed(self.references):
+            if each.role in reference.SOURCE_ROLES:
+                return each
+        return None
+
+    @property
     def kind(self) -> str:
         """What this request's rendering time depends on, as a key for learned durations."""
         return f"{self.model}/{self.duration or '-'}/{self.resolution or '-'}"

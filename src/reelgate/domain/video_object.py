@@ -35,6 +35,7 @@ def video_object(video: Video, *, now: float, video_url: str) -> dict[str, Any]:
             "provider_id": video.provider_id,
             "batch_id": video.batch_id,
             "video_url": video_url,
+            "operation": "generate" if wanted.source is None else wanted.source.role.value,
             "aspect_ratio": wanted.aspect_ratio,
             "resolution": wanted.resolution,
             "charge": charged.charge.value,

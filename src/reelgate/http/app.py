@@ -20,6 +20,7 @@ from reelgate.errors import ReelgateError
 from reelgate.http import (
     ai_sdk,
     content,
+    edits,
     estimates,
     generations,
     health,
@@ -102,6 +103,7 @@ def routes(context: Context) -> list[BaseRoute]:
     routers = [
         estimates.router,
         videos.router,
+        edits.router,
         generations.router,
         models.router,
         health.router,

@@ -18,7 +18,7 @@ from reelgate.http.schemas import (
     RemixRequest,
     ShareRequest,
 )
-from reelgate.http.video_request import VideoCreate
+from reelgate.http.video_request import VideoChange, VideoCreate
 
 REF = "#/components/schemas/{model}"
 ERROR = REF.format(model=ErrorAnswer.__name__)
@@ -58,6 +58,7 @@ def json_or_form(shape: type[BaseModel]) -> Document:
 
 
 CREATE_BODY = json_or_form(VideoCreate)
+CHANGE_BODY = json_or_form(VideoChange)
 
 API_KEY = HTTPBearer(
     scheme_name="ApiKey",
@@ -94,7 +95,7 @@ def completed(document: Document, shapes: RequestShapes) -> Document:
     schemas = components.setdefault("schemas", {})
     for name in FASTAPIS_OWN:
         schemas.pop(name, None)
-    bodies = (shapes.video, shapes.generation)
+    bodies = (shapes.video, shapes.change, shapes.generation)
     forms = {REF.format(model=each.model.__name__): each.form for each in bodies}
     models = (each.model for each in bodies)
     for shape in (*models, *PLAIN_SHAPES):

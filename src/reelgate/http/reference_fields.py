@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictStr, model_validator
 from starlette.datastructures import UploadFile
@@ -34,7 +35,11 @@ BARE = "image_url"
 """The same in the blocking shape, as a bare address."""
 ONE = frozenset({*STARTS_WITH, LAST_FRAME.name, BARE})
 """The fields that hold one picture."""
-FILE_FIELDS = ONE | {REFERENCES.name}
+SOURCE = "video"
+"""The video that is changed or gone on with, as OpenAI's SDKs call it."""
+FILE_FIELDS = ONE | {REFERENCES.name, SOURCE}
+ONLY = {**dict.fromkeys(ONE, Kind.IMAGE), SOURCE: Kind.VIDEO}
+"""What the fields hold that hold one thing only."""
 UPLOADED = "upload:"
 """Begins the name of a file that came in the form."""
 
@@ -75,7 +80,9 @@ class MediaReference(BaseModel):
     image_url: Text | None = Field(None, description="An https:// address, or a data: URL.")
     video_url: Text | None = Field(None, description="The same of a video.")
     audio_url: Text | None = Field(None, description="The same of a sound.")
-    role: Role = Field(Role.REFERENCE, description="What it is for.")
+    role: Literal[Role.FIRST_FRAME, Role.LAST_FRAME, Role.REFERENCE] = Field(
+        Role.REFERENCE, description="What it is for."
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -103,6 +110,29 @@ def check_no_file_id(value: object) -> None:
     if isinstance(value, dict) and "file_id" in value:
         message = "takes no file_id, because this gateway keeps no files: send the file itself"
         raise ValueError(message)
+
+
+class SourceVideo(BaseModel):
+    """A video by the id that it has here, or by its address."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: Text | None = Field(None, description="A finished video of this gateway: `video_...`.")
+    video_url: Text | None = Field(None, description="An https:// address, or a data: URL.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_one_of_both(cls, value: object) -> object:
+        check_no_file_id(value)
+        told = value if isinstance(value, dict) else {}
+        is_one = len([each for each in told.values() if each is not None]) == 1
+        if not is_one or not told.keys() <= {"id", "video_url"}:
+            message = (
+                'takes {"id": "video_..."} of a finished video here, {"video_url": "..."} with an '
+                "address, or in a form a file"
+            )
+            raise ValueError(message)
+        return value
 
 
 class ReferenceFields(BaseModel):
@@ -147,25 +177,27 @@ class ReferenceFields(BaseModel):
         return held.image_url if isinstance(held, ImageReference) else held
 
 
-def file_in(name: str, part: Part) -> tuple[Kind, Read] | None:
+def file_in(name: str, part: Part, taken: AbstractSet[str]) -> tuple[Kind, Read] | None:
     """The reference that a part of a form is, if it is one, and what reads it.
+
+    `taken`: the fields that take files there.
 
     Raises:
         InvalidRequest: it is a file under another name.
         RequestTooLarge: it is larger than a reference may be.
     """
     if isinstance(part, bytes):
-        kind = kind_of(part) if name in FILE_FIELDS else None
+        kind = kind_of(part) if name in taken else None
         if kind is None:
             return None
         return kind, partial(held, read_picture(part, name, kind))
-    if name in FILE_FIELDS:
+    if name in taken:
         start = part.file.read(START_BYTES)
         part.file.seek(0)
-        kind = Kind.IMAGE if name in ONE else kind_of(start) or Kind.IMAGE
+        kind = ONLY.get(name) or kind_of(start) or Kind.IMAGE
         return kind, partial(read_upload, part, name, kind)
     param = shortened(name)
-    names = ", ".join(sorted(FILE_FIELDS))
+    names = ", ".join(sorted(taken))
     message = f"{param} is a file: this request takes files as {names} only"
     raise InvalidRequest(problems=(Problem(param, message),))
 

@@ -14,6 +14,7 @@ from starlette.datastructures import UploadFile
 from reelgate.domain.fields import PROMPT, REFERENCES, TRUTHS
 from reelgate.domain.fields import Field as Row
 from reelgate.domain.picture import is_data_url, unusable
+from reelgate.domain.reading import NAMES
 from reelgate.domain.reference import Kind
 from reelgate.errors import InvalidRequest, MalformedRequest, Problem, brief
 from reelgate.http.errors import shortened
@@ -29,7 +30,7 @@ from reelgate.http.parsing import (
     text_of,
     validated,
 )
-from reelgate.http.reference_fields import BARE, FILE_FIELDS, ONE, UPLOADED, file_in
+from reelgate.http.reference_fields import BARE, FILE_FIELDS, ONE, ONLY, SOURCE, UPLOADED, file_in
 from reelgate.http.video_request import VideoBody
 from reelgate.images.fetch import Read
 
@@ -39,7 +40,7 @@ INDEXED = re.compile(r"(\w+)\[([^\[\]]+)\]")
 """How a form spells one entry of an object: `metadata[order]`."""
 LISTED = re.compile(r"(\w+)\[\]")
 """How some spell one entry of a list: `input_references[]`."""
-ADDRESSED = ONE - {BARE}
+ADDRESSED = (ONE | {SOURCE}) - {BARE}
 OBJECTS = ADDRESSED | {"metadata"}
 """The fields that hold objects: in a form as JSON, or entry by entry."""
 B = TypeVar("B", bound=VideoBody)
@@ -91,6 +92,7 @@ class FormFields:
     def __init__(self, charset: str, texts: FromText) -> None:
         self._charset = charset
         self._texts = texts
+        self._takes_files = FILE_FIELDS & texts.keys()
         self.fields: dict[str, Any] = {}
         self.files: dict[str, Read] = {}
 
@@ -105,7 +107,7 @@ class FormFields:
             name = listed[1] if listed and listed[1] == REFERENCES.name else written
             if is_left_empty(part) and name in self._texts:
                 continue
-            if (found := file_in(name, part)) is not None:
+            if (found := file_in(name, part, self._takes_files)) is not None:
                 kind, read = found
                 address = f"{UPLOADED}{len(self.files)}"
                 self.files[address] = read
@@ -129,8 +131,8 @@ class FormFields:
             more = value if isinstance(value, list) else [value]
             self.fields.setdefault(name, []).extend(more)
             return
-        if name in self.fields and name in ONE:
-            raise unusable("is sent twice: it is one picture, so send one", name)
+        if name in self.fields and name in ONLY:
+            raise unusable(f"is sent twice: it is one {NAMES[ONLY[name]][0]}, so send one", name)
         if name in self.fields:
             raise sent_twice(name)
         self.fields[name] = value
@@ -177,12 +179,14 @@ def reference_reader(name: str) -> Callable[[str], object]:
     def read(text: str) -> object:
         if not text.lstrip().startswith(("{", "[")):
             if ":" not in text:
+                what = NAMES[ONLY.get(name, Kind.IMAGE)][0]
                 raise unusable(
-                    f"{brief(text)} is neither a picture nor the address of one: send a file, "
+                    f"{brief(text)} is neither a {what} nor the address of one: send a file, "
                     "an http:// or https:// address, or a data: URL",
                     name,
                 )
-            return file_value(name, kind_in(text), text.strip())
+            kind = Kind.VIDEO if name == SOURCE else kind_in(text)
+            return file_value(name, kind, text.strip())
         try:
             return json_of(text)
         except InvalidRequest as error:

@@ -11,15 +11,22 @@ from fastapi import Request
 from pydantic import Field, StrictStr, WithJsonSchema, create_model
 
 from reelgate.domain.catalog import Catalog, DeclaredField, Model
-from reelgate.domain.fields import AUTO, PROMPT, FieldType, Spelling
+from reelgate.domain.fields import AUTO, PROMPT, REFERENCES, FieldType, Spelling
 from reelgate.domain.fields import Field as Row
 from reelgate.domain.sizes import sizes
-from reelgate.http.reference_fields import FILE_FIELDS, ONE
+from reelgate.http.reference_fields import ONLY, SOURCE
 from reelgate.http.request_form import BodyShape, from_text
-from reelgate.http.video_request import GenerationRequest, VideoBody, VideoCreate, prompt_schema
+from reelgate.http.video_request import (
+    GenerationRequest,
+    VideoBody,
+    VideoChange,
+    VideoCreate,
+    prompt_schema,
+)
 
 Document = dict[str, Any]
 
+CHANGE_EXAMPLE = {PROMPT.name: "the hotdogs are carrots", SOURCE: {"id": f"video_{0:032x}"}}
 NULL = {"type": "null"}
 STRING = {"type": "string"}
 WHOLE_TEXT = r"-?[0-9]{1,18}(\.0+)?"
@@ -52,6 +59,7 @@ class RequestShapes:
 
     generation: BodyShape[GenerationRequest]
     video: BodyShape[VideoCreate]
+    change: BodyShape[VideoChange]
 
     @classmethod
     def of(cls, catalog: Catalog) -> RequestShapes:
@@ -68,6 +76,7 @@ class RequestShapes:
         return cls(
             shape_of(GenerationRequest, prompt, blocking, blocking_example(first)),
             shape_of(VideoCreate, prompt, job, job_example(first)),
+            shape_of(VideoChange, prompt, job, CHANGE_EXAMPLE),
         )
 
 
@@ -158,8 +167,9 @@ def form_schema(base: type[VideoBody], prompt: Document, plain: Document) -> Doc
             name: STRING | ({"contentMediaType": "application/json"} if name == "metadata" else {})
             for name in base.model_fields
         }
-        | dict.fromkeys(ONE & base.model_fields.keys(), file)
-        | {name: {"type": "array", "items": file} for name in FILE_FIELDS - ONE}
+        | dict.fromkeys(ONLY.keys() & base.model_fields.keys(), file)
+        | {REFERENCES.name: {"type": "array", "items": file}}
+        | ({f"{SOURCE}[id]": STRING} if SOURCE in base.model_fields else {})
         | {
             PROMPT.name: STRING | prompt,
             "strict": FORM_SCHEMAS[FieldType.BOOLEAN],

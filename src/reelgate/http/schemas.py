@@ -175,6 +175,9 @@ class VideoAdditions(BaseModel):
     provider_id: str | None
     batch_id: str | None
     video_url: str
+    operation: Literal["generate", "edit", "extend"] = Field(
+        description="Whether it is a new video, or a changed or extended one."
+    )
     aspect_ratio: str | None
     resolution: str | None
     charge: Literal["charged", "free", "unknown"] = Field(

@@ -10,10 +10,11 @@ from pydantic import Field, StrictBool, StrictStr
 from reelgate.domain.catalog import Model
 from reelgate.domain.fields import ASPECT_RATIO, PROMPT, RESOLUTION, VALUES
 from reelgate.domain.fields import Field as Row
+from reelgate.domain.reference import Reference
 from reelgate.domain.sizes import any_size, from_size, sizes
 from reelgate.domain.video import RequestWarning, VideoRequest
 from reelgate.errors import InvalidRequest, Problem, brief
-from reelgate.http.reference_fields import ReferenceFields, Text
+from reelgate.http.reference_fields import SOURCE, ReferenceFields, SourceVideo, Text
 from reelgate.images.fetch import Read
 from reelgate.images.references import References
 
@@ -52,16 +53,20 @@ class VideoBody(ReferenceFields):
         return {name: value for name, value in self if value is not None and name not in NO_VALUES}
 
     def for_model(
-        self, model: Model
+        self, model: Model, source: Reference | None = None
     ) -> tuple[VideoRequest, tuple[RequestWarning, ...], dict[str, str]]:
         """The complete request for one model, what was left out of it, and what holds what.
 
         The last are the names under which the body holds the references, by their addresses.
+        `source` is the video that is changed or gone on with.
 
         Raises:
             InvalidRequest: naming each field that the model does not take, or that is said twice.
         """
         references, spelled = self.references(model)
+        if source is not None:
+            references.append(source)
+            spelled[source.url] = SOURCE
         request, left_out = model.read(
             self.said(model), references, strict=self.strict, spelled=spelled
         )
@@ -94,7 +99,15 @@ class VideoCreate(VideoBody):
         return said
 
 
-NO_VALUES = (frozenset(GenerationRequest.model_fields) | frozenset(VideoCreate.model_fields)) - {
+class VideoChange(VideoCreate):
+    """A video to change or to go on with, and how; without a model, who made it does."""
+
+    video: SourceVideo = Field(
+        description="`{id}` of a finished video here, or `{video_url}`; in a form also a file."
+    )
+
+
+NO_VALUES = (frozenset(GenerationRequest.model_fields) | frozenset(VideoChange.model_fields)) - {
     PROMPT.name
 }
 """The fields that are no plain values, which have code of their own."""
@@ -163,7 +176,14 @@ def unknown_size(size: object, model: Model) -> InvalidRequest:
 
 
 async def request_of(
-    body: VideoBody, files: Mapping[str, Read], model: Model, references: References, owner: str
+    body: VideoBody,
+    files: Mapping[str, Read],
+    model: Model,
+    references: References,
+    owner: str,
+    source: Reference | None = None,
+    *,
+    is_ours: bool = False,
 ) -> tuple[VideoRequest, tuple[RequestWarning, ...]]:
     """The complete request, and what was left out of it.
 
@@ -175,13 +195,18 @@ async def request_of(
         model: who makes the video.
         references: what brings references to where the provider reads them.
         owner: who asks.
+        source: the video that is changed or gone on with.
+        is_ours: whether that is one that the caller has here.
 
     Raises:
         InvalidRequest, RequestTooLarge: naming each field that cannot be taken.
         UpstreamError: the provider did not take a reference.
     """
-    wanted, warnings, spelled = body.for_model(model)
+    wanted, warnings, spelled = body.for_model(model, source)
     if not wanted.references:
         return wanted, warnings
-    placed = await references.place(wanted, model.provider, owner, files=files, spelled=spelled)
+    own = source.url if is_ours and source is not None and source.own_id is not None else None
+    placed = await references.place(
+        wanted, model.provider, owner, files=files, spelled=spelled, own=own
+    )
     return placed, warnings

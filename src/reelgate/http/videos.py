@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from typing import Annotated
 
@@ -13,6 +14,8 @@ from starlette.types import Message, Receive, Scope, Send
 
 from reelgate.db.admission import AdmissionResult
 from reelgate.db.video_page import Page
+from reelgate.domain.catalog import Model
+from reelgate.domain.reference import Reference
 from reelgate.domain.video import STATUS, Caller, State, Video, VideoStatus
 from reelgate.errors import ReelgateError, ShuttingDown, UpstreamTimeout
 from reelgate.http.auth import AuthenticatedRequest, AuthenticatedRoute, Context
@@ -33,7 +36,8 @@ from reelgate.http.schemas import (
     video_object,
 )
 from reelgate.http.streaming import BlockingResponse, StreamedResponse, failure_of
-from reelgate.http.video_request import request_of
+from reelgate.http.video_request import VideoCreate, request_of
+from reelgate.images.fetch import Read
 from reelgate.service.videos import NewVideo
 from reelgate.webhooks.events import check_endpoint
 
@@ -264,27 +268,55 @@ async def create(request: AuthenticatedRequest, caller: Caller) -> tuple[Video, 
     """Read the body and create or find its job; whether it existed before."""
     # A form may hold files, which lie in temporary files as long as the stack is open.
     async with AsyncExitStack() as stack:
-        shapes = shapes_of(request)
-        body, files = await read_video_body(request, stack, shapes.video)
-        check_webhook(body.webhook_url, request.ctx)
+        body, files = await read_video_body(request, stack, shapes_of(request).video)
         named = request.service.catalog.default if body.model is None else body.model
         model = request.service.catalog.find(named)
-        wanted, warnings = await request_of(
-            body, files, model, request.ctx.references, request.owner
-        )
-        new_video = NewVideo(
-            request=wanted,
-            owner=request.owner,
-            caller=caller,
-            metadata=body.metadata or {},
-            webhook_url=body.webhook_url,
-            warnings=warnings,
-        )
-        options = admission_options(
-            request.headers, request.service, adopts=caller is Caller.WAITING
-        )
-        video, result = await request.service.create(new_video, options)
-        return video, result is not AdmissionResult.NEW
+        return await admitted(request, body, files, model, caller=caller)
+
+
+async def admitted(
+    request: AuthenticatedRequest,
+    body: VideoCreate,
+    files: Mapping[str, Read],
+    model: Model,
+    *,
+    caller: Caller = Caller.NONE,
+    source: Reference | None = None,
+    made_from: str | None = None,
+) -> tuple[Video, bool]:
+    """Create a body's job, or find it; whether it existed before.
+
+    Args:
+        request: who asks.
+        body: what for.
+        files: what reads the files that came with it.
+        model: who makes it.
+        caller: whether somebody waits.
+        source: the video that is changed or gone on with.
+        made_from: the id of that, where it is one of ours.
+    """
+    check_webhook(body.webhook_url, request.ctx)
+    wanted, warnings = await request_of(
+        body,
+        files,
+        model,
+        request.ctx.references,
+        request.owner,
+        source,
+        is_ours=made_from is not None,
+    )
+    new_video = NewVideo(
+        request=wanted,
+        owner=request.owner,
+        caller=caller,
+        metadata=body.metadata or {},
+        remixed_from=made_from,
+        webhook_url=body.webhook_url,
+        warnings=warnings,
+    )
+    options = admission_options(request.headers, request.service, adopts=caller is Caller.WAITING)
+    video, result = await request.service.create(new_video, options)
+    return video, result is not AdmissionResult.NEW
 
 
 def check_webhook(url: str | None, ctx: Context) -> None:

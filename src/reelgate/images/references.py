@@ -127,6 +127,7 @@ class References:
         *,
         files: Mapping[str, Read] = NO_FILES,
         spelled: Mapping[str, str] = NO_NAMES,
+        own: str | None = None,
     ) -> VideoRequest:
         """The request with its references where its provider can read them.
 
@@ -137,6 +138,8 @@ class References:
             files: what gets those into memory that came with the request, by their names; nothing
                 is read before there is room for it.
             spelled: the fields that hold the references, for errors, by address.
+            own: the address of a video that the account has made, which the caller may use: no
+                other is taken on a caller's word.
 
         Raises:
             InvalidRequest, RequestTooLarge: one cannot be used.
@@ -144,6 +147,9 @@ class References:
         """
         placed = []
         for each, name in zip(request.references, names_of(request.references), strict=True):
+            if each.url == own:
+                placed.append(each)
+                continue
             param = spelled.get(each.url, name)
             source = self._opened(each, files.get(each.url), param, owner)
             async with source as read, self._in_memory.held(owner):

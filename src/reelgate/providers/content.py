@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, assert_never
+from typing import Any
 
 from reelgate.domain.reference import Reference, Role
 from reelgate.domain.video import VideoRequest
@@ -27,10 +27,6 @@ def part_of(reference: Reference, pictures: Pictures) -> dict[str, Any]:
 
 def role_of(reference: Reference) -> str:
     """What a reference is for, by the vendors' names."""
-    match reference.role:
-        case Role.FIRST_FRAME | Role.LAST_FRAME:
-            return reference.role.value
-        case Role.REFERENCE:
-            return f"reference_{reference.kind}"
-        case _:
-            assert_never(reference.role)
+    if reference.role is Role.REFERENCE:
+        return f"reference_{reference.kind}"
+    return reference.role.value

@@ -140,7 +140,7 @@ class Estimates:
             StorageFailed: the database cannot be used.
         """
         quote = quote_by_price(model, request)
-        if quote.price is not None:
+        if quote.price is not None or request.source is not None:
             return quote
         return self._learned_quote(model, await self._last_cost(like_of(request)))
 
@@ -151,7 +151,7 @@ class Estimates:
             StorageFailed: the database cannot be used.
         """
         quote = quote_by_price(model, request)
-        if quote.price is not None:
+        if quote.price is not None or request.source is not None:
             return quote
         like = like_of(request)
         learned = await self._learned.get(like, lambda: self._last_cost(like))

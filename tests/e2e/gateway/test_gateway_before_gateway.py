@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+
+import aiohttp
 
 from reelgate.providers.videos_api.settings import VideosSettings
 from reelgate.sandbox import Sandbox
 from tests.gateway import TINY, Gateway, Json, a_gateway, a_prompt, soon, until
 from tests.http.relay import losing_answers
 from tests.images.pictures import a_data_url, a_picture
+from tests.media.movies import movie
 
 MODEL = "imagine-text-to-video"
+CHANGER = "hunyuan-video"
+"""Edits and extends videos."""
 VIDEO = {"model": MODEL, "seconds": "5", "size": "1280x720", "style_id": 60503}
 
 
@@ -90,6 +96,44 @@ async def test_pictures_pass_through_both(tmp_path: Path) -> None:
             await soon(lambda asked=prompt: bool(back.rows(asked)))  # type: ignore[misc]
             [row] = back.rows(prompt)
             assert digest in row["request"]
+
+
+async def test_edits_and_extensions_pass_through_both(tmp_path: Path) -> None:
+    """By the id that the one behind knows, and by a file; a limit of the price goes along."""
+    own = VideosSettings.model_validate({"_env_file": None})
+    async with (
+        Sandbox(TINY) as sandbox,
+        a_gateway(tmp_path / "back", sandbox.url, providers={"videos": own}) as back,
+        before(tmp_path, back.url, sandbox.url) as front,
+    ):
+        source, [file, edit, extend] = a_prompt(), [a_prompt() for _ in range(3)]
+        made = await front.call(
+            "POST", "/v1/videos", json={"model": CHANGER, "prompt": source, "seconds": "4"}
+        )
+        assert (await ended(front, made.body["id"]))["status"] == "completed"
+        ours = {"video": {"id": made.body["id"]}}
+        form = aiohttp.FormData({"prompt": file, "model": CHANGER})
+        form.add_field("video", movie(), filename="cat.mp4")
+        async with front.session.post(f"{front.url}/v1/videos/edits", data=form) as answer:
+            asked = [await answer.json()]
+        for path, body in (
+            ("edits", {"prompt": edit, "max_price": 5, "allow_unpriced": True}),
+            ("extensions", {"prompt": extend, "seconds": "8"}),
+        ):
+            reply = await front.call("POST", f"/v1/videos/{path}", json=ours | body)
+            assert reply.status == 200, reply.text
+            asked.append(reply.body)
+        for each, prompt in zip(asked, (file, edit, extend), strict=True):
+            video = await ended(front, each["id"])
+            assert video["status"] == "completed", video
+            [row] = back.rows(prompt)
+            assert video["reelgate"]["provider_id"] == row["id"]
+            inner = (await back.call("GET", f"/v1/videos/{row['id']}")).body
+            assert inner["reelgate"]["operation"] == video["reelgate"]["operation"] != "generate"
+            assert len(await back.accepted(prompt)) == 1
+        [row] = back.rows(edit)
+        assert json.loads(row["request"])["max_price"] == 5
+        assert row["remixed_from"] == back.rows(source)[0]["id"]
 
 
 async def test_both_take_and_refuse_the_same(tmp_path: Path) -> None:

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 
 import pytest
 
+from reelgate.domain.fields import EDIT_VIDEO, EXTEND_VIDEO, Source
+from reelgate.domain.picture import Picture
+from reelgate.domain.reference import OWN, Kind, Reference, Role
 from reelgate.errors import (
     InsufficientCredits,
     ModerationBlocked,
@@ -28,13 +31,24 @@ from reelgate.providers.base import (
     can_reconcile,
 )
 from reelgate.providers.registered import SANDBOX_KEY
-from reelgate.providers.registry import PROVIDERS
+from reelgate.providers.registry import PROVIDERS, registered_models
 from reelgate.sandbox.faults import Operation
+from tests.media.movies import movie
 
 from .conftest import PATIENCE_S, Case
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
+CHANGERS = [
+    name
+    for name in PROVIDERS
+    if any(
+        model.provider == name and {EDIT_VIDEO.name, EXTEND_VIDEO.name} & model.rows.keys()
+        for model in registered_models()
+    )
+]
+"""Those that make videos of others."""
+KEPT = "kept:video"
 OWN_WEB = {"imagine"}
 """Has no API key, and ends of its own that its own tests look at."""
 
@@ -65,6 +79,27 @@ async def test_a_video_is_made_and_read(case: Case) -> None:
     assert whole[4:8] == b"ftyp"
     assert await content_of(case, made.provider_id, "bytes=4-7") == b"ftyp"
     assert case.accepted() == 1
+
+
+@pytest.mark.parametrize("name", CHANGERS)
+async def test_what_it_makes_of_another_video_is_taken_once(case: Case) -> None:
+    """Of each model, in each way that it declares."""
+    clip = Picture(movie(), "video/mp4")
+    for model in case.provider.models:
+        for role, common in {Role.EDIT: EDIT_VIDEO, Role.EXTEND: EXTEND_VIDEO}.items():
+            row = model.rows.get(common.name)
+            for source in row.sources if row else ():
+                before = await case.provider.submit(model.request(prompt="a lighthouse"))
+                assert isinstance(await case.end_of(before.provider_id), Ready)
+                address = f"{OWN}{before.provider_id}" if source is Source.OWN else KEPT
+                said = {row.needs: model.default(row.needs) or 5} if row and row.needs else {}
+                request = model.request(
+                    prompt="in a storm", references=[Reference(Kind.VIDEO, role, address)], **said
+                )
+                paid = case.accepted()
+                made = await case.provider.submit(request, pictures={KEPT: clip})
+                assert isinstance(await case.end_of(made.provider_id), Ready)
+                assert case.accepted() == paid + 1
 
 
 async def test_a_job_at_work_is_running(case: Case) -> None:

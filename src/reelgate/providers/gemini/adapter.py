@@ -9,7 +9,7 @@ import re
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any, assert_never
+from typing import Any
 
 from yarl import URL
 
@@ -34,6 +34,7 @@ KINDS: Mapping[str, type[UpstreamError]] = {
 """The statuses that say more than the HTTP status (google.rpc.Code)."""
 BAD_KEY = "API_KEY_INVALID"
 """The reason of a 400 that is about the key and not about the request."""
+FRAMES = {Role.FIRST_FRAME: "image", Role.LAST_FRAME: "lastFrame"}
 NO_CREDITS = "prepayment credits"
 DELAY = re.compile(r"(\d{1,6}(?:\.\d{1,9})?)s", re.ASCII)
 TRY_AGAIN = (
@@ -65,16 +66,11 @@ class Gemini(ApiProvider):
         instance: dict[str, Any] = {"prompt": request.prompt}
         for reference in request.references:
             image = inlined(reference, pictures)
-            match reference.role:
-                case Role.FIRST_FRAME:
-                    instance["image"] = image
-                case Role.LAST_FRAME:
-                    instance["lastFrame"] = image
-                case Role.REFERENCE:
-                    of_it = instance.setdefault("referenceImages", [])
-                    of_it.append({"image": image, "referenceType": "asset"})
-                case _:
-                    assert_never(reference.role)
+            if reference.role in FRAMES:
+                instance[FRAMES[reference.role]] = image
+            else:
+                of_it = instance.setdefault("referenceImages", [])
+                of_it.append({"image": image, "referenceType": "asset"})
         body: dict[str, Any] = {"instances": [instance], "parameters": self.values(request)}
         if push_url:
             body["webhookConfig"] = {"uris": [push_url]}

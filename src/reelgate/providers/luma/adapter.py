@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from reelgate.domain.reference import Role
+from reelgate.domain.reference import Reference, Role
 from reelgate.domain.video import VideoRequest
 from reelgate.errors import InsufficientCredits, UpstreamBadResponse
 from reelgate.net.client import Answer, HttpClient
@@ -34,7 +34,7 @@ PAGE_SIZE = 100
 MAX_PAGES = 5
 STATES = {"completed": Word.DONE, "failed": Word.FAILED}
 """Any other is a job at work: `queued`, `dreaming`."""
-FRAMES = {Role.FIRST_FRAME: "frame0", Role.LAST_FRAME: "frame1"}
+FRAMES = {Role.FIRST_FRAME: "frame0", Role.LAST_FRAME: "frame1", Role.EXTEND: "frame0"}
 STATUS_FIRST = re.compile(r"\d{3}: ")
 """Seen: how a reason begins."""
 NO_CREDITS = "insufficient credits"
@@ -58,7 +58,7 @@ class Luma(ApiProvider):
         del marker
         body = self.asked(request)
         keyframes = {
-            FRAMES[reference.role]: {"type": "image", "url": source_of(reference, pictures)}
+            FRAMES[reference.role]: keyframe(reference, pictures)
             for reference in request.references
             if reference.role in FRAMES
         }
@@ -151,6 +151,13 @@ class Luma(ApiProvider):
                 if told.get(name) is not None
             ),
         )
+
+
+def keyframe(reference: Reference, pictures: Pictures) -> dict[str, str]:
+    """A picture, or a generation to go on with, by its id."""
+    if reference.own_id is not None:
+        return {"type": "generation", "id": reference.own_id}
+    return {"type": "image", "url": source_of(reference, pictures)}
 
 
 PROVIDER = at_api(

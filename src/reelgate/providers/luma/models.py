@@ -10,7 +10,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from reelgate.domain.catalog import Model
-from reelgate.domain.fields import FIRST_FRAME, LAST_FRAME, Field, FieldType
+from reelgate.domain.fields import (
+    EXTEND_VIDEO,
+    FIRST_FRAME,
+    LAST_FRAME,
+    Field,
+    FieldType,
+    Source,
+)
+from reelgate.domain.reading import Rule
 from reelgate.providers.shapes import CREATED, OPEN, Shape, with_named
 
 OWNER = "luma"
@@ -21,6 +29,9 @@ LOOP = Field(
 )
 
 
+EXTEND_OWN = replace(EXTEND_VIDEO, sources=(Source.OWN,))
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One model.
@@ -29,11 +40,13 @@ class Row:
         id: its name there.
         shape: what its videos can look like.
         takes_pictures: whether one may be told to begin or to end with.
+        extends: whether a generation may go on where another one ends.
     """
 
     id: str
     shape: Shape = OPEN
     takes_pictures: bool = False
+    extends: bool = False
 
     def fields(self) -> Iterator[Field]:
         """The fields it takes, by Luma's names."""
@@ -42,6 +55,8 @@ class Row:
         if self.takes_pictures:
             yield FIRST_FRAME
             yield LAST_FRAME
+        if self.extends:
+            yield EXTEND_OWN
 
     def model(self, provider: str) -> Model:
         """The row as a model of an account."""
@@ -51,12 +66,14 @@ class Row:
             owned_by=OWNER,
             created=CREATED,
             fields=tuple(self.fields()),
+            # Both would be the frame that comes first.
+            rules=(Rule(field=EXTEND_OWN.name, other=FIRST_FRAME.name),) if self.extends else (),
         )
 
 
 ROWS = (
-    Row("ray-2", RAY_2),
-    Row("ray-flash-2", RAY_2),
+    Row("ray-2", RAY_2, extends=True),
+    Row("ray-flash-2", RAY_2, extends=True),
     Row("ray-1-6", Shape(ratios=RATIOS)),
 )
 

@@ -12,7 +12,6 @@ from dataclasses import replace
 from typing import Any
 
 from reelgate.domain.fields import FIRST_FRAME, MEDIA, REFERENCES
-from reelgate.domain.picture import SUFFIXES
 from reelgate.domain.price import Money, Unit
 from reelgate.domain.reference import Role
 from reelgate.domain.sizes import frame_size
@@ -48,6 +47,8 @@ MAX_PAGES = 5
 MARKER = "reelgate_marker"
 """The entry of `metadata` that says whose submit it was."""
 UNSUPPORTED_MEDIA = 415
+PATHS = {Role.EDIT: "videos/edits", Role.EXTEND: "videos/extensions"}
+SOURCE = "video"
 KINDS: Mapping[str, type[UpstreamError]] = {
     "insufficient_quota": InsufficientCredits,
     "insufficient_credits": InsufficientCredits,
@@ -121,16 +122,20 @@ class Videos(ApiProvider):
         The key is honoured by another Reelgate; nothing is sent twice because of it.
         """
         del push_url
-        row = self._rows.get(request.model)
+        row, source = self._rows.get(request.model), request.source
         wire = request.model if row is None else row.wire
-        body: dict[str, Any] = {"prompt": request.prompt, **({"model": wire} if wire else {})}
+        body: dict[str, Any] = {"prompt": request.prompt}
+        # Of a video that is made of another OpenAI's server knows the model; another Reelgate asks.
+        body |= {"model": wire} if wire and (source is None or self._is_reelgate) else {}
         body |= as_openai(self.values(request))
         if marker and self._is_reelgate:
             body["metadata"] = {MARKER: marker}
         body |= references_in(request, pictures)
         headers = {"Idempotency-Key": marker} if marker else {}
-        call = Call(method="POST", path="videos", json=body, headers=headers)
-        is_form = self._body is Body.MULTIPART or (self._body is Body.AUTO and pictures)
+        path = "videos" if source is None else PATHS[source.role]
+        call = Call(method="POST", path=path, json=body, headers=headers)
+        is_file = bool(pictures) and (self._body is Body.AUTO or source is not None)
+        is_form = is_file or self._body is Body.MULTIPART
         return as_form(call, request, pictures) if is_form else call
 
     async def _post(self, call: Call) -> Answer:
@@ -260,11 +265,16 @@ def as_openai(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def references_in(request: VideoRequest, pictures: Pictures) -> dict[str, Any]:
-    """A request's references: OpenAI's one picture, and the others as another Reelgate has them."""
+    """A request's references: OpenAI's picture or video, and the rest as another Reelgate's."""
     told: dict[str, Any] = {}
     for reference in request.references:
+        if reference.own_id is not None:
+            told[SOURCE] = {"id": reference.own_id}
+            continue
         value = {f"{reference.kind}_url": source_of(reference, pictures)}
-        if reference.role is Role.REFERENCE:
+        if reference.role in PATHS:
+            told[SOURCE] = value
+        elif reference.role is Role.REFERENCE:
             told.setdefault(REFERENCES.name, []).append(value)
         else:
             told[MEDIA[reference.role].name] = value
@@ -274,19 +284,26 @@ def references_in(request: VideoRequest, pictures: Pictures) -> dict[str, Any]:
 def as_form(
     call: Call, request: VideoRequest | None = None, pictures: Pictures = NO_PICTURES
 ) -> Call:
-    """A submit as `multipart/form-data`: the first frame as a file, what else is no text as JSON.
+    """A submit as `multipart/form-data`: one reference as a file, what else is no text as JSON.
 
-    A list is a part for each of its entries.
+    That is the video which is changed, or else the first frame. A list is a part for each of its
+    entries, and a video's id is spelled as OpenAI's SDKs do.
     """
     body = dict(call.json) if isinstance(call.json, dict) else {}
-    firsts = [each for each in (request.references if request else ()) if each.is_first_frame]
-    picture = pictures.get(firsts[0].url) if firsts else None
+    held = {SOURCE: request.source} if request and request.source else {}
+    for each in request.references if request else ():
+        if each.is_first_frame:
+            held.setdefault(FIRST_FRAME.name, each)
     file = None
-    if picture is not None:
-        del body[FIRST_FRAME.name]
-        name = f"reference{SUFFIXES[picture.media_type]}"
-        file = FilePart(FIRST_FRAME.name, name, picture.media_type, picture.content)
-    form = [
+    for field, reference in held.items():
+        picture = pictures.get(reference.url)
+        if picture is not None:
+            del body[field]
+            file = FilePart(field, picture.file_name, picture.media_type, picture.content)
+            break
+    source = body.pop(SOURCE, None) or {}
+    form = [(f"{SOURCE}[{name}]", value) for name, value in source.items()]
+    form += [
         (name, each if isinstance(each, str) else json.dumps(each))
         for name, value in body.items()
         for each in (value if isinstance(value, list) else [value])

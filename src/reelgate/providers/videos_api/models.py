@@ -15,12 +15,15 @@ from reelgate.domain.catalog import Model
 from reelgate.domain.fields import (
     COMMON,
     DURATION,
+    EDIT_VIDEO,
+    EXTEND_VIDEO,
     FIRST_FRAME,
     NEGATIVE_PROMPT,
     SEED,
     Field,
     FieldType,
     Medium,
+    Source,
 )
 from reelgate.domain.price import Per, Price, Rate, Unit
 from reelgate.domain.reading import Rule
@@ -67,15 +70,30 @@ OPEN_FIELDS = (
 """Of a model of which only the name is known; what the server cannot do it says itself."""
 
 
+OPEN_SOURCES = (Source.OWN, Source.FILE)
+"""OpenAI's: a video's id, or a file."""
+OPEN_CHANGES = (
+    replace(EDIT_VIDEO, sources=OPEN_SOURCES),
+    replace(EXTEND_VIDEO, sources=OPEN_SOURCES, needs=DURATION.name),
+)
+OPEN_RULES = tuple(
+    Rule(field=change.name, other=row.name)
+    for change in OPEN_CHANGES
+    for row in OPEN_FIELDS
+    if row.name != change.needs
+)
+"""Official: the two routes take a prompt, a video, and for an extension its seconds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One model; without a name there it is the server's own choice."""
 
     id: str
     wire: str
-    fields: tuple[Field, ...] = OPEN_FIELDS
+    fields: tuple[Field, ...] = OPEN_FIELDS + OPEN_CHANGES
     price: Price | None = None
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[Rule, ...] = OPEN_RULES
 
     def model(self, provider: str) -> Model:
         """The row as a model of an account."""
@@ -147,6 +165,7 @@ def fields_in(capabilities: Mapping[str, Any]) -> Iterator[Field]:
                 is_required=told.get("required") is True,
                 needs=text_in(told, "needs"),
                 media=tuple(media_in(told)) or row.media,
+                sources=tuple(sources_in(told)),
                 wire=SECONDS if name == DURATION.name else name,
             )
         except (KeyError, TypeError, ValueError):
@@ -162,6 +181,15 @@ def rules_in(capabilities: Mapping[str, Any]) -> Iterator[Rule]:
         only, values = told.get("only"), told.get("values", [])
         if field and other and isinstance(only, list) and isinstance(values, list):
             yield Rule(field=field, other=other, only=tuple(only), values=tuple(values))
+
+
+def sources_in(told: Mapping[str, Any]) -> Iterator[Source]:
+    """What a video may be given as: to another Reelgate always by the id that it has there."""
+    listed = told.get("sources")
+    if isinstance(listed, list):
+        yield Source.OWN
+    if not isinstance(listed, list) or Source.FILE in listed:
+        yield Source.FILE
 
 
 def media_in(told: Mapping[str, Any]) -> Iterator[Medium]:

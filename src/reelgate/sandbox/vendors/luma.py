@@ -55,6 +55,11 @@ class LumaRoutes(VendorRoutes):
         seconds = str(wish.get("duration") or "5s")
         if not seconds.endswith("s"):
             raise self.refused(400, "duration must be 5s or 9s")
+        for frame in (wish.get("keyframes") or {}).values():
+            if frame.get("type") == "generation":
+                generation = self.find(str(frame.get("id")))
+                if self.provider.state(generation) is not JobState.FINISHED:
+                    raise self.refused(400, f"generation {generation.id} is not completed")
         return Asked(
             wish["prompt"],
             str(wish.get("aspect_ratio") or ""),

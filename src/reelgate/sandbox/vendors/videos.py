@@ -32,6 +32,8 @@ STATUSES = {
     JobState.FAILED: "failed",
 }
 TOLD = ("model", "seconds", "size", "idempotency_key", "body")
+CHANGES: dict[str, set[str]] = {"edits": set(), "extensions": {"seconds"}}
+"""The routes that make a video of another one, and what they want beside it and the prompt."""
 MAX_LISTED = 100
 
 
@@ -45,6 +47,8 @@ class VideosRoutes(VendorRoutes):
         for base in BASES:
             job = f"{base}/videos/{{id}}"
             yield self.on("POST", f"{base}/videos", Operation.SUBMIT, self.submit)
+            for change in CHANGES:
+                yield self.on("POST", f"{base}/videos/{change}", Operation.SUBMIT, self.submit)
             yield self.on("GET", f"{base}/videos", Operation.OTHER, self._list)
             yield self.on("GET", job, Operation.STATUS, self.poll)
             yield self.on("GET", f"{job}/content", Operation.ASSET, self._content)
@@ -73,6 +77,8 @@ class VideosRoutes(VendorRoutes):
         prompt = wish.get("prompt")
         if not isinstance(prompt, str) or not prompt.strip():
             raise self.refused(400, "prompt must not be empty")
+        change = request.path.rpartition("/")[2]
+        source = self._source_of(wish, change) if change in CHANGES else {}
         size, seconds = str(wish.get("size") or ""), str(wish.get("seconds") or "")
         wide, _, high = size.partition("x")
         if size and not (wide.isdecimal() and high.isdecimal()):
@@ -87,8 +93,30 @@ class VideosRoutes(VendorRoutes):
             "idempotency_key": request.headers.get("Idempotency-Key", ""),
             "body": request.content_type,
             "picture": describe(wish.get("input_reference")),
+            **source,
         }
         return Asked(prompt, ratio, seconds, resolution, details)
+
+    def _source_of(self, wish: dict[str, Any], change: str) -> dict[str, Any]:
+        """The video that is changed: a file, or a finished one by its id.
+
+        Raises:
+            RefusedError: there is none, or something else is said that the route does not take.
+        """
+        if unknown := wish.keys() - {"prompt", "video", "video[id]", *CHANGES[change]}:
+            raise self.refused(400, f"Unknown parameter: {min(unknown)!r}.")
+        if missing := CHANGES[change] - wish.keys():
+            raise self.refused(400, f"Missing required parameter: {min(missing)!r}.")
+        video = wish.get("video")
+        if isinstance(video, web.FileField):
+            return {"change": change, "source": video.content_type}
+        video_id = wish.get("video[id]") or (video.get("id") if isinstance(video, dict) else None)
+        if not isinstance(video_id, str):
+            raise self.refused(400, "video must be a file or have an id")
+        source = self.find(video_id)
+        if self.provider.state(source) is not JobState.FINISHED:
+            raise self.refused(400, f"video {video_id} is not completed")
+        return {"change": change, "source": video_id, "model": source.details["model"]}
 
     def accepted(self, request: web.Request, job: Job) -> Answer:
         """The video object, queued."""

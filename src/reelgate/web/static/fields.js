@@ -6,7 +6,7 @@ import { labelOf } from "./text.js";
  * @typedef {string | number | boolean | null} Value
  * @typedef {{
  *   name: string, label: string,
- *   type: "string" | "integer" | "number" | "boolean" | "image" | "references",
+ *   type: "string" | "integer" | "number" | "boolean" | "image" | "video" | "references",
  *   allowed: Value[], min: number | null, max: number | null, maxChars: number | null,
  *   initial: Value, help: string, kinds: string[],
  * }} Field
@@ -22,7 +22,7 @@ const ELSEWHERE = new Set(["prompt", "model", "metadata", "webhook_url", "second
  */
 export function fieldsOf(capabilities) {
   return rowsOf(capabilities)
-    .filter((row) => !ELSEWHERE.has(row.name))
+    .filter((row) => !ELSEWHERE.has(row.name) && row.type !== "video")
     .map(fieldOf);
 }
 
