@@ -54,7 +54,7 @@ async def load_rows(file: Path, database_url: str) -> None:
     """Fill an empty Postgres database, all or nothing; the file's tables are brought up to date.
 
     Raises:
-        StorageFailed: the database cannot be used, or is not empty.
+        StorageFailed: the database cannot be used, is in use, or is not empty.
     """
     with opened(file) as source:
         upgrade(source)
@@ -79,8 +79,14 @@ def copy_in(target: Connection, file: Path) -> None:
     """Copy everything from a file whose tables are up to date.
 
     Raises:
-        StorageFailed: there are rows already.
+        StorageFailed: gateways use the database, or there are rows already.
     """
+    # Loads Postgres' driver, which a copy of a file does without.
+    from reelgate.db.postgres.liveness import PRESENCE, PRESENT  # noqa: PLC0415
+
+    if target.exec_driver_sql(PRESENT, (PRESENCE,)).first() is not None:
+        message = "gateways or workers use the database: stop them first"
+        raise StorageFailed(message)
     upgrade(target)
     for table in KEPT:
         if target.execute(select(table).limit(1)).first() is not None:

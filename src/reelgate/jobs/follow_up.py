@@ -107,7 +107,7 @@ class FollowUp:
 
     async def _name(self, video: Video, found: NotFound) -> None:
         """Say in its failure which jobs may be its own."""
-        if video.failure is None:
+        if video.failure is None or found.candidates is None:
             return
         told: Failure = with_candidates(video.failure, found.candidates)
         if told != video.failure:

@@ -36,12 +36,12 @@ class NotFound:
     """No job in the list is surely the submit's.
 
     Attributes:
-        candidates: the ids of those that may be.
+        candidates: the ids of those that may be; None where the list could not be had.
         is_final: the list cannot be had, and waiting does not help.
         wait_s: how long the upstream asks to be left alone.
     """
 
-    candidates: tuple[str, ...] = ()
+    candidates: tuple[str, ...] | None = None
     is_final: bool = False
     wait_s: float = 0.0
 
@@ -58,14 +58,16 @@ async def search(video: Video, failure: Failure, context: JobContext, pause: Pau
     clock, unit_s = asyncio.get_running_loop().time, context.upstreams[video.provider].unit_s
     ends_at_s = clock() + search_time_s(video, provider, unit_s)
     gap_s = FIRST_GAP_S * unit_s
+    named: tuple[str, ...] = ()
     log.info("submit_lost", video=video.id, code=failure.code)
     while True:
         found = await pause.until(video, look_up_within(ends_at_s - clock(), video, context))
         if isinstance(found, Video):
             return found
+        named = named if found.candidates is None else found.candidates
         left_s = ends_at_s - clock()
         if found.is_final or left_s <= 0:
-            return await fail(video, with_candidates(failure, found.candidates), context)
+            return await fail(video, with_candidates(failure, named), context)
         await pause.sleep(video, min(max(gap_s, found.wait_s), left_s))
         gap_s = min(gap_s * GAP_GROWTH, LONGEST_GAP_S * unit_s)
 

@@ -25,7 +25,7 @@ from reelgate.sandbox import Sandbox
 
 from .blocks import BLOCKS, SHOWN, Block, run_here
 from .checkout import ROOT, run
-from .typed import Terminal, a_terminal
+from .terminal import Terminal, a_terminal
 
 GATEWAY = "http://localhost:8000"
 SANDBOX = "http://127.0.0.1:9000"

@@ -76,6 +76,10 @@ async def test_of_two_equal_submits_without_markers_none_is_guessed(tmp_path: Pa
             told = (await shown(gateway, reply.video))["reelgate"]
             assert (told["charge"], told["cost"]) == ("unknown", None)
         assert len(jobs) == 2
+        # A list that is away says nothing against them.
+        sandbox.faults.arm(make_rule("503", operation="list"))
+        again = await gateway.call("POST", f"/v1/videos/{replies[0].video}/reconcile")
+        assert [job for job in jobs if job not in again.body["error"]["message"]] == []
 
 
 async def test_a_job_that_another_video_has_is_never_taken(tmp_path: Path) -> None:

@@ -145,6 +145,9 @@ async def test_a_gateway_on_postgres_goes_on_from_its_backup(
                 await soon(lambda: len(sandbox.jobs) == 2)
                 waits = asyncio.create_task(gateway.generate(second))
                 await until(lambda: are_queued(lost, 1))
+                await asyncio.to_thread(backup, lost, copy)
+                with pytest.raises(StorageFailed, match="stop them first"):
+                    await asyncio.to_thread(restore, copy, lost, send_queued=True)
             await asyncio.gather(held, waits, return_exceptions=True)
             await asyncio.to_thread(backup, lost, copy)
             await asyncio.to_thread(restore, copy, empty, send_queued=True)
