@@ -28,22 +28,22 @@ let round = 0;
  * @param {AbortSignal} signal
  */
 export async function estimate(box, wanted, copies, signal) {
-  round += 1;
-  const mine = round;
-  const told = await Promise.all(wanted.map(({ model, values }) => estimateOf(model, values)));
-  if (mine !== round || signal.aborted) return;
-  show(box, ...wanted.map(({ model }, index) => row(model, told[index] ?? NOTHING, wanted.length > 1, copies)));
+	round += 1;
+	const mine = round;
+	const told = await Promise.all(wanted.map(({ model, values }) => estimateOf(model, values)));
+	if (mine !== round || signal.aborted) return;
+	show(box, ...wanted.map(({ model }, index) => row(model, told[index] ?? NOTHING, wanted.length > 1, copies)));
 }
 
 /** @param {Model} model @param {Record<string, Value>} values */
 function estimateOf(model, values) {
-  const query = { model: model.id, duration: text(values.duration), resolution: text(values.resolution) };
-  const key = JSON.stringify(query);
-  const kept = known.get(key);
-  if (kept && performance.now() - kept.at < FRESH_MS) return kept.told;
-  const asked = call("/v1/estimate", { query }).catch(() => NOTHING);
-  known.set(key, { at: performance.now(), told: asked });
-  return asked;
+	const query = { model: model.id, duration: text(values.duration), resolution: text(values.resolution) };
+	const key = JSON.stringify(query);
+	const kept = known.get(key);
+	if (kept && performance.now() - kept.at < FRESH_MS) return kept.told;
+	const asked = call("/v1/estimate", { query }).catch(() => NOTHING);
+	known.set(key, { at: performance.now(), told: asked });
+	return asked;
 }
 
 /** @param {Value | undefined} value */
@@ -51,36 +51,36 @@ const text = (value) => (value === undefined || value === null ? undefined : Str
 
 /** @param {Model} model @param {Estimate} told @param {boolean} named @param {number} copies */
 function row(model, { times, cost, cost_unit }, named, copies) {
-  const name = named && h("span", { class: "who" }, model.id);
-  const price = cost === null ? null : h("span", { class: "price" }, money(cost * copies, cost_unit));
-  if (!times) return h("p", { class: "times" }, name, h("span", {}, "Time: nothing learned yet"), price);
-  return h(
-    "p",
-    { class: "times", title: `From ${times.jobs} videos like this one` },
-    name,
-    h(
-      "span",
-      {},
-      "Usually ",
-      h("b", {}, `${span(times.p10_s)} – ${span(times.p90_s)}`),
-      `, half by ${span(times.p50_s)}`,
-    ),
-    curve(times),
-    price,
-  );
+	const name = named && h("span", { class: "who" }, model.id);
+	const price = cost === null ? null : h("span", { class: "price" }, money(cost * copies, cost_unit));
+	if (!times) return h("p", { class: "times" }, name, h("span", {}, "Time: nothing learned yet"), price);
+	return h(
+		"p",
+		{ class: "times", title: `From ${times.jobs} videos like this one` },
+		name,
+		h(
+			"span",
+			{},
+			"Usually ",
+			h("b", {}, `${span(times.p10_s)} – ${span(times.p90_s)}`),
+			`, half by ${span(times.p50_s)}`,
+		),
+		curve(times),
+		price,
+	);
 }
 
 /** A small picture of how the times lie. @param {Times} times */
 function curve(times) {
-  const most = Math.max(...times.curve, 1e-9);
-  const step = WIDTH / Math.max(1, times.curve.length - 1);
-  const points = times.curve.map(
-    (each, index) => `${(index * step).toFixed(1)},${(HEIGHT - 2 - (each / most) * (HEIGHT - 4)).toFixed(1)}`,
-  );
-  return s(
-    "svg",
-    { class: "curve", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, "aria-hidden": "true", preserveAspectRatio: "none" },
-    s("path", { class: "curve-area", d: `M0,${HEIGHT}L${points.join("L")}L${WIDTH},${HEIGHT}z` }),
-    s("path", { class: "curve-line", d: `M${points.join("L")}` }),
-  );
+	const most = Math.max(...times.curve, 1e-9);
+	const step = WIDTH / Math.max(1, times.curve.length - 1);
+	const points = times.curve.map(
+		(each, index) => `${(index * step).toFixed(1)},${(HEIGHT - 2 - (each / most) * (HEIGHT - 4)).toFixed(1)}`,
+	);
+	return s(
+		"svg",
+		{ class: "curve", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, "aria-hidden": "true", preserveAspectRatio: "none" },
+		s("path", { class: "curve-area", d: `M0,${HEIGHT}L${points.join("L")}L${WIDTH},${HEIGHT}z` }),
+		s("path", { class: "curve-line", d: `M${points.join("L")}` }),
+	);
 }
