@@ -2,10 +2,13 @@
 
 /**
  * @typedef {{code: string, message: string}} VideoError
+ * @typedef {{created_at: number, submitting_at: number | null, submitted_at: number | null,
+ *   ready_at: number | null, completed_at: number | null, polls: Polls | null}} Timeline
+ * @typedef {{count: number, data: {at: number, outcome: string}[]}} Polls
  * @typedef {{
- *   provider: string, provider_id: string | null, batch_id: string | null, video_url: string,
+ *   key: string | null, provider: string, provider_id: string | null, batch_id: string | null, video_url: string,
  *   aspect_ratio: string | null, resolution: string | null, cost: number | null, cost_unit: string | null,
- *   attempts: number, eta_s: number | null, timeline: Record<string, number | null>,
+ *   attempts: number, eta_s: number | null, timeline: Timeline,
  *   charge?: string, seed?: number | null, [more: string]: unknown,
  * }} Additions
  * @typedef {{
@@ -100,7 +103,7 @@ async function errorOf(response) {
 
 /** @param {Query | undefined} query */
 function textOf(query) {
-	const told = Object.entries(query ?? {}).filter(([, value]) => value !== undefined && value !== "");
+	const told = Object.entries(query ?? {}).filter(([, value]) => value !== undefined);
 	return told.length ? `?${new URLSearchParams(told.map(([name, value]) => [name, String(value)]))}` : "";
 }
 

@@ -8,13 +8,13 @@ import { money, span } from "./text.js";
  * @typedef {import("./api.js").Model} Model
  * @typedef {import("./fields.js").Value} Value
  * @typedef {{jobs: number, p10_s: number, p50_s: number, p90_s: number, curve: number[]}} Times
- * @typedef {{times: Times | null, cost: number | null, cost_unit: string | null}} Estimate
+ * @typedef {{times: Times | null, typical_s: number[] | null, cost: number | null, cost_unit: string | null}} Estimate
  */
 
 const WIDTH = 120;
 const HEIGHT = 26;
 /** @type {Estimate} */
-const NOTHING = { times: null, cost: null, cost_unit: null };
+const NOTHING = { times: null, typical_s: null, cost: null, cost_unit: null };
 const FRESH_MS = 20_000;
 /** @type {Map<string, {at: number, told: Promise<Estimate>}>} */
 const known = new Map();
@@ -50,10 +50,14 @@ function estimateOf(model, values) {
 const text = (value) => (value === undefined || value === null ? undefined : String(value));
 
 /** @param {Model} model @param {Estimate} told @param {boolean} named @param {number} copies */
-function row(model, { times, cost, cost_unit }, named, copies) {
+function row(model, { times, typical_s, cost, cost_unit }, named, copies) {
 	const name = named && h("span", { class: "who" }, model.id);
-	const price = cost === null ? null : h("span", { class: "price" }, money(cost * copies, cost_unit));
-	if (!times) return h("p", { class: "times" }, name, h("span", {}, "Time: nothing learned yet"), price);
+	const price = h("span", { class: "price" }, cost === null ? "Price unknown" : money(cost * copies, cost_unit));
+	if (!times) {
+		const [from, to] = typical_s ?? [];
+		const told = to ? `Published: ${span(from)} – ${span(to)}` : "Time: nothing learned yet";
+		return h("p", { class: "times" }, name, h("span", {}, told), price);
+	}
 	return h(
 		"p",
 		{ class: "times", title: `From ${times.jobs} videos like this one` },

@@ -5,6 +5,7 @@ import { ApiError, call, contentUrl, gateway } from "./api.js";
 import { button, h, icon, onceAFrame, show } from "./dom.js";
 import { GROUP, reuse } from "./make.js";
 import { outbox } from "./outbox.js";
+import { isOwn } from "./session.js";
 import { brief, cut, money, span } from "./text.js";
 import { advice, isOver, videos } from "./videos.js";
 
@@ -85,7 +86,7 @@ export class Feed {
 
 	arrange() {
 		const latest = [...videos.known.values()]
-			.filter((video) => !isLeaving(video.id))
+			.filter((video) => isOwn(video) && !isLeaving(video.id))
 			.sort((one, other) => (one.id < other.id ? 1 : -1))
 			.slice(0, SHOWN);
 		const shown = new Set(latest.map((video) => video.id));

@@ -5,6 +5,7 @@ import { call, contentUrl } from "./api.js";
 import { h, icon, onceAFrame, settled, show } from "./dom.js";
 import { modelsOf, reuse } from "./make.js";
 import { openPlayer } from "./player.js";
+import { isOwn, session } from "./session.js";
 import { brief, cut } from "./text.js";
 import { videos } from "./videos.js";
 
@@ -12,7 +13,7 @@ import { videos } from "./videos.js";
 
 const PAGE = 100;
 const GAP = 12;
-const TEXT_HEIGHT = 62;
+const TEXT_HEIGHT = 66;
 const NARROWEST = 220;
 const NARROWEST_PHONE = 150;
 /** Rows kept beyond both edges. */
@@ -22,6 +23,10 @@ const AHEAD = 8;
 const SETTLED_MS = 250;
 const HOVER_MS = 180;
 const DAY_S = 86400;
+const YEAR_MS = 366 * DAY_S * 1000;
+const EVERYBODY = "all";
+/** The choice of those made without a key, whose own name is empty as that of no choice is. */
+const KEYLESS = "none";
 
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -45,6 +50,8 @@ class Library {
 		this.asked = 0;
 		/** @type {Map<string, HTMLElement>} */
 		this.cards = new Map();
+		/** Those of others, by id. @type {Map<string | null, string>} */
+		this.names = new Map();
 		this.columns = 1;
 		this.grid = h("ul", { class: "grid", "aria-label": "Videos" });
 		this.said = h("p", { class: "found", role: "status" });
@@ -110,6 +117,8 @@ class Library {
 			].map(([value, text]) => h("option", { value }, text)),
 		);
 		this.day = h("input", { type: "date", "aria-label": "Day", on: { change: () => this.again() } });
+		this.maker = h("select", { "aria-label": "API key", hidden: true, on: { change: () => this.again() } });
+		if (session.operator) void this.offerKeys().catch(() => {});
 		void modelsOf()
 			.then((models) => {
 				this.model?.append(
@@ -124,7 +133,30 @@ class Library {
 			this.model,
 			this.state,
 			this.day,
+			this.maker,
 		);
+	}
+
+	/** Let an operator choose among the keys that made something within a year, if there are others. */
+	async offerKeys() {
+		const since = new Date(Date.now() - YEAR_MS).toISOString().slice(0, 10);
+		const query = { by: "key", since };
+		/** @type {{data: {key: string, key_name: string | null}[]}} */
+		const used = await call("/v1/usage", { query, signal: this.signal });
+		const others = used.data.filter(({ key }) => key !== (session.key ?? ""));
+		for (const { key, key_name } of others) this.names.set(key || null, key ? (key_name ?? cut(key, 12)) : "no key");
+		this.maker?.append(
+			h("option", { value: "" }, session.keyed ? "My videos" : "Made without a key"),
+			h("option", { value: EVERYBODY }, "Every key"),
+			...[...this.names].map(([key, name]) =>
+				h("option", { value: key ?? KEYLESS }, key ? name : "Made without a key"),
+			),
+		);
+		if (this.maker) this.maker.hidden = !others.length;
+	}
+
+	get isFiltered() {
+		return [this.search, this.model, this.state, this.day, this.maker].some((each) => each?.value);
 	}
 
 	query() {
@@ -132,9 +164,10 @@ class Library {
 		return {
 			limit: PAGE,
 			after: this.items.at(-1)?.id,
-			q: this.search?.value.trim(),
-			model: this.model?.value,
-			status: this.state?.value,
+			q: this.search?.value.trim() || undefined,
+			model: this.model?.value || undefined,
+			status: this.state?.value || undefined,
+			key: this.maker?.value === KEYLESS ? "" : this.maker?.value || undefined,
 			created_after: day === null ? undefined : day,
 			created_before: day === null ? undefined : day + DAY_S,
 		};
@@ -181,8 +214,7 @@ class Library {
 
 	/** @param {string} problem */
 	say(problem) {
-		const filtered = Boolean(this.search?.value || this.model?.value || this.state?.value || this.day?.value);
-		const none = filtered ? "No video fits. Try fewer words or another day." : "No videos yet. Make one first.";
+		const none = this.isFiltered ? "No video fits. Try fewer words or another day." : "No videos yet. Make one first.";
 		this.said.textContent = problem || (this.shown().length ? "" : none);
 		this.said.classList.toggle("empty", this.said.textContent !== "");
 	}
@@ -253,7 +285,14 @@ class Library {
 				{ class: "facts" },
 				h("span", { class: "dot", "data-status": video.status }),
 				h("span", { class: "offscreen" }, `${standing(video)}. `),
-				[video.model, video.seconds && `${video.seconds} s`, brief(video.created_at)].filter(Boolean).join(" · "),
+				[
+					!isOwn(video) && this.names.get(video.reelgate.key),
+					video.model,
+					video.seconds && `${video.seconds} s`,
+					brief(video.created_at),
+				]
+					.filter(Boolean)
+					.join(" · "),
 			),
 		);
 		fillFrame(frame, video);
@@ -284,8 +323,7 @@ class Library {
 	/** A video that is new, or was taken back. @param {Video} video */
 	insert(video) {
 		if (this.known.has(video.id)) return this.paint();
-		const filtered = this.search?.value || this.model?.value || this.state?.value || this.day?.value;
-		if (filtered || this.loading || !this.items.length) return;
+		if (this.isFiltered || this.loading || !this.items.length) return;
 		if (video.id < (this.items[0]?.id ?? "")) return;
 		this.known.add(video.id);
 		this.items.unshift(video);
@@ -341,11 +379,11 @@ class Library {
 		if (step !== undefined) {
 			event.preventDefault();
 			this.focus(Math.max(0, Math.min(this.shown().length - 1, place + step)));
-		} else if (event.key === "Delete" && video) {
+		} else if (event.key === "Delete" && video && isOwn(video)) {
 			event.preventDefault();
 			remove(video);
 		} else if (event.key === "r" && video) {
-			reuse(video, video.status === "completed");
+			reuse(video, video.status === "completed" && isOwn(video));
 		}
 	}
 

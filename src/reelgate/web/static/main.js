@@ -5,7 +5,7 @@ import { button, h, show } from "./dom.js";
 import { make } from "./make.js";
 import { recall, remember } from "./memory.js";
 import { outbox } from "./outbox.js";
-import { accountButton, askForKey, session } from "./session.js";
+import { accountButton, askForKey, isOwn, session } from "./session.js";
 import { cut } from "./text.js";
 import { notify, title, toast } from "./toast.js";
 import { videos } from "./videos.js";
@@ -114,13 +114,13 @@ function watchConnection() {
 }
 
 function watchVideos() {
-	const count = () => videos.open().length;
+	const count = () => videos.open().filter(isOwn).length;
 	let news = "";
 	const retitle = () => title(count(), news);
 	videos.addEventListener("change", retitle);
 	videos.addEventListener("over", (event) => {
 		const video = /** @type {CustomEvent<import("./api.js").Video>} */ (event).detail;
-		if (video.error?.code === "cancelled") return;
+		if (video.error?.code === "cancelled" || !isOwn(video)) return;
 		const said = video.status === "completed" ? "Ready" : "Failed";
 		toast(`${said}: ${cut(video.prompt, 60)}`, { kind: video.status === "completed" ? "good" : "bad" });
 		notify(`${said}: ${cut(video.prompt, 60)}`, video.error?.message ?? video.model, () => {

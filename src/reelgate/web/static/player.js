@@ -2,9 +2,10 @@
 
 import { cancel, downloadLink, remove, retry, standing, trying } from "./actions.js";
 import { ApiError, call, videoPath } from "./api.js";
-import { button, h, show } from "./dom.js";
+import { button, h, s, show } from "./dom.js";
 import { player } from "./feed.js";
 import { GROUP, reuse } from "./make.js";
+import { isOwn, session } from "./session.js";
 import { moment, money, span } from "./text.js";
 import { copy } from "./toast.js";
 import { advice, isOver, videos } from "./videos.js";
@@ -49,12 +50,12 @@ export function openPlayer(id, around, signal) {
 		const next = around.next(shown, step);
 		if (next) void load(next);
 	};
-	let drawn = "";
+	let [drawn, drawnBeside] = ["", ""];
 
 	/** @param {string} wanted */
 	async function load(wanted) {
 		shown = wanted;
-		drawn = "";
+		[drawn, drawnBeside] = ["", ""];
 		if (location.hash !== `#/library/${wanted}`) history.replaceState(null, "", `#/library/${wanted}`);
 		const known = videos.known.get(wanted);
 		if (known) draw(known);
@@ -71,14 +72,13 @@ export function openPlayer(id, around, signal) {
 	/** @param {Video} video */
 	function draw(video) {
 		const now = `${video.id} ${video.status}`;
-		if (now === drawn) {
-			const bar = stage.querySelector("progress");
-			if (bar) bar.value = video.progress;
-			return;
-		}
-		drawn = now;
-		show(stage, ...stageOf(video));
-		show(side, ...sideOf(video, () => dialog.close()));
+		// A list does not tell the polls: they come when the video itself is asked for.
+		const told = `${now} ${video.reelgate.timeline.polls?.count}`;
+		const bar = stage.querySelector("progress");
+		if (now === drawn && bar) bar.value = video.progress;
+		if (now !== drawn) show(stage, ...stageOf(video));
+		if (told !== drawnBeside) show(side, ...sideOf(video, () => dialog.close()));
+		[drawn, drawnBeside] = [now, told];
 	}
 
 	videos.addEventListener(
@@ -182,8 +182,9 @@ function buttonsOf(video, close) {
 		close();
 		remove(video);
 	});
-	if (!isOver(video)) return [button({ icon: "stop", text: "Cancel" }, () => void cancel(video))];
 	const edit = button({ text: "Use as a start" }, () => take(false));
+	if (!isOwn(video)) return video.status === "completed" ? [downloadLink(video), edit] : [edit];
+	if (!isOver(video)) return [button({ icon: "stop", text: "Cancel" }, () => void cancel(video))];
 	if (video.status === "failed") return [button({ icon: "retry", text: "Retry" }, () => void retry(video)), edit, bin];
 	return [
 		downloadLink(video),
@@ -194,21 +195,22 @@ function buttonsOf(video, close) {
 	];
 }
 
-/** Every stage with how long it took. @param {Video} video */
+/** Every stage with how long it took, and the polls in between. @param {Video} video */
 function timelineOf(video) {
 	const times = video.reelgate.timeline;
+	/** @type {[Exclude<keyof typeof times, "polls">, string][]} */
 	const stages = [
 		["created_at", "Asked for"],
 		["submitting_at", "Sent"],
 		["submitted_at", "Accepted by the provider"],
 		["ready_at", "Ready at the provider"],
-		["completed_at", video.status === "failed" ? "Failed" : "Kept here"],
+		["completed_at", video.status === "failed" ? standing(video) : "Kept here"],
 	];
 	let before = /** @type {number | null} */ (null);
 	const rows = [];
 	for (const [name, label] of stages) {
-		const at = times[name ?? ""];
-		if (at === null || at === undefined) continue;
+		const at = times[name];
+		if (at === null) continue;
 		rows.push(
 			h(
 				"li",
@@ -217,13 +219,57 @@ function timelineOf(video) {
 				h(
 					"time",
 					{ datetime: new Date(at * 1000).toISOString(), title: moment(at) },
-					before === null ? moment(at) : `+${span(Math.round((at - before) * 10) / 10)}`,
+					before === null ? moment(at) : `+${tenths(at - before)}`,
 				),
 			),
 		);
+		if (name === "submitted_at" && times.polls) {
+			rows.push(pollsOf(times.polls, at, times.ready_at ?? times.completed_at ?? at));
+		}
 		before = at;
 	}
 	return h("ol", { class: "timeline" }, ...rows);
+}
+
+/** @param {number} seconds */
+const tenths = (seconds) => span(Math.round(seconds * 10) / 10);
+
+/** A tick for each poll, and on demand when it was, what it showed and how long after the last.
+ *  @param {import("./api.js").Polls} polls @param {number} from @param {number} until */
+function pollsOf({ count, data }, from, until) {
+	const whole = Math.max(until, data.at(-1)?.at ?? 0) - from || 1;
+	const gaps = data.map(({ at }, index) => at - (data[index - 1]?.at ?? from));
+	const rows = data.map(({ at, outcome }, index) =>
+		h(
+			"tr",
+			{},
+			h("th", { scope: "row" }, tenths(at - from)),
+			h("td", {}, outcome.replaceAll("_", " ")),
+			h("td", {}, `+${tenths(gaps[index] ?? 0)}`),
+		),
+	);
+	const left = count - data.length;
+	if (left > 0) rows.splice(data.length / 2, 0, h("tr", {}, h("td", { colspan: 3 }, `${left} more`)));
+	const ticks = data.map(({ at }) => {
+		const x = (100 * Math.max(0, at - from)) / whole;
+		return s("path", { d: `M${x.toFixed(2)} 0v8` });
+	});
+	return h(
+		"li",
+		{ class: "polls" },
+		s("svg", { viewBox: "0 0 100 8", preserveAspectRatio: "none", "aria-hidden": "true" }, ...ticks),
+		h(
+			"details",
+			{},
+			h("summary", {}, `${count} ${count === 1 ? "poll" : "polls"}`),
+			h(
+				"table",
+				{},
+				h("thead", {}, h("tr", {}, ...["After", "Showed", "Gap"].map((head) => h("th", { scope: "col" }, head)))),
+				h("tbody", {}, ...rows),
+			),
+		),
+	);
 }
 
 /** @param {Video} video */
@@ -242,16 +288,17 @@ function detailsOf(video) {
 		["Remix of", video.remixed_from_video_id],
 		["Kept until", video.expires_at && moment(video.expires_at)],
 		["Id", video.id],
+		["Key id", session.operator && video.reelgate.key],
 		...Object.entries(video.metadata ?? {}).filter(([name]) => name !== GROUP),
 	];
 	return h(
 		"dl",
 		{ class: "details" },
 		...facts
-			.filter(([, value]) => value !== null && value !== undefined && value !== "")
+			.filter(([, value]) => value || value === 0)
 			.flatMap(([name, value]) => {
 				const text = String(value);
-				const isId = /id|Remix/i.test(name) && text.length > 12;
+				const isId = /\bid\b|Remix/i.test(name) && text.length > 12;
 				return [
 					h("dt", {}, name),
 					h("dd", {}, isId ? button({ text, class: "link mono", title: "Copy" }, () => void copy(text, name)) : text),

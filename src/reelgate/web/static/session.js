@@ -11,6 +11,8 @@ import { videos } from "./videos.js";
  */
 class Session extends EventTarget {
 	keyed = false;
+	/** The API key's id, which its videos name; null where there are none. @type {string | null} */
+	key = null;
 	name = "";
 	sandbox = false;
 	version = "";
@@ -21,6 +23,7 @@ class Session extends EventTarget {
 		const told = await call("/session");
 		this.keyed = told.keyed;
 		this.signedIn = told.signed_in;
+		this.key = told.key;
 		this.name = told.name ?? "";
 		this.operator = told.operator;
 		this.sandbox = told.sandbox;
@@ -44,6 +47,9 @@ class Session extends EventTarget {
 }
 
 export const session = new Session();
+
+/** Whether a video is this page's own: an operator sees those of others. @param {import("./api.js").Video} video */
+export const isOwn = (video) => video.reelgate.key === session.key;
 
 /** @type {Promise<void> | null} */
 let asking = null;

@@ -85,18 +85,6 @@ function panels(stats, ready) {
 					)
 				: h("p", { class: "note" }, "None in the last 30 days."),
 		),
-		stats.credentials.length > 0 &&
-			panel(
-				"Credentials",
-				table(
-					["Provider", "Expires", "Credits"],
-					stats.credentials.map((each) => [
-						each.provider,
-						each.expires_at ? `in ${span(each.expires_at - Date.now() / 1000)}` : "not told",
-						each.credits === null ? "not told" : count(each.credits),
-					]),
-				),
-			),
 		panel(
 			"Use by API key",
 			table(
@@ -110,6 +98,18 @@ function panels(stats, ready) {
 				]),
 			),
 		),
+		stats.credentials.length > 0 &&
+			panel(
+				"Credentials",
+				table(
+					["Provider", "Expires", "Credits"],
+					stats.credentials.map((each) => [
+						each.provider,
+						each.expires_at ? `in ${span(each.expires_at - Date.now() / 1000)}` : "not told",
+						each.credits === null ? "not told" : count(each.credits),
+					]),
+				),
+			),
 	];
 }
 
