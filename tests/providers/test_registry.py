@@ -69,7 +69,7 @@ def test_a_gateway_with_one_account_loads_no_other_provider(tmp_path: Path) -> N
     ran = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tmp_path,
-        env={"PYTHONPATH": os.environ.get("PYTHONPATH", ""), "FAL_KEY": "a key"},
+        env={"PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path)), "FAL_KEY": "a key"},
         check=True,
         capture_output=True,
         text=True,

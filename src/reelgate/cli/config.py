@@ -20,7 +20,7 @@ from reelgate.cli.console import say
 from reelgate.cli.exits import CliError, ExitCode
 from reelgate.domain.routing import VirtualModel
 from reelgate.provider_settings import PROVIDERS_PREFIX, ProviderSettings
-from reelgate.providers.registry import PROVIDERS, first_word
+from reelgate.providers.registry import PROVIDERS, credential_variables, first_word, login_command
 from reelgate.settings import Settings
 
 OPTIONS = ("REELGATE_SERVER", "REELGATE_API_KEY")
@@ -188,6 +188,20 @@ def read_config_file(
         return read_config(path, read)
     except ValueError as error:
         raise CliError(str(error), ExitCode.USAGE, code="invalid_settings") from None
+
+
+def check_account(settings: Settings) -> None:
+    """Refuse to let a sandbox stand in for the providers where that is switched off.
+
+    Raises:
+        CliError: no provider has credentials, and the sandbox is not wanted.
+    """
+    if settings.sandbox == "off" and not settings.configured:
+        message = (
+            "no provider has credentials, and REELGATE_SANDBOX=off forbids the sandbox: run "
+            f"`{login_command()}`, or set {credential_variables()}"
+        )
+        raise CliError(message, ExitCode.CREDENTIALS, code="upstream_unauthorized")
 
 
 S = TypeVar("S", bound=BaseSettings)

@@ -13,13 +13,12 @@ import aiohttp
 import typer
 
 from reelgate.cli.client import Client, connect
-from reelgate.cli.config import load_settings
+from reelgate.cli.config import check_account, load_settings
 from reelgate.cli.console import say
 from reelgate.cli.exits import CliError, ExitCode, in_one_line
 from reelgate.errors import StorageFailed
 from reelgate.logs import configure_log
 from reelgate.net.address import find_address
-from reelgate.providers.registry import credential_variables, login_command
 from reelgate.settings import Settings
 
 HEALTH_TIMEOUT = aiohttp.ClientTimeout(total=5.0)
@@ -130,20 +129,6 @@ async def read_sign_in(settings: Settings) -> Settings:
     from reelgate.runtime.signin import with_sign_in  # noqa: PLC0415
 
     return await opened(settings, lambda database: with_sign_in(settings, database))
-
-
-def check_account(settings: Settings) -> None:
-    """Refuse to let a sandbox stand in for the providers where that is switched off.
-
-    Raises:
-        CliError: no provider has credentials, and the sandbox is not wanted.
-    """
-    if settings.sandbox == "off" and not settings.configured:
-        message = (
-            "no provider has credentials, and REELGATE_SANDBOX=off forbids the sandbox: run "
-            f"`{login_command()}`, or set {credential_variables()}"
-        )
-        raise CliError(message, ExitCode.CREDENTIALS, code="upstream_unauthorized")
 
 
 Server = Annotated[

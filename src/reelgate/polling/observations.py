@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from statistics import fmean
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ def shifted_range(multiples: Sequence[float]) -> ShiftedRange | None:
         return None
     count = len(multiples)
     logs = [math.log(multiple) for multiple in multiples]
-    mean = fmean(logs)
+    mean = math.fsum(logs) / count
     squares = sum((each - mean) ** 2 for each in logs)
     squares += OTHER_KINDS_TRUST * OTHER_KINDS_STDDEV**2
     reach = OTHER_KINDS_REACH * math.sqrt(squares / (OTHER_KINDS_TRUST + count))

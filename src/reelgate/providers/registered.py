@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from reelgate.clock import Clock
 from reelgate.domain.catalog import Model
-from reelgate.domain.findings import Finding
 from reelgate.net.client import HttpClient
 from reelgate.provider_settings import ProviderSettings
 from reelgate.providers.api import ApiAccount, ApiProvider
 from reelgate.providers.api_settings import ApiSettings
 from reelgate.providers.base import Provider
-from reelgate.providers.signin import CredentialStore, SignIn
 from reelgate.settings import split
+
+if TYPE_CHECKING:
+    from reelgate.domain.findings import Finding
+    from reelgate.providers.signin import CredentialStore, SignIn
 
 
 class BuildStandIn(Protocol):

@@ -10,12 +10,11 @@ import typer
 from uvloop import new_event_loop
 
 from reelgate.cli.app import command_app
-from reelgate.cli.config import load_settings
+from reelgate.cli.config import check_account, load_settings
 from reelgate.cli.console import say
 from reelgate.cli.database import in_database
 from reelgate.cli.exits import CliError, ExitCode, in_one_line
 from reelgate.cli.listening import Access, banner, cannot_listen, may_listen, not_open
-from reelgate.cli.reach import check_account
 from reelgate.clock import SystemClock
 from reelgate.db.api_keys import ApiKeys
 from reelgate.db.database import Database

@@ -2,10 +2,10 @@
 
 from reelgate.cli.app import command_app
 from reelgate.cli.commands.serve import run_server
-from reelgate.cli.config import load_settings
+from reelgate.cli.config import check_account, load_settings
 from reelgate.cli.console import say
 from reelgate.cli.exits import CliError, ExitCode
-from reelgate.cli.reach import check_account, known_sign_in
+from reelgate.cli.reach import known_sign_in
 from reelgate.logs import configure_log
 from reelgate.runtime import server
 from reelgate.runtime.shutdown import end_at_signals

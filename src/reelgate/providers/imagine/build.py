@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from reelgate.clock import Clock
 from reelgate.net.client import HttpClient
 from reelgate.providers.base import Provider
 from reelgate.providers.imagine.adapter import ImagineHosts, ImagineWeb
-from reelgate.providers.imagine.checks import examine
 from reelgate.providers.imagine.credentials import ImagineAccount, TokenCredentials
 from reelgate.providers.imagine.models import PICTURES_ONLY, imagine_models
 from reelgate.providers.imagine.settings import ImagineSettings
 from reelgate.providers.imagine.signin import ImagineSignIn
 from reelgate.providers.registered import Registered
+
+if TYPE_CHECKING:
+    from reelgate.domain.findings import Finding
+    from reelgate.providers.signin import CredentialStore
 
 SANDBOX_NAME = "imagine-sandbox"
 # The sandbox takes any token; this one says in its record whose it is.
@@ -83,6 +88,14 @@ def sandbox_hosts(sandbox_url: str) -> ImagineHosts:
         auth_url=f"{base}/auth",
         team_url=f"{base}/team",
     )
+
+
+async def examine(sign_in: ImagineSignIn, store: CredentialStore | None) -> list[Finding] | None:
+    """See `checks.examine`."""
+    # Only `reelgate doctor` asks.
+    from reelgate.providers.imagine import checks  # noqa: PLC0415
+
+    return await checks.examine(sign_in, store)
 
 
 PROVIDER = Registered(
