@@ -6,6 +6,7 @@ import itertools
 from dataclasses import replace
 from typing import Any
 
+from reelgate.domain.polls import Poll, Polls
 from reelgate.domain.price import Money, Unit
 from reelgate.domain.routing import PassedOver, Route
 from reelgate.domain.video import (
@@ -75,6 +76,7 @@ def a_full_video() -> Video:
         metadata={"who": "me", "why": "because"},
         webhook_url="https://hook.example/",
         pushed_at=1_800_000_007.5,
+        polls=Polls(2, (Poll(NOW + 30.5, "not_ready"), Poll(NOW + 60.25, "of tomorrow"))),
         route=Route(
             asked=VideoRequest(
                 model="best",

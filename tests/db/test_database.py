@@ -70,6 +70,7 @@ ADDED_SINCE = (
     "traceparent",
     "route",
     "pushed_at",
+    "polls",
 )
 
 
@@ -104,6 +105,7 @@ async def test_a_database_of_the_first_release_is_upgraded_and_keeps_its_videos(
         traceparent=None,
         route=None,
         pushed_at=None,
+        polls=None,
     )
     await database.close()
 

@@ -13,7 +13,9 @@ import pytest
 from reelgate.db.admission import Admission, AdmissionOptions, AdmissionResult
 from reelgate.db.changes import Changes
 from reelgate.db.database import Database
+from reelgate.db.video_page import Page
 from reelgate.db.videos import IllegalMove, LostRace, Videos
+from reelgate.domain.polls import Poll, Polls
 from reelgate.domain.video import MOVES, OPEN_STATES, Caller, Failure, State, Timeline, Video
 
 from .factories import FAILURE, FILE, FORECAST, NOW, a_full_video, a_video
@@ -66,6 +68,37 @@ async def test_a_move_changes_the_state_and_what_comes_with_it(
         timeline=timeline,
     )
     assert moved == expected
+
+
+async def test_polls_are_written_with_the_next_move_whoever_makes_it(
+    admission: Admission, videos: Videos
+) -> None:
+    first, second = Poll(NOW + 1, "not_ready"), Poll(NOW + 2.5, "ready")
+    video = a_video(state=State.RENDERING)
+    await admission.admit(video, TERMS)
+    videos.note_poll(video, first)
+    assert await videos.find(video.id) == video
+    # Such as who cancels it, and has read the row.
+    videos.note_poll(video, second)
+    moved = await videos.move(a_copy := replace(video), State.FETCHING)
+    assert a_copy.polls is None
+    assert moved.polls == Polls(2, (first, second))
+    videos.forget_polls(video)
+    # A later move leaves them, also one by who knows none of them.
+    [listed] = await videos.page(Page("", 1, "desc"))
+    assert listed == replace(moved, polls=None)
+    done = await videos.move(listed, State.COMPLETED)
+    assert (await videos.find(video.id)) == replace(done, polls=moved.polls)
+
+
+async def test_polls_of_a_job_that_was_lost_to_another_are_forgotten(
+    admission: Admission, videos: Videos
+) -> None:
+    video = a_video(state=State.RENDERING)
+    await admission.admit(video, TERMS)
+    videos.note_poll(video, Poll(NOW + 1, "not_ready"))
+    videos.forget_polls(video)
+    assert (await videos.move(video, State.FETCHING)).polls is None
 
 
 async def test_only_legal_moves_are_made(admission: Admission, videos: Videos) -> None:

@@ -98,6 +98,49 @@ async def test_a_session_and_a_link_live_as_long_as_the_secret_they_were_made_wi
         cookie = await signed_in(gateway, key["key"]) if status == 401 else cookie
 
 
+async def test_an_operator_reads_every_keys_videos_and_changes_only_its_own(
+    gateway: Gateway,
+) -> None:
+    alice, bob = await make(gateway), await make(gateway, name="bob")
+    hers, his = [(await ask(gateway, each)).body for each in (alice, bob)]
+    assert (hers["reelgate"]["key"], his["reelgate"]["key"]) == (alice["id"], bob["id"])
+
+    async def listed(query: str, headers: dict[str, str]) -> list[str]:
+        reply = await gateway.call("GET", f"/v1/videos{query}", headers=headers)
+        assert reply.status == 200, reply.text
+        return [each["id"] for each in reply.body["data"]]
+
+    for query, found in (
+        ("", []),
+        (f"?key={alice['id']}", [hers["id"]]),
+        ("?key=all", [his["id"], hers["id"]]),
+        ("?key=all&order=asc&limit=1", [hers["id"]]),
+        (f"?key=all&after={his['id']}", [hers["id"]]),
+        ("?key=", []),
+        ("?key=key_nobody", []),
+        ("?key=key_%00", []),
+    ):
+        assert await listed(query, OPERATOR) == found, query
+    assert await listed(f"?key={alice['id']}", bearer(alice)) == [hers["id"]]
+    for key, caller in (
+        ("all", bearer(alice)),
+        (bob["id"], bearer(alice)),
+        ("", bearer(alice)),
+        ("bob", OPERATOR),
+    ):
+        reply = await gateway.call("GET", f"/v1/videos?key={key}", headers=caller)
+        assert (reply.status, reply.body["error"]["param"]) == (422, "key"), key
+        assert repr(key) in reply.body["detail"]
+    for path in ("", "/webhooks"):
+        at = f"/v1/videos/{hers['id']}{path}"
+        for caller, status in ((OPERATOR, 200), (bearer(bob), 404)):
+            assert (await gateway.call("GET", at, headers=caller)).status == status
+    for method, path in (("POST", "/cancel"), ("POST", "/share"), ("DELETE", "")):
+        at = f"/v1/videos/{hers['id']}{path}"
+        assert (await gateway.call(method, at, headers=OPERATOR)).status == 404
+    assert (await gateway.call("GET", "/v1/videos", headers=OPERATOR)).body["data"] == []
+
+
 async def test_an_expired_key_lets_nobody_in(gateway: Gateway) -> None:
     key = await make(gateway, expires_at=1.0)
     reply = await gateway.call("GET", "/v1/videos", headers=bearer(key))

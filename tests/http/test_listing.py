@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.gateway import Reply, a_prompt
+from tests.gateway import Reply, a_prompt, until
 
 from .jobs import NEVER, VIDEOS, JobsGateway, is_refused
 
@@ -51,8 +51,12 @@ async def test_the_newest_come_first_unless_asked_otherwise(gateway: JobsGateway
 
 
 async def test_a_listed_video_is_the_same_object(gateway: JobsGateway) -> None:
+    """But for its polls, which a page of a hundred does without."""
     video = await gateway.finished()
-    assert (await page(gateway))["data"] == [video]
+    assert video["reelgate"]["timeline"].pop("polls")["count"] > 0
+    [listed] = (await page(gateway))["data"]
+    assert listed["reelgate"]["timeline"].pop("polls") is None
+    assert listed == video
 
 
 @pytest.mark.parametrize("order", ["asc", "desc"])
@@ -160,6 +164,33 @@ async def test_the_list_is_filtered_by_status_and_model(gateway: JobsGateway) ->
     assert ids(await page(gateway, model="no-such-model")) == []
     narrow = await page(gateway, status="in_progress", model="imagine-text-to-video", limit=1)
     assert (ids(narrow), narrow["has_more"]) == ([running[1]], True)
+
+
+async def test_the_timeline_tells_when_a_job_was_polled_and_what_that_showed(
+    gateway: JobsGateway,
+) -> None:
+    """Also one that was cancelled, by somebody who polls nothing."""
+    trouble = "[[status-429 retry-after=0 times=1]] [[status-500 times=1]]"
+    running = (await gateway.created(a_prompt(f"{NEVER} {trouble}")))["id"]
+    video = await gateway.finished()
+    timeline = video["reelgate"]["timeline"]
+    polls = timeline["polls"]["data"]
+    assert timeline["polls"]["count"] == len(polls)
+    moments = [timeline["submitted_at"], *(each["at"] for each in polls), timeline["ready_at"]]
+    assert moments == sorted(moments)
+    assert [each["outcome"] for each in polls][-1] == "ready"
+    polled = {"not_ready", "rate_limited", "error"}
+
+    async def has_been_polled() -> bool:
+        job = (await gateway.show(running))["reelgate"]["provider_id"]
+        seen = [row for row in await gateway.requests() if job and job in row["path"]]
+        return len(seen) > 2 * len(polled)
+
+    await until(has_been_polled)
+    reply = await gateway.call("POST", f"{VIDEOS}/{running}/cancel")
+    told = reply.body["reelgate"]["timeline"]["polls"]
+    assert {each["outcome"] for each in told["data"]} == polled
+    assert (await gateway.show(running))["reelgate"]["timeline"]["polls"] == told
 
 
 @pytest.mark.both_databases

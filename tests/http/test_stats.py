@@ -50,7 +50,8 @@ async def test_the_next_video_takes_about_what_earlier_ones_took(
 ) -> None:
     async with a_gateway(tmp_path, sandbox_url) as gateway:
         unknown = (await gateway.call("GET", ESTIMATE)).body
-        assert unknown == UNKNOWN
+        shortest_s, longest_s = unknown.pop("typical_s")
+        assert (unknown, 0 < shortest_s < longest_s) == (UNKNOWN, True)
         for _ in range(3):
             assert (await gateway.generate(a_prompt())).status == 200
         told = (await gateway.call("GET", ESTIMATE)).body
@@ -60,7 +61,7 @@ async def test_the_next_video_takes_about_what_earlier_ones_took(
         assert times["jobs"] == 3
         assert max(times["curve"]) > 0
         other = ESTIMATE.replace("duration=5", "duration=12")
-        assert (await gateway.call("GET", other)).body == UNKNOWN
+        assert UNKNOWN.items() <= (await gateway.call("GET", other)).body.items()
         wrong = await gateway.call("GET", ESTIMATE.replace("duration=5", "duration=7"))
         assert (wrong.status, wrong.body["errors"][0]["param"]) == (422, "duration")
         assert (await gateway.call("GET", "/v1/estimate?model=none")).status == 404

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -83,6 +84,7 @@ async def test_no_page_violates_a_rule_of_accessibility(
         assert await violations(page) == []
         await page.goto(f"{gateway.url}/#/library/{made.video}")
         await expect(page.get_by_text("Kept here")).to_be_visible()
+        await page.locator(".polls summary").click()
         assert await violations(page) == []
         await page.get_by_role("button", name="Share").click()
         await expect(page.get_by_text("It works until")).to_be_visible()
@@ -102,7 +104,10 @@ async def test_ten_thousand_videos_scroll_as_ten_do(page: Page, gateway: Gateway
     await page.add_init_script(WATCH)
     await page.goto(f"{gateway.url}/#/library")
     await expect(page.locator(".card").first).to_be_visible()
-    assert min([await painted_ms(page) for _ in range(TRIES)]) < FIRST_PAINT_MS
+    first_paint_ms = min([await painted_ms(page) for _ in range(TRIES)])
+    # `pytest -rP tests/web/test_audit.py -k ten_thousand` shows it.
+    sys.stdout.write(f"first paint after {first_paint_ms:.0f} ms, the best of {TRIES}\n")
+    assert first_paint_ms < FIRST_PAINT_MS
     # To the end, page by page as they come in.
     await page.evaluate("""new Promise(resolve => {
         const on = () => {

@@ -61,6 +61,9 @@ async def test_from_the_prompt_to_the_playing_film(page: Page, gateway: Gateway)
     player = page.get_by_role("dialog", name="Video")
     await expect(player.get_by_text("Kept here")).to_be_visible()
     await expect(player.get_by_text(re.compile(r"\d+ credits"))).to_be_visible()
+    await player.get_by_text(re.compile(r"\d+ polls?$")).click()
+    await expect(player.get_by_role("row", name="not ready").first).to_be_visible()
+    await expect(player.get_by_role("row").last).to_contain_text("ready")
     async with page.expect_download() as downloading:
         await player.get_by_role("link", name="Download").click()
     assert (await (await downloading.value).path()).read_bytes()[4:8] == b"ftyp"
@@ -308,6 +311,43 @@ async def test_a_session_that_ends_loses_nothing_that_was_typed(
         await page.get_by_role("button", name="Sign out").click()
         await expect(page.get_by_role("dialog", name="Sign in")).to_be_visible()
         await expect(page.locator(".run")).to_have_count(0)
+
+
+async def test_an_operator_finds_every_keys_videos_and_changes_only_its_own(
+    page: Page, tmp_path: Path, sandbox_url: str
+) -> None:
+    async with a_gateway(tmp_path, sandbox_url, bootstrap_key=KEY) as gateway:
+        own = {"Authorization": f"Bearer {KEY}"}
+        alice = (await gateway.call("POST", "/v1/keys", json={"name": "alice"}, headers=own)).body[
+            "key"
+        ]
+        hers, mine = a_prompt(), a_prompt()
+        await gateway.generate(hers, headers={"Authorization": f"Bearer {alice}"})
+        await gateway.generate(mine, headers=own)
+        await page.goto(f"{gateway.url}/#/library")
+        await sign_in(page, KEY)
+        cards = page.locator(".card-link")
+        await expect(cards).to_have_count(1)
+        key = page.get_by_role("combobox", name="API key")
+        await key.select_option("Every key")
+        await expect(cards).to_have_count(2)
+        await key.select_option("alice")
+        await expect(cards).to_have_count(1)
+        await expect(cards).to_contain_text("alice")
+        await cards.focus()
+        await page.keyboard.press("Delete")
+        await page.keyboard.press("Enter")
+        player = page.get_by_role("dialog", name="Video")
+        await expect(player.get_by_text("Kept here")).to_be_visible()
+        await expect(player.get_by_role("link", name="Download")).to_be_visible()
+        await expect(player.get_by_role("button", name="Use as a start")).to_be_visible()
+        for name in ("Remix", "Share", "Delete"):
+            await expect(player.get_by_role("button", name=name)).to_have_count(0)
+        await page.keyboard.press("Escape")
+        await page.get_by_role("button", name="Sign out").click()
+        await sign_in(page, alice)
+        await expect(cards).to_contain_text(hers)
+        await expect(key).to_be_hidden()
 
 
 async def test_a_share_link_opens_for_whoever_has_no_key(

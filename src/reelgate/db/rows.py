@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import RowMapping
 
 from reelgate.domain import reference
+from reelgate.domain.polls import Poll, Polls
 from reelgate.domain.price import Money, Unit
 from reelgate.domain.routing import PassedOver, Route
 from reelgate.domain.video import (
@@ -80,6 +81,7 @@ def to_row(video: Video) -> dict[str, Any]:
         "estimate": None if video.estimate is None else video.estimate.amount,
         "route": None if video.route is None else json.dumps(route_as_json(video.route)),
         "pushed_at": video.pushed_at,
+        "polls": polls_column(video.polls),
         **progress_columns(video),
     }
 
@@ -138,6 +140,7 @@ def from_row(row: RowMapping) -> Video:
         if row["corrects"]
         else None,
         pushed_at=row["pushed_at"],
+        polls=to_polls(row.get("polls")),
         route=to_route(json.loads(row["route"])) if row["route"] else None,
         timeline=Timeline(
             created_at=row["created_at"],
@@ -184,6 +187,21 @@ def to_route(stored: dict[str, Any]) -> Route:
         passed=tuple(PassedOver(model, why) for model, why in stored["passed"]),
         left=tuple(stored["left"]),
     )
+
+
+def polls_column(polls: Polls | None) -> str | None:
+    """Polls as rows hold them."""
+    if polls is None:
+        return None
+    return json.dumps({"count": polls.count, "kept": polls.kept}, separators=(",", ":"))
+
+
+def to_polls(stored: str | None) -> Polls | None:
+    """The polls of a row."""
+    if not stored:
+        return None
+    told = json.loads(stored)
+    return Polls(told["count"], tuple(map(Poll._make, told["kept"])))
 
 
 def to_money(amount: int | None, unit: str | None) -> Money | None:

@@ -88,6 +88,8 @@ videos = Table(
     # How its model was chosen, as JSON; null: it was asked for by name.
     Column("route", Text),
     Column("pushed_at", Double),
+    # As JSON, no longer than `MOST_KEPT` of them are; null: none is known.
+    Column("polls", Text),
 )
 
 kept_references = Table(

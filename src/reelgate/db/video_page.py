@@ -1,4 +1,4 @@
-"""A page of an owner's videos, and the query that finds it."""
+"""A page of videos, and the query that finds it."""
 
 from __future__ import annotations
 
@@ -17,15 +17,18 @@ from reelgate.domain.video import State, first_id_of
 
 NEVER_STORED = "\x00"
 """Postgres refuses it in any text."""
+LISTED = [column for column in videos.c if column is not videos.c.polls]
+"""What is read of each: a list of a hundred does without when each was polled."""
 Age = Literal["asc", "desc"]
 """Oldest first, newest first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of an owner's videos: those that follow `after` in this order."""
+    """One page of videos: those that follow `after` in this order."""
 
-    owner: str
+    owner: str | None
+    """Whose; None: everybody's."""
     limit: int
     order: Age
     after: str | None = None
@@ -46,7 +49,7 @@ class Page:
     @property
     def finds_nothing(self) -> bool:
         """Whether it asks for a text that no database can have stored."""
-        texts = (self.model or "", *self.words)
+        texts = (self.owner or "", self.model or "", *self.words)
         return any(NEVER_STORED in each for each in texts)
 
 
@@ -78,6 +81,7 @@ def query_for(asked: Page) -> tuple[Select[Any], dict[str, Any]]:
     }
     query = listing(
         asked.order,
+        of_owner=asked.owner is not None,
         follows=asked.after is not None,
         of_states=bool(asked.states),
         of_model=asked.model is not None,
@@ -88,10 +92,13 @@ def query_for(asked: Page) -> tuple[Select[Any], dict[str, Any]]:
 
 
 @cache
-def listing(order: Age, *, follows: bool, of_states: bool, of_model: bool) -> Select[Any]:
-    """The statement for a page: with or without a last page, a choice of states, a model."""
-    query = select(videos).where(videos.c.owner == bindparam("the_owner"))
-    query = query.order_by(videos.c.id if order == "asc" else videos.c.id.desc())
+def listing(
+    order: Age, *, of_owner: bool, follows: bool, of_states: bool, of_model: bool
+) -> Select[Any]:
+    """The statement for a page: with or without an owner, a last page, states, a model."""
+    query = select(*LISTED).order_by(videos.c.id if order == "asc" else videos.c.id.desc())
+    if of_owner:
+        query = query.where(videos.c.owner == bindparam("the_owner"))
     if follows:
         last = bindparam("the_last", type_=Text)
         query = query.where(videos.c.id > last if order == "asc" else videos.c.id < last)

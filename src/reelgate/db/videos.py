@@ -24,10 +24,17 @@ from sqlalchemy import (
 from reelgate.db.changes import Changes
 from reelgate.db.database import Database
 from reelgate.db.group_commit import Work
-from reelgate.db.rows import PROGRESS_COLUMNS, from_row, progress_columns, route_as_json
+from reelgate.db.rows import (
+    PROGRESS_COLUMNS,
+    from_row,
+    polls_column,
+    progress_columns,
+    route_as_json,
+)
 from reelgate.db.schema import HAS_FILE, OPEN, videos
 from reelgate.db.usage import delete_video
 from reelgate.db.video_page import NEVER_STORED, Page, query_for
+from reelgate.domain.polls import Poll, Polls
 from reelgate.domain.price import Money
 from reelgate.domain.routing import Route
 from reelgate.domain.video import (
@@ -69,7 +76,11 @@ MOVE = (
         videos.c.epoch == bindparam("the_epoch"),
         videos.c.attempts == bindparam("the_attempts"),
     )
-    .values({column: bindparam(column) for column in PROGRESS_COLUMNS})
+    .values(
+        {column: bindparam(column) for column in PROGRESS_COLUMNS}
+        # Whoever moves the video need not know all of its polls.
+        | {"polls": func.coalesce(bindparam("polls", type_=Text), videos.c.polls)}
+    )
     # What others may have changed meanwhile; the rest is known.
     .returning(videos.c.caller, videos.c.retries)
 )
@@ -195,6 +206,7 @@ class Videos:
         self._changes = changes
         self._outbox = outbox
         self._moved = moved
+        self._unwritten_polls: dict[str, Polls] = {}
 
     async def find(self, video_id: str) -> Video | None:
         if NEVER_STORED in video_id:
@@ -241,14 +253,15 @@ class Videos:
         if not may_move(video, state):
             message = f"{video.id}: {video.state} -> {state}"
             raise IllegalMove(message)
-        moved = replace(video, state=state, **changes)
+        unwritten = self._unwritten_polls.get(video.id)
+        moved = replace(video, state=state, polls=unwritten or video.polls, **changes)
         expected = {
             "the_id": video.id,
             "was": video.state.value,
             "the_epoch": video.epoch,
             "the_attempts": video.attempts,
         }
-        values = expected | progress_columns(moved)
+        values = expected | progress_columns(moved) | {"polls": polls_column(unwritten)}
 
         def as_it_is(row: RowMapping) -> Video:
             if (row["caller"], row["retries"]) == (moved.caller, moved.retries):
@@ -298,6 +311,15 @@ class Videos:
         self._moved(video, result)
         return result
 
+    def note_poll(self, video: Video, poll: Poll) -> None:
+        """Keep a poll for the video's next move: to write each down would cost a transaction."""
+        known = self._unwritten_polls.get(video.id) or video.polls or Polls()
+        self._unwritten_polls[video.id] = known.followed_by(poll)
+
+    def forget_polls(self, video: Video) -> None:
+        """Nobody polls the video here any more: what was not written down is lost."""
+        self._unwritten_polls.pop(video.id, None)
+
     async def note_push(self, video_id: str, marker: str, now: float) -> bool:
         """Note that a video's upstream says that there is something to see.
 
@@ -341,7 +363,7 @@ class Videos:
         await self._database.write(change)
 
     async def page(self, asked: Page) -> list[Video]:
-        """Up to `limit` of an owner's videos, newest first or oldest first."""
+        """Up to `limit` videos, newest first or oldest first, each without its polls."""
         if asked.finds_nothing:
             return []
         # A filter may pass over many rows before the page is full.

@@ -18,6 +18,7 @@ import uuid_utils
 from reelgate.domain.price import Money, Unit
 
 PREFIX = "rg_"
+ID_PREFIX = "key_"
 SECRET_BYTES = 30
 BOOTSTRAP_ID = "key_bootstrap"
 """The key that a setting brings: always the same one, so that a new secret keeps its videos."""
@@ -44,7 +45,7 @@ class Scope(StrEnum):
 
     MAKE = "make"  # ask for videos, cancel and delete them
     READ = "read"  # see its own videos and usage, and the models
-    OPERATE = "operate"  # see everybody's usage, and make and revoke keys
+    OPERATE = "operate"  # see everybody's videos and usage, and make and revoke keys
 
 
 USUAL_SCOPES = frozenset({Scope.MAKE, Scope.READ})
@@ -154,7 +155,7 @@ class ApiKey:
 
 def new_key_id() -> str:
     """A unique id that sorts by the time it was made."""
-    return f"key_{uuid_utils.uuid7().hex}"
+    return f"{ID_PREFIX}{uuid_utils.uuid7().hex}"
 
 
 def new_secret() -> str:

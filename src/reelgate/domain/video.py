@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, assert_never
 import uuid_utils
 
 from reelgate.domain import reference
+from reelgate.domain.polls import Polls
 from reelgate.domain.price import Money, Unit
 from reelgate.domain.reference import Reference
 from reelgate.polling.forecast import Forecast
@@ -265,6 +266,8 @@ class Video:
 
     pushed_at: float | None = None
     """When its upstream last said that there is something to see: Unix seconds."""
+    polls: Polls | None = None
+    """Those that the row has; None where it has none, and in lists, which do without."""
 
     @property
     def asked(self) -> VideoRequest:

@@ -31,6 +31,7 @@ def video_object(video: Video, *, now: float, video_url: str) -> dict[str, Any]:
         "error": error_of(video),
         "metadata": dict(video.metadata),
         "reelgate": {
+            "key": video.owner or None,
             "provider": video.provider,
             "provider_id": video.provider_id,
             "batch_id": video.batch_id,
@@ -47,9 +48,20 @@ def video_object(video: Video, *, now: float, video_url: str) -> dict[str, Any]:
             "warnings": warnings_of(video),
             "correction": correction_of(video),
             "route": None if video.route is None else video.route.described(),
-            "timeline": {stage: getattr(video.timeline, stage) for stage in STAGES},
+            "timeline": {
+                **{stage: getattr(video.timeline, stage) for stage in STAGES},
+                "polls": polls_of(video),
+            },
         },
     }
+
+
+def polls_of(video: Video) -> dict[str, Any] | None:
+    """How often it was polled, when, and what that showed; None where none is known."""
+    if video.polls is None:
+        return None
+    data = [{"at": poll.at, "outcome": poll.outcome} for poll in video.polls.kept]
+    return {"count": video.polls.count, "data": data}
 
 
 def warnings_of(video: Video) -> list[dict[str, str]]:

@@ -13,6 +13,7 @@ from starlette.types import Receive
 from reelgate.db.database import Database
 from reelgate.domain.api_keys import Scope
 from reelgate.domain.video import Video
+from reelgate.errors import InvalidRequest, Problem, brief
 from reelgate.http.bodies import METHODS, Bodies
 from reelgate.http.connections import authenticated
 from reelgate.http.keyless import READING, KeylessRules
@@ -107,7 +108,7 @@ def context_of(request: Request) -> Context:
 
 
 class AuthenticatedRequest(Request):
-    """A request of an authenticated caller; `owner` tells whose videos it may see."""
+    """A request of an authenticated caller; `owner` tells whose videos it makes."""
 
     def __init__(self, request: Request, receive: Receive, ctx: Context, owner: str) -> None:
         super().__init__(request.scope, receive)
@@ -122,6 +123,21 @@ class AuthenticatedRequest(Request):
     def is_operator(self) -> bool:
         """Whether the caller runs the gateway: where there are no keys, everybody who may call."""
         return self.ctx.gatekeeper.may(self.owner, Scope.OPERATE)
+
+    @property
+    def sees(self) -> str | None:
+        """Whose videos the caller may see; None: everybody's."""
+        return None if self.is_operator else self.owner
+
+    def check_key(self, key: str | None) -> None:
+        """Refuse to tell of another key's videos; `key` is how a query names one.
+
+        Raises:
+            InvalidRequest: naming `key`.
+        """
+        if not self.is_operator and key not in {None, self.owner}:
+            message = f"key {brief(key)} is not yours: leave it out, or use a key that may operate"
+            raise InvalidRequest(problems=(Problem("key", message, key),))
 
     def check_may_list(self) -> None:
         """Refuse to list videos for a page of another origin where there are no API keys.

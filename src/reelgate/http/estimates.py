@@ -43,6 +43,7 @@ class Estimate(BaseModel):
     """What a video of this kind is likely to take."""
 
     times: TimesOfKind | None = Field(description="Null until three jobs of this kind are known.")
+    typical_s: list[float] | None = Field(description="The shortest and longest published times.")
     cost: float | None = Field(description="By its model's price, or as the last one like it did.")
     cost_unit: Literal["credits", "usd"] | None = Field(description="What `cost` counts.")
 
@@ -168,6 +169,11 @@ async def get_estimate(
     told = described(await request.service.estimates.expected(wanted, request.owner))
     price = told["price"] or {"amount": None, "unit": None}
     return JSONResponse(
-        {"times": told["times"], "cost": price["amount"], "cost_unit": price["unit"]},
+        {
+            "times": told["times"],
+            "typical_s": told["typical_s"],
+            "cost": price["amount"],
+            "cost_unit": price["unit"],
+        },
         headers=NO_STORE,
     )

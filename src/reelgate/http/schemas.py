@@ -19,6 +19,7 @@ from pydantic import (
 
 from reelgate.domain import video_object as public
 from reelgate.domain.api_keys import LIMITS, MOST, MOST_USD, ApiKey, Scope, allowance_of
+from reelgate.domain.polls import MOST_KEPT, PollOutcome
 from reelgate.domain.video import Video
 from reelgate.http.auth import Context
 from reelgate.http.video_request import PROMPT_SCHEMA
@@ -168,9 +169,41 @@ class VideoRoute(BaseModel):
     passed_over: list[VideoPassedOver]
 
 
+class VideoPoll(BaseModel):
+    """One time that the upstream was asked how a video stands."""
+
+    at: float = Field(description="Unix seconds.")
+    outcome: str = Field(description=", ".join(f"`{each}`" for each in PollOutcome) + ".")
+
+
+class VideoPolls(BaseModel):
+    """The polls of a video."""
+
+    count: int
+    data: list[VideoPoll] = Field(
+        description=f"Oldest first. Of more than {MOST_KEPT} the first {MOST_KEPT // 2} and the "
+        "latest."
+    )
+
+
+class VideoTimeline(BaseModel):
+    """When each stage began, Unix seconds."""
+
+    created_at: float
+    submitting_at: float | None
+    submitted_at: float | None
+    ready_at: float | None
+    completed_at: float | None
+    polls: VideoPolls | None = Field(
+        description="Those that are written down, which happens at each change of the state; null "
+        "in lists, and where none is known."
+    )
+
+
 class VideoAdditions(BaseModel):
     """What the gateway tells beyond OpenAI's shape."""
 
+    key: str | None = Field(description="The API key it was made with; null: without one.")
     provider: str
     provider_id: str | None
     batch_id: str | None
@@ -197,7 +230,7 @@ class VideoAdditions(BaseModel):
     route: VideoRoute | None = Field(
         description="How its model was chosen, where a virtual one was asked for."
     )
-    timeline: dict[str, float | None] = Field(description="When each stage began, Unix seconds.")
+    timeline: VideoTimeline
 
 
 class VideoObject(BaseModel):
@@ -303,7 +336,8 @@ class KeyChange(BaseModel):
     scopes: list[Scope] = Field(
         [Scope.MAKE, Scope.READ],
         min_length=1,
-        description="`make` videos, `read` its own, `operate` the gateway.",
+        description="`make` videos, `read` its own, `operate` the gateway; with `read` and "
+        "`operate`, read everybody's.",
     )
     rpm: StrictInt | None = number("rpm")
     max_in_flight: StrictInt | None = number("max_in_flight")

@@ -36,6 +36,7 @@ class Standing(BaseModel):
 
     keyed: bool
     signed_in: bool
+    key: str | None
     name: str | None
     operator: bool
     sandbox: bool
@@ -96,6 +97,7 @@ def standing(ctx: Context, session: Session) -> Standing:
     return Standing(
         keyed=session.keyed,
         signed_in=session.owner is not None,
+        key=session.owner or None,
         name=session.name,
         operator=session.owner is not None and ctx.gatekeeper.may(session.owner, Scope.OPERATE),
         sandbox=ctx.sandbox,

@@ -169,7 +169,7 @@ async def get_webhooks(video_id: VideoId, request: AuthenticatedRequest) -> JSON
     """The latest deliveries first."""
     from reelgate.db.webhook_log import WebhookLog  # noqa: PLC0415
 
-    video = await request.service.find(video_id, request.owner)
+    video = await request.service.find(video_id, request.sees)
     found = await WebhookLog(request.ctx.database).page(limit=MAX_DELIVERIES, video_id=video.id)
     return JSONResponse({"object": "list", "data": [line_of(each) for each in found]})
 

@@ -107,7 +107,9 @@ async def get_usage(
     columns = columns_of(by)
     today = int(request.service.now() // 86400)
     last = day_number(until, today)
-    span = Span(day_number(since, last - DAYS), last, owner_of(request, key))
+    request.check_key(key)
+    owner = key if request.is_operator else request.owner
+    span = Span(day_number(since, last - DAYS), last, owner)
     if span.first > span.last:
         message = f"since {since} is after until {day_name(last)}: use an earlier day"
         raise InvalidRequest(problems=(Problem("since", message, str(since)),))
@@ -142,16 +144,6 @@ def columns_of(by: str) -> tuple[By, ...]:
             message = f"by {each!r} is not allowed: use some of {', '.join(BY)}"
             raise InvalidRequest(problems=(Problem("by", message, each, BY),))
     return tuple(cast("By", each) for each in BY if each in asked)
-
-
-def owner_of(request: AuthenticatedRequest, key: str | None) -> str | None:
-    """Whose usage is told; None: everybody's."""
-    if request.is_operator:
-        return key
-    if key not in (None, request.owner):
-        message = f"key {key!r} is not yours: leave it out, or use a key that may operate"
-        raise InvalidRequest(problems=(Problem("key", message, key),))
-    return request.owner
 
 
 def day_number(day: date | None, otherwise: int) -> int:

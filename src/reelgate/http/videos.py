@@ -14,10 +14,18 @@ from starlette.types import Message, Receive, Scope, Send
 
 from reelgate.db.admission import AdmissionResult
 from reelgate.db.video_page import Page
+from reelgate.domain.api_keys import ID_PREFIX
 from reelgate.domain.catalog import Model
 from reelgate.domain.reference import Reference
 from reelgate.domain.video import STATUS, Caller, State, Video, VideoStatus
-from reelgate.errors import ReelgateError, ShuttingDown, UpstreamTimeout
+from reelgate.errors import (
+    InvalidRequest,
+    Problem,
+    ReelgateError,
+    ShuttingDown,
+    UpstreamTimeout,
+    brief,
+)
 from reelgate.http.auth import AuthenticatedRequest, AuthenticatedRoute, Context
 from reelgate.http.content import Variant, content_of
 from reelgate.http.errors import answer
@@ -95,6 +103,9 @@ MAX_SEARCH_CHARS = 200
 MAX_TIME = 1e11
 """Unix seconds: beyond every video, and within what an id can hold."""
 
+EVERYBODY = "all"
+"""How a query names the videos of every key, and those made without one."""
+
 VideoId = Annotated[str, Path(description="The video's id: `video_...`.")]
 
 
@@ -114,7 +125,7 @@ async def create_video(request: AuthenticatedRequest) -> Response:
 @router.get("/{video_id}", response_model=VideoObject, summary="One video", responses=NOT_FOUND)
 async def get_video(video_id: VideoId, request: AuthenticatedRequest) -> Response:
     """The video object; 200 for every video that exists, failed ones too."""
-    return shown(await request.service.find(video_id, request.owner), request)
+    return shown(await request.service.find(video_id, request.sees), request)
 
 
 @router.post(
@@ -138,6 +149,13 @@ async def list_videos(
     order: Annotated[Ordering, Query(description="By age: newest or oldest first.")] = "desc",
     status: Annotated[VideoStatus | None, Query(description="Only those that stand so.")] = None,
     model: Annotated[str | None, Query(description="Only those of this model.")] = None,
+    key: Annotated[
+        str | None,
+        Query(
+            description="Only those of this API key; empty: those made without one; `all`: "
+            "everybody's. Another's than the caller's own takes the scope `operate`."
+        ),
+    ] = None,
     q: Annotated[
         str | None,
         Query(
@@ -159,7 +177,15 @@ async def list_videos(
     named = request.service.catalog.stored_name(model) if model else model
     words = tuple((q or "").split())
     page = Page(
-        request.owner, limit + 1, order, after, states, named, words, created_after, created_before
+        owner_of(request, key),
+        limit + 1,
+        order,
+        after,
+        states,
+        named,
+        words,
+        created_after,
+        created_before,
     )
     found = await request.service.page(page)
     data = [video_object(video, request, request.ctx) for video in found[:limit]]
@@ -197,7 +223,7 @@ async def get_content(
     """`Range`, `ETag`, `If-None-Match` and `HEAD` work."""
     check_once(name for name, _ in request.query_params.multi_items())
     return await content_of(
-        await request.service.find(video_id, request.owner), variant, request, request.ctx
+        await request.service.find(video_id, request.sees), variant, request, request.ctx
     )
 
 
@@ -213,7 +239,7 @@ async def get_content(
 )
 async def get_events(video_id: VideoId, request: AuthenticatedRequest) -> Response:
     """`event: video` with the object on every change, until the video is over."""
-    return EventStream(request, request.ctx, await request.service.find(video_id, request.owner))
+    return EventStream(request, request.ctx, await request.service.find(video_id, request.sees))
 
 
 @router.post(
@@ -262,6 +288,24 @@ async def remix_video(video_id: VideoId, request: AuthenticatedRequest) -> Respo
     new_video = NewVideo(request=wanted, owner=request.owner, remixed_from=video_id)
     video, result = await request.service.create(new_video, options)
     return shown(video, request, attached=result is not AdmissionResult.NEW)
+
+
+def owner_of(request: AuthenticatedRequest, key: str | None) -> str | None:
+    """Whose videos are listed; None: everybody's.
+
+    Raises:
+        InvalidRequest: `key` is none, or another's and the caller may not operate.
+    """
+    request.check_key(key)
+    if key is not None and key not in {EVERYBODY, ""} and not key.startswith(ID_PREFIX):
+        message = (
+            f"key {brief(key)} is not allowed: use `{EVERYBODY}`, an id (`key_...`), or nothing "
+            "for what was made without a key"
+        )
+        raise InvalidRequest(problems=(Problem("key", message, key),))
+    if key is None:
+        return request.owner
+    return None if key == EVERYBODY else key
 
 
 async def create(request: AuthenticatedRequest, caller: Caller) -> tuple[Video, bool]:

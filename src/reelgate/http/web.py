@@ -7,6 +7,7 @@ ever: a new version has other addresses.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -58,24 +59,25 @@ ASK_FIRST = "no-cache"
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What the files are as a whole."""
+    """The files, and the digest of them all."""
 
     digest: str
-    names: frozenset[str]
+    files: Mapping[str, bytes]
 
 
 @cache
 def site() -> Site:
-    """The files' names and their common digest, read when somebody first asks for the page."""
+    """The site, read when somebody first asks for the page."""
+    paths = sorted(path for path in FOLDER.iterdir() if path.suffix in TYPES)
+    files = {path.name: path.read_bytes() for path in paths}
     digest = hashlib.sha256()
-    names = sorted(path.name for path in FOLDER.iterdir() if path.suffix in TYPES)
-    for name in names:
-        digest.update(name.encode() + b"\x00" + (FOLDER / name).read_bytes())
-    return Site(digest.hexdigest()[:DIGEST_CHARS], frozenset(names) - {PAGE})
+    for name, text in files.items():
+        digest.update(name.encode() + b"\x00" + text)
+    return Site(digest.hexdigest()[:DIGEST_CHARS], files)
 
 
 @router.get("/")
-def page(request: Request) -> Response:
+async def page(request: Request) -> Response:
     """The page itself."""
     known = site()
     redirects = request.app.state.context.settings.redirect_content
@@ -88,37 +90,35 @@ def page(request: Request) -> Response:
     }
     if not_modified(request.headers.get("if-none-match"), etag):
         return Response(status_code=304, headers=headers)
-    text = (FOLDER / PAGE).read_bytes()
-    shown = text.replace(PLACEHOLDER, f"{BASE}/{known.digest}".encode())
+    shown = known.files[PAGE].replace(PLACEHOLDER, f"{BASE}/{known.digest}".encode())
     return Response(shown, media_type=TYPES[".html"], headers=headers)
 
 
 @router.get("/favicon.ico")
-def favicon() -> Response:
+async def favicon() -> Response:
     """The mark, for whoever does not read the page's own link to it."""
     return Response(
-        (FOLDER / "mark.svg").read_bytes(),
+        site().files["mark.svg"],
         media_type=TYPES[".svg"],
         headers={**HEADERS, "Cache-Control": "public, max-age=86400"},
     )
 
 
 @router.get(BASE + "/{digest}/{name}")
-def file(digest: str, name: str) -> Response:
+async def file(digest: str, name: str) -> Response:
     """One of the page's files; a page of another version asks for one that is no longer there.
 
     Raises:
         RouteNotFound: there is no such file.
     """
     known = site()
-    if name not in known.names:
+    if name == PAGE or name not in known.files:
         message = f"the playground has no file {name[:80]!r}"
         raise RouteNotFound(message)
     # Another version's page gets today's file, but does not keep it under that address.
     kept = FOR_EVER if digest == known.digest else "no-store"
-    path = FOLDER / name
     headers = {**HEADERS, "Cache-Control": kept, "ETag": f'"{known.digest}"'}
-    return Response(path.read_bytes(), media_type=TYPES[path.suffix], headers=headers)
+    return Response(known.files[name], media_type=TYPES[Path(name).suffix], headers=headers)
 
 
 def policy(*, redirects: bool) -> str:

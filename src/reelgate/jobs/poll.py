@@ -8,13 +8,14 @@ from typing import assert_never
 
 import structlog
 
+from reelgate.domain.polls import Poll, PollOutcome
 from reelgate.domain.retry import pause_s
 from reelgate.domain.video import Failure, State, Video
 from reelgate.errors import RateLimited, UpstreamError, UpstreamTimeout
 from reelgate.jobs.context import JobContext, Pause, fail
 from reelgate.polling.schedule import next_poll_s
 from reelgate.polling.waiting import WaitingJob
-from reelgate.providers.base import Ended, Failed, Ready, Running
+from reelgate.providers.base import Ended, Failed, PollResult, Ready, Running
 
 log = structlog.get_logger()
 
@@ -58,6 +59,12 @@ class PollLoop:
 
     async def run(self, pause: Pause) -> Video:
         """Poll at the right moments until the video is ready, has failed or is out of time."""
+        try:
+            return await self._run(pause)
+        finally:
+            self._context.videos.forget_polls(self._video)
+
+    async def _run(self, pause: Pause) -> Video:
         distributions = self._context.distributions
         waiting = await distributions.join(self._video, self._provider)
         try:
@@ -142,27 +149,45 @@ class PollLoop:
         try:
             result = await self._watch.poll()
         except RateLimited as error:
+            self._note(PollOutcome.RATE_LIMITED)
             began_s = self._submitted_s + self._polled_at_s
             await self._limiter.refused(error, began_s, self._context.rng.random())
             return None
         except UpstreamError as error:
+            self._note(PollOutcome.ERROR)
             self._leave_alone(error)
             return None
         self._failures = 0
         self._limiter.answered()
+        match self._end_of(result):
+            case None:
+                self._note(PollOutcome.NOT_READY)
+                self._was_not_ready = True
+                waiting.not_ready_at_s = self._polled_at_s
+                return None
+            case Ready() as ready:
+                self._note(PollOutcome.READY)
+                return ready
+            case Failed() as failed:
+                self._note(PollOutcome.FAILED)
+                return failed
+
+    def _end_of(self, result: PollResult) -> Ready | Failed | None:
         match result:
             case Running():
                 self._ended_at_s, self._ended_polls = None, 0
+                return None
             case Ended():
-                if self._has_really_ended():
-                    return result.failed
+                return result.failed if self._has_really_ended() else None
             case Ready() | Failed():
                 return result
             case _:
                 assert_never(result)
-        self._was_not_ready = True
-        waiting.not_ready_at_s = self._polled_at_s
-        return None
+
+    def _note(self, outcome: PollOutcome) -> None:
+        """Keep for the timeline when this poll began, by the wall clock."""
+        began_at = self._context.clock.now() - (self._elapsed_s - self._polled_at_s)
+        self._context.videos.note_poll(self._video, Poll(round(began_at, 3), outcome.value))
 
     def _has_really_ended(self) -> bool:
         """Whether the upstream has called the job over for long enough."""

@@ -208,8 +208,8 @@ class Service:
             traceparent=caller.header if (caller := current.get()) else None,
         )
 
-    async def find(self, video_id: str, owner: str) -> Video:
-        """One of the owner's videos.
+    async def find(self, video_id: str, owner: str | None) -> Video:
+        """One of the owner's videos; of everybody's where that is None.
 
         Raises:
             VideoNotFound: there is none, or it belongs to somebody else.
@@ -222,10 +222,10 @@ class Service:
         return self._providers.values()
 
     async def page(self, page: Page) -> list[Video]:
-        """One page of an owner's videos.
+        """One page of videos.
 
         Raises:
-            VideoNotFound: the cursor is neither a video's id nor one of the owner's videos.
+            VideoNotFound: the cursor is neither a video's id nor one of these videos.
         """
         # Ids sort by age, so that a deleted video's id still works as a cursor.
         if page.after is not None and not is_video_id(page.after):
@@ -288,9 +288,9 @@ class Service:
         except UpstreamError as error:
             log.warning("cancel_failed", video=video.id, error=error.message)
 
-    async def _find_owned(self, video_id: str, owner: str, param: str) -> Video:
+    async def _find_owned(self, video_id: str, owner: str | None, param: str) -> Video:
         video = await self._videos.find(video_id)
-        if video is None or video.owner != owner:
+        if video is None or owner not in {None, video.owner}:
             message = f"video {brief(video_id)} does not exist"
             raise VideoNotFound(message, param=param)
         return video

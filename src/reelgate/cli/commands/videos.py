@@ -44,12 +44,16 @@ def list_videos(
         str | None, typer.Option(help="queued, in_progress, completed or failed.")
     ] = None,
     model: Annotated[str | None, typer.Option(help="Only those of this model.")] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(help="Only this API key's: `key_...`, or all; another's takes an operator's."),
+    ] = None,
     as_json: AsJson = False,
     server: Server = None,
     api_key: ApiKey = None,
 ) -> None:
     """List videos, newest first; in a pipe, one line of tab-separated fields each."""
-    asked = {"limit": str(limit), "after": after, "status": status, "model": model}
+    asked = {"limit": str(limit), "after": after, "status": status, "model": model, "key": key}
     query = {key: value for key, value in asked.items() if value is not None}
     run(show_list(gateway_of(server, api_key), query, as_json=as_json), as_json=as_json)
 

@@ -21,14 +21,14 @@ const ELSEWHERE = new Set(["prompt", "model", "metadata", "webhook_url", "second
  * @returns {Field[]}
  */
 export function fieldsOf(capabilities) {
-  return rowsOf(capabilities)
-    .filter((row) => !ELSEWHERE.has(row.name) && row.type !== "video")
-    .map(fieldOf);
+	return rowsOf(capabilities)
+		.filter((row) => !ELSEWHERE.has(row.name) && row.type !== "video")
+		.map(fieldOf);
 }
 
 /** How many characters a prompt may hold. @param {Record<string, any>} capabilities @returns {number} */
 export function maxPromptOf(capabilities) {
-  return rowsOf(capabilities).find((row) => row.name === "prompt")?.max_chars ?? Infinity;
+	return rowsOf(capabilities).find((row) => row.name === "prompt")?.max_chars ?? Infinity;
 }
 
 /** @param {Record<string, any>} capabilities @returns {Record<string, any>[]} */
@@ -40,18 +40,18 @@ const rowsOf = (capabilities) => capabilities.fields ?? [];
  * @returns {Field}
  */
 function fieldOf(row) {
-  return {
-    name: row.name,
-    label: labelOf(row.name),
-    type: row.type,
-    allowed: row.allowed ?? [],
-    min: row.min ?? null,
-    max: row.max ?? null,
-    maxChars: row.max_chars ?? null,
-    initial: row.default ?? null,
-    help: row.help ?? "",
-    kinds: (row.media ?? []).map((/** @type {{kind: string}} */ each) => each.kind),
-  };
+	return {
+		name: row.name,
+		label: labelOf(row.name),
+		type: row.type,
+		allowed: row.allowed ?? [],
+		min: row.min ?? null,
+		max: row.max ?? null,
+		maxChars: row.max_chars ?? null,
+		initial: row.default ?? null,
+		help: row.help ?? "",
+		kinds: (row.media ?? []).map((/** @type {{kind: string}} */ each) => each.kind),
+	};
 }
 
 /** Whether a field holds files or their addresses. @param {Field} field */
@@ -64,20 +64,20 @@ export const isMedia = (field) => field.type === "image" || field.type === "refe
  * @returns {Record<string, Value>}
  */
 export function valuesFor(fields, chosen) {
-  /** @type {Record<string, Value>} */
-  const values = {};
-  for (const field of fields) {
-    if (isMedia(field)) continue;
-    const wanted = chosen[field.name];
-    const value = wanted !== undefined && takes(field, wanted) ? wanted : field.initial;
-    if (value !== null && value !== "") values[field.name] = value;
-  }
-  return values;
+	/** @type {Record<string, Value>} */
+	const values = {};
+	for (const field of fields) {
+		if (isMedia(field)) continue;
+		const wanted = chosen[field.name];
+		const value = wanted !== undefined && takes(field, wanted) ? wanted : field.initial;
+		if (value !== null && value !== "") values[field.name] = value;
+	}
+	return values;
 }
 
 /** Whether a field may hold a value. @param {Field} field @param {Value} value */
 export function takes(field, value) {
-  if (value === null) return true;
-  if (field.allowed.length) return field.allowed.includes(value);
-  return field.type === "boolean" ? typeof value === "boolean" : true;
+	if (value === null) return true;
+	if (field.allowed.length) return field.allowed.includes(value);
+	return field.type === "boolean" ? typeof value === "boolean" : true;
 }
