@@ -26,6 +26,10 @@ def test_a_finished_video_is_listed_shown_and_fetched_again(
         if line.startswith(video_id)
     )
     assert row.split("\t")[1:3] == ["completed", "100"]
+    # Without keys everybody's are all there are, and a key's name is not its id.
+    assert row in served.home.run("videos", "list", "--key", "all", "--limit", "100").out
+    named = served.home.run("videos", "list", "--key", "alice")
+    assert (named.code, "use `all`" in named.err) == (ExitCode.USAGE, True)
     shown = served.home.run("videos", "show", video_id)
     assert "completed, 100 %" in shown.out
     path = served.home.run("videos", "download", video_id).out.strip()
