@@ -14,6 +14,7 @@ END = "<!-- end of errors -->"
 
 REMEDIES = {
     "cancelled": "Nothing: somebody cancelled it. Ask again for a new video.",
+    "character_not_found": "Use an id that `POST /v1/videos/characters` answered to this key.",
     "foreign_origin": "Name the page's origin in `REELGATE_CORS_ORIGINS`, or call with an API key.",
     "headers_too_large": "Send smaller headers; a cookie of another site may be the reason.",
     "idempotency_mismatch": "Use a new `Idempotency-Key` for another request.",

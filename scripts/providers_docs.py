@@ -25,7 +25,7 @@ from reelgate.domain.fields import (
 from reelgate.domain.price import Unit
 from reelgate.net.client import HttpClient
 from reelgate.providers.api import ApiProvider
-from reelgate.providers.base import NO_PICTURES, Provider, can_reconcile
+from reelgate.providers.base import NO_PICTURES, Provider, can_reconcile, keeps_characters
 from reelgate.providers.registry import PROVIDERS
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "providers.md"
@@ -89,11 +89,12 @@ def features(name: str, provider: Provider) -> str:
 def changes(provider: Provider) -> str:
     """What it makes of a video, and of which."""
     rows = {name: row for model in provider.models for name, row in model.rows.items()}
-    return ", ".join(
+    told = [
         f"{what}{' of its own' if rows[name].sources == (Source.OWN,) else ''}"
         for name, what in CHANGES.items()
         if name in rows
-    )
+    ]
+    return ", ".join(told + ["characters"] * keeps_characters(provider))
 
 
 def cancels(provider: Provider) -> bool:

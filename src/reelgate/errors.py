@@ -13,6 +13,7 @@
     ├── UnknownHost                 403  unknown_host
     ├── CameThroughProxy            403  proxied_request
     ├── VideoNotFound               404  video_not_found
+    ├── CharacterNotFound           404  character_not_found
     ├── KeyNotFound                 404  key_not_found
     ├── ModelNotFound               404  model_not_found
     ├── RouteNotFound               404  not_found
@@ -183,6 +184,14 @@ class VideoNotFound(ReelgateError):
     """There is no such video."""
 
     code = "video_not_found"
+    status = 404
+    kind = "invalid_request_error"
+
+
+class CharacterNotFound(ReelgateError):
+    """There is no such character."""
+
+    code = "character_not_found"
     status = 404
     kind = "invalid_request_error"
 

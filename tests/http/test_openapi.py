@@ -23,6 +23,8 @@ PATHS = {
     "/v1/models": {"get"},
     "/v1/models/{model}": {"get"},
     "/v1/videos": {"get", "post"},
+    "/v1/videos/characters": {"post"},
+    "/v1/videos/characters/{character_id}": {"get"},
     "/v1/videos/edits": {"post"},
     "/v1/videos/extensions": {"post"},
     "/v1/videos/sync": {"post"},

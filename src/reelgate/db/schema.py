@@ -99,6 +99,17 @@ kept_references = Table(
     Column("kept_at", Double, nullable=False),
 )
 
+characters = Table(
+    "characters",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("provider_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+)
+
 durations = Table(
     "durations",
     metadata,

@@ -50,6 +50,7 @@ class Model:
             not told, and None where nobody knows.
         fields: common rows with this model's values, and rows of the provider's own.
         rules: what one of them means for another.
+        keeps_characters: whether it learns characters by `POST /v1/videos/characters`.
         rows: all fields by name, also the prompt and what the gateway itself heeds.
     """
 
@@ -61,6 +62,7 @@ class Model:
     usd_per_credit: Decimal | None = None
     fields: tuple[Field, ...] = ()
     rules: tuple[Rule, ...] = ()
+    keeps_characters: bool = False
     rows: Mapping[str, Field] = field(init=False, repr=False, compare=False)
     _defaults: Mapping[str, Any] = field(init=False, repr=False, compare=False)
     _unsaid: Mapping[str, Any] = field(init=False, repr=False, compare=False)
@@ -165,6 +167,7 @@ class Model:
             "input_reference": self.takes_picture,
             "edits": EDIT_VIDEO.name in self.rows,
             "extensions": EXTEND_VIDEO.name in self.rows,
+            "characters": self.keeps_characters,
             "price": self._price_described(),
             "max_prompt_chars": self.rows[PROMPT.name].maximum,
             "fields": [row.described() for row in self.rows.values() if row.is_settable],

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 from reelgate.errors import ReelgateError
 from reelgate.http import (
     ai_sdk,
+    characters,
     content,
     edits,
     estimates,
@@ -104,6 +105,7 @@ def routes(context: Context) -> list[BaseRoute]:
         estimates.router,
         videos.router,
         edits.router,
+        characters.router,
         generations.router,
         models.router,
         health.router,

@@ -104,7 +104,7 @@ def completed(document: Document, shapes: RequestShapes) -> Document:
         for method in METHODS & path.keys():
             guard(path[method])
             body = path[method].get("requestBody", {}).get("content", {})
-            if FORM in body:
+            if FORM in body and JSON in body:
                 body[FORM] = {"schema": forms[body[JSON]["schema"]["$ref"]]}
             complete(path[method]["responses"])
     return document

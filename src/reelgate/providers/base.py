@@ -305,6 +305,31 @@ def can_preview(provider: Provider) -> TypeGuard[Previewer]:
     return callable(getattr(provider, "preview", None))
 
 
+class CharacterKeeper(Provider, Protocol):
+    """A provider that learns to show somebody or something in a video."""
+
+    async def create_character(self, name: str, video: Picture, *, model: str) -> str:
+        """Have the account learn a character; never sent twice.
+
+        Args:
+            name: what prompts call it.
+            video: who or what it is.
+            model: who is to show it.
+
+        Returns:
+            Its id there.
+
+        Raises:
+            UpstreamError: `surely_refused` tells whether there is none now.
+        """
+        ...
+
+
+def keeps_characters(provider: Provider) -> TypeGuard[CharacterKeeper]:
+    """Whether a provider declares `create_character`."""
+    return callable(getattr(provider, "create_character", None))
+
+
 class CreditTeller(Provider, Protocol):
     """A provider that tells how many credits its account has left."""
 

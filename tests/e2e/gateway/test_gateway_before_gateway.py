@@ -98,7 +98,7 @@ async def test_pictures_pass_through_both(tmp_path: Path) -> None:
             assert digest in row["request"]
 
 
-async def test_edits_and_extensions_pass_through_both(tmp_path: Path) -> None:
+async def test_edits_extensions_and_characters_pass_through_both(tmp_path: Path) -> None:
     """By the id that the one behind knows, and by a file; a limit of the price goes along."""
     own = VideosSettings.model_validate({"_env_file": None})
     async with (
@@ -116,6 +116,11 @@ async def test_edits_and_extensions_pass_through_both(tmp_path: Path) -> None:
         form.add_field("video", movie(), filename="cat.mp4")
         async with front.session.post(f"{front.url}/v1/videos/edits", data=form) as answer:
             asked = [await answer.json()]
+        form = aiohttp.FormData({"name": "Otto", "model": CHANGER})
+        form.add_field("video", movie(), filename="otter.mp4")
+        async with front.session.post(f"{front.url}/v1/videos/characters", data=form) as answer:
+            assert (await answer.json())["name"] == "Otto"
+        assert [each.path.rpartition("/")[2] for each in sandbox.recorder].count("characters") == 1
         for path, body in (
             ("edits", {"prompt": edit, "max_price": 5, "allow_unpriced": True}),
             ("extensions", {"prompt": extend, "seconds": "8"}),

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from reelgate.domain.fields import FIRST_FRAME, MEDIA, REFERENCES
+from reelgate.domain.picture import Picture
 from reelgate.domain.price import Money, Unit
 from reelgate.domain.reference import Role
 from reelgate.domain.sizes import frame_size
@@ -137,6 +138,27 @@ class Videos(ApiProvider):
         is_file = bool(pictures) and (self._body is Body.AUTO or source is not None)
         is_form = is_file or self._body is Body.MULTIPART
         return as_form(call, request, pictures) if is_form else call
+
+    async def create_character(self, name: str, video: Picture, *, model: str) -> str:
+        """Have the server learn a character.
+
+        Raises:
+            UpstreamError: `surely_refused` tells whether there is none now.
+        """
+        row = self._rows.get(model)
+        form = [("name", name)]
+        if self._is_reelgate and row is not None and row.wire:
+            form.append(("model", row.wire))
+        file = FilePart(SOURCE, video.file_name, video.media_type, video.content)
+        call = Call(method="POST", path="videos/characters", form=form, file=file)
+        answer = await self._post(call)
+        if not answer.ok or self.error_of(answer) is not None:
+            raise self.submit_refusal(answer)
+        character_id = text_in(unwrapped(payload_of(answer)), "id")
+        if is_provider_id(character_id):
+            return character_id
+        message = f"{self.upstream} named no character in its answer."
+        raise UpstreamBadResponse(message)
 
     async def _post(self, call: Call) -> Answer:
         """As a form where JSON is not taken: who refused to read it has accepted nothing."""

@@ -94,6 +94,7 @@ class Row:
     fields: tuple[Field, ...] = OPEN_FIELDS + OPEN_CHANGES
     price: Price | None = None
     rules: tuple[Rule, ...] = OPEN_RULES
+    keeps_characters: bool = True
 
     def model(self, provider: str) -> Model:
         """The row as a model of an account."""
@@ -105,6 +106,7 @@ class Row:
             price=self.price,
             fields=self.fields,
             rules=self.rules,
+            keeps_characters=self.keeps_characters,
         )
 
 
@@ -132,6 +134,7 @@ def rows_in(told: object) -> Iterator[Row]:
             tuple(fields_in(capabilities)),
             price_in(capabilities.get("price")),
             tuple(rules_in(capabilities)),
+            capabilities.get("characters") is True,
         )
         try:
             row.model(OWNER)

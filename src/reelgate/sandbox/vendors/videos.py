@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any, ClassVar
+from uuid import uuid4
 
 from aiohttp import web
 
@@ -49,6 +50,7 @@ class VideosRoutes(VendorRoutes):
             yield self.on("POST", f"{base}/videos", Operation.SUBMIT, self.submit)
             for change in CHANGES:
                 yield self.on("POST", f"{base}/videos/{change}", Operation.SUBMIT, self.submit)
+            yield self.on("POST", f"{base}/videos/characters", Operation.OTHER, self._character)
             yield self.on("GET", f"{base}/videos", Operation.OTHER, self._list)
             yield self.on("GET", job, Operation.STATUS, self.poll)
             yield self.on("GET", f"{job}/content", Operation.ASSET, self._content)
@@ -180,6 +182,18 @@ class VideosRoutes(VendorRoutes):
             "data": [self._video(job, self.provider.state(job)) for job in page],
             "has_more": bool(page) and page[-1] is not jobs[-1],
         }
+        return Plan(lambda: Result(self.answer(body)), None)
+
+    async def _character(self, request: web.Request, _recorded: RecordedRequest) -> Plan:
+        self.need_key(request)
+        wish = await self.read_body(request)
+        if unknown := wish.keys() - {"name", "video"}:
+            raise self.refused(400, f"Unknown parameter: {min(unknown)!r}.")
+        video, name = wish.get("video"), wish.get("name")
+        if not isinstance(video, web.FileField) or not isinstance(name, str):
+            raise self.refused(400, "name and a video file are required")
+        created_at = int(self.provider.clock.now())
+        body = {"id": f"char_{uuid4().hex}", "created_at": created_at, "name": name}
         return Plan(lambda: Result(self.answer(body)), None)
 
     async def _content(self, request: web.Request, recorded: RecordedRequest) -> Plan:
