@@ -15,6 +15,7 @@ from reelgate.domain.fields import (
     FIRST_FRAME,
     HOLD_REFERENCES,
     MEDIA,
+    OF_PAYMENT,
     PAYMENT,
     PROMPT,
     REFERENCES,
@@ -139,7 +140,7 @@ class Model:
 
     def own_fields(self) -> tuple[Field, ...]:
         """The provider's own fields of this model."""
-        return tuple(self.rows[name] for name in self._unsaid)
+        return tuple(self.rows[name] for name in self._unsaid if name not in OF_PAYMENT)
 
     def takes(self, request: VideoRequest) -> bool:
         """Whether a request is for this model and says nothing that it does not know."""

@@ -406,6 +406,7 @@ MEDIA = {
 }
 """The common fields that hold references, in the order in which requests hold these."""
 HOLD_REFERENCES = frozenset(row.name for row in MEDIA.values())
+OF_PAYMENT = frozenset(row.name for row in PAYMENT)
 COMMON = {field.name: field for field in (PROMPT, *VALUES, *MEDIA.values())}
 
 
