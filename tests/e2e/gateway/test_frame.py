@@ -47,8 +47,6 @@ async def test_the_specified_model_is_listed_with_its_capabilities(idle: Gateway
         "resolution": "1080p",
         "style_id": 60503,
         "is_enhance": True,
-        "max_price": None,
-        "allow_unpriced": False,
     }
     assert (await idle.call("GET", f"/v1/models/{SEED}")).body == model
 
