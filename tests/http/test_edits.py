@@ -13,6 +13,7 @@ import openai
 import pytest
 from openai import AsyncOpenAI, OpenAI
 
+from reelgate.domain.routing import Target, VirtualModel
 from reelgate.providers.imagine.settings import ImagineSettings
 from reelgate.providers.luma.settings import LumaSettings
 from reelgate.providers.videos_api.settings import VideosSettings
@@ -26,6 +27,7 @@ pytestmark = pytest.mark.filterwarnings(
 )
 SERVER = "hunyuan-video"
 """A model of a server with `/v1/videos`."""
+LUMA, EITHER = "ray-2", "either"
 EDITS, EXTENSIONS = "/v1/videos/edits", "/v1/videos/extensions"
 POLL_MS = 20
 NO_FILE: Any = openai.omit
@@ -42,7 +44,10 @@ async def gateway(tmp_path: Path, sandbox_url: str) -> AsyncIterator[JobsGateway
         "videos": VideosSettings.model_validate(unset),
         "luma": LumaSettings.model_validate(unset),
     }
-    async with a_jobs_gateway(tmp_path, sandbox_url, providers=providers) as running:
+    either = {EITHER: VirtualModel(EITHER, (Target(LUMA), Target(SERVER)))}
+    async with a_jobs_gateway(
+        tmp_path, sandbox_url, providers=providers, virtual_models=either
+    ) as running:
         yield running
 
 
@@ -137,7 +142,7 @@ async def test_a_retry_finds_its_job_and_a_job_without_a_known_price_keeps_to_ma
 
 
 async def test_luma_goes_on_with_its_own_videos_only(gateway: JobsGateway) -> None:
-    own = await gateway.finished(model="ray-2", resolution="720p", size=None, seconds="5")
+    own = await gateway.finished(model=LUMA, resolution="720p", size=None, seconds="5")
     prompt = a_prompt()
     body = {"prompt": prompt, "video": {"id": own["id"]}, "seconds": "5"}
     made = await gateway.call("POST", EXTENSIONS, json=body)
@@ -146,21 +151,32 @@ async def test_luma_goes_on_with_its_own_videos_only(gateway: JobsGateway) -> No
     frame = (await job_of(gateway, prompt))["details"]["request"]["keyframes"]["frame0"]
     assert frame == {"type": "generation", "id": own["reelgate"]["provider_id"]}
     other = await gateway.finished(model=SERVER)
-    refused = await change(gateway, EXTENSIONS, model="ray-2", video={"id": other["id"]})
+    refused = await change(gateway, EXTENSIONS, model=LUMA, video={"id": other["id"]})
     assert is_refused(refused, 422, "invalid_request", "video")
     assert "own account" in refused.body["detail"]
 
 
+async def test_a_virtual_model_passes_over_who_cannot(gateway: JobsGateway) -> None:
+    source = await gateway.finished(model="imagine-text-to-video")
+    body = {"model": EITHER, "video": {"id": source["id"]}, "seconds": "5"}
+    made = await change(gateway, EXTENSIONS, **body)
+    assert made.status == 200, made.text
+    route = made.body["reelgate"]["route"]
+    assert (route["chosen"], [each["model"] for each in route["passed_over"]]) == (SERVER, [LUMA])
+    assert "own account" in route["passed_over"][0]["why"]
+    assert (await gateway.reached(made.body["id"], "completed", "failed"))["error"] is None
+
+
 async def test_who_cannot_says_who_can_and_nothing_is_sent(gateway: JobsGateway) -> None:
     source = await gateway.finished(model="imagine-text-to-video")
-    for path, strict, able in ((EDITS, True, [SERVER]), (EXTENSIONS, False, [SERVER, "ray-2"])):
+    for path, strict, able in ((EDITS, True, [SERVER]), (EXTENSIONS, False, [SERVER, LUMA])):
         refused = await change(gateway, path, video={"id": source["id"]}, strict=strict)
         assert is_refused(refused, 422, "invalid_request", "model")
         assert all(name in refused.body["detail"] for name in able)
     models = (await gateway.call("GET", "/v1/models")).body["data"]
     told = {each["id"]: each["capabilities"] for each in models}
     assert (told[SERVER]["edits"], told[SERVER]["extensions"]) == (True, True)
-    assert (told["ray-2"]["edits"], told["ray-2"]["extensions"]) == (False, True)
+    assert (told[LUMA]["edits"], told[LUMA]["extensions"]) == (False, True)
     assert not told["imagine-text-to-video"]["edits"]
 
 
