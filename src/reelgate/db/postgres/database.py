@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar
+from contextlib import suppress
+from typing import Any, TypeVar, cast
 
-from sqlalchemy import Connection, text
+import asyncpg
+from sqlalchemy import Connection, QueuePool, event, text
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -31,6 +33,8 @@ RECONNECT_PAUSES_S = (0.05, 0.2, 0.5, 1.0, 2.0, 3.0)
 PATIENCE_S = 7.0
 """No try begins later: one that is not even refused takes as long as the connection may."""
 IN_PROGRESS_PAUSE_S = 0.1
+LAST_QUERIES_S = 2.0
+"""How long `close` waits for queries under way; on a server that is gone they would not end."""
 A_READ = text("SELECT 1 FROM videos LIMIT 1")
 A_CHANGE = text("UPDATE alembic_version SET version_num = version_num")
 READ_ONLY = text("SHOW transaction_read_only")
@@ -52,11 +56,12 @@ class PostgresDatabase:
         self.server = Server.at(url)
         self._engine: AsyncEngine = create_async_engine(
             "postgresql+asyncpg://",
-            async_creator=self.server.connect,
+            async_creator=self._connect,
             pool_size=pool_size,
             max_overflow=0,
         )
         self._commits = self.group(run_all)
+        self._is_closed = False
 
     @property
     def outage(self) -> Outage:
@@ -120,9 +125,28 @@ class PostgresDatabase:
         await translated(self._commits.do(change), self.outage, is_proof=True)
 
     async def close(self) -> None:
-        """Commit what waits, close every connection."""
+        """Commit what waits, close every connection; no new one is made afterwards."""
         await self._commits.drain()
+        self._is_closed = True
+        await self._all_returned()
         await self._engine.dispose()
+
+    async def _connect(self) -> asyncpg.Connection:
+        if self._is_closed:
+            message = "the database has been closed"
+            raise DatabaseAway(message)
+        return await self.server.connect()
+
+    async def _all_returned(self) -> None:
+        """Wait for queries under way: a connection that is in use is not closed with the pool."""
+        pool = cast(QueuePool, self._engine.pool)
+        returned = asyncio.Event()
+        event.listen(pool, "checkin", lambda *_: returned.set())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_QUERIES_S):
+                while pool.checkedout():
+                    await returned.wait()
+                    returned.clear()
 
     async def _commit(self, work: Work[T]) -> T:
         async with self._engine.connect() as connection:
