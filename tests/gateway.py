@@ -235,12 +235,17 @@ async def submitted_parts(
     return form
 
 
-async def until(condition: Callable[[], Awaitable[bool]], *, give_up_s: float = GIVE_UP_S) -> None:
-    """Wait for a condition."""
+async def until(
+    condition: Callable[[], Awaitable[bool]],
+    *,
+    give_up_s: float = GIVE_UP_S,
+    pause_s: float = PAUSE_S,
+) -> None:
+    """Wait for a condition; `pause_s` is longer where to ask costs more."""
     deadline = time.monotonic() + give_up_s
     while not await condition():
         assert time.monotonic() < deadline, "waited in vain"
-        await asyncio.sleep(PAUSE_S)
+        await asyncio.sleep(pause_s)
 
 
 async def soon(condition: Callable[[], bool], *, give_up_s: float = GIVE_UP_S) -> None:

@@ -23,6 +23,7 @@ GROWN = "20 of 20 callers answered in 0.05 minutes: delay_s grew"
 """Three seconds tell nothing of growth: on a loaded machine the soak's verdict may be this."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("script", "arguments"), TINY.items())
 def test_a_benchmark_prints_its_table(script: str, arguments: list[str]) -> None:
     ended = subprocess.run(

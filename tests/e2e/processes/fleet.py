@@ -17,6 +17,9 @@ from tests.databases import databases
 from tests.e2e.gateway.processes import Program, print_to, start_gateway
 from tests.gateway import Gateway, settings_values, until
 
+READ_PAUSE_S = 0.1
+"""To read the rows takes a connection, a thread and an event loop of their own."""
+
 
 class Fleet:
     """The processes that run, in the order of their start."""
@@ -74,7 +77,7 @@ class Fleet:
         async def fits() -> bool:
             return fit(await asyncio.to_thread(self.rows))
 
-        await until(fits)
+        await until(fits, pause_s=READ_PAUSE_S)
 
     async def until_all_are(self, state: str) -> None:
         await self.until_rows(lambda rows: {row["state"] for row in rows} == {state})

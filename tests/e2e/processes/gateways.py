@@ -14,6 +14,8 @@ from reelgate.sandbox import Sandbox
 from tests.databases import databases
 from tests.gateway import Gateway, a_gateway, until
 
+from .fleet import READ_PAUSE_S
+
 
 class Gateways:
     """Each has a part of its own in what they share."""
@@ -41,7 +43,7 @@ class Gateways:
         async def are_all() -> bool:
             return {row["state"] for row in await self.rows(*prompts)} == {state}
 
-        await until(are_all)
+        await until(are_all, pause_s=READ_PAUSE_S)
 
     async def account(self) -> dict[str, Any]:
         """What the gateways agree on."""
