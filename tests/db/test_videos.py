@@ -13,6 +13,7 @@ import pytest
 from reelgate.db.admission import Admission, AdmissionOptions, AdmissionResult
 from reelgate.db.changes import Changes
 from reelgate.db.database import Database
+from reelgate.db.rows import read_json
 from reelgate.db.video_page import Page
 from reelgate.db.videos import IllegalMove, LostRace, Videos
 from reelgate.domain.polls import Poll, Polls
@@ -291,3 +292,8 @@ async def test_a_video_of_a_full_row_survives_its_moves(
     moved = await videos.move(full, State.COMPLETED)
     assert moved == replace(full, state=State.COMPLETED)
     assert await Videos(database, Changes()).find(full.id) == moved
+
+
+def test_half_a_surrogate_pair_in_a_column_is_read() -> None:
+    """Older rows may hold one: an upstream's words."""
+    assert read_json('{"message": "\\ud83d"}') == {"message": "\ud83d"}

@@ -6,8 +6,9 @@ import asyncio
 import re
 from typing import Any
 
+from pydantic_core import to_json
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from reelgate.db.changes import Subscription
@@ -81,8 +82,7 @@ class EventStream(DeferredResponse):
             return None
         self._last_event_id = event_id
         shown = video_object(video, self._request, self._ctx) | {"progress": self._progress}
-        data = bytes(JSONResponse(shown).body).decode()
-        return f"id: {event_id}\nevent: video\ndata: {data}\n\n"
+        return f"id: {event_id}\nevent: video\ndata: {to_json(shown).decode()}\n\n"
 
     def _event_id(self, video: Video) -> str:
         # A failed job's progress is that at its failure, by a clock that may be another machine's:

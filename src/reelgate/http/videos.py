@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
-from fastapi.responses import JSONResponse
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
@@ -41,6 +40,7 @@ from reelgate.http.schemas import (
     VideoDeleted,
     VideoList,
     VideoObject,
+    VideoResponse,
     video_object,
 )
 from reelgate.http.streaming import BlockingResponse, StreamedResponse, failure_of
@@ -189,7 +189,7 @@ async def list_videos(
     )
     found = await request.service.page(page)
     data = [video_object(video, request, request.ctx) for video in found[:limit]]
-    return JSONResponse(
+    return VideoResponse(
         {
             "object": "list",
             "data": data,
@@ -382,4 +382,4 @@ def shown(video: Video, request: AuthenticatedRequest, *, attached: bool = False
     headers = {"Reelgate-Video-Id": video.id, "openai-poll-after-ms": POLL_AFTER_MS}
     if attached:
         headers["Reelgate-Attached"] = "true"
-    return JSONResponse(video_object(video, request, request.ctx), headers=headers)
+    return VideoResponse(video_object(video, request, request.ctx), headers=headers)
