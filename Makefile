@@ -1,8 +1,8 @@
 # Every target works on a fresh machine with Python 3.11+ and git: the first one that runs makes
 # .venv and installs what uv.lock names. `make PYTHON=/path/to/python3.12 test` chooses a Python.
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test chaos check check-web format format-web docs site bench integrations
-.PHONY: fuzz proxies kills deployment container secrets release screenshots clean
+.PHONY: help demo serve test chaos check check-web format format-web docs site bench bench-short
+.PHONY: integrations fuzz proxies kills deployment container secrets release screenshots clean
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -91,6 +91,9 @@ release: $(READY) ## Build, check and install what a release consists of, in dis
 
 bench: $(READY) ## Measure, side by side with peers; BENCH_ARGS="--full", or the names of some
 	$(BIN)/python bench/run.py $(BENCH_ARGS)
+
+bench-short: $(READY) ## Run each benchmark with a few callers, so that none rots
+	$(BIN)/pytest tests/bench -m slow -q
 
 proxies: $(READY) ## Wait 90 s for a video behind a real nginx and a real Caddy
 	$(BIN)/pytest tests/deploy/test_proxies.py -m slow -q -n 2

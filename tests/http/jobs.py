@@ -10,6 +10,8 @@ from typing import Any
 
 import aiohttp
 
+from reelgate.provider_settings import ProviderSettings
+from reelgate.providers.registry import PROVIDERS
 from reelgate.runtime.server import running
 from reelgate.settings import Settings
 from tests.gateway import Gateway, Reply, a_prompt, callers, settings_values, until
@@ -19,6 +21,11 @@ SHORT = {"seconds": "5", "size": "1280x720"}
 PROBLEM = "application/problem+json"
 READY_AT_ONCE = "[[ready after=0]]"
 NEVER = "[[never]]"
+
+
+def without_credentials(*names: str) -> dict[str, ProviderSettings]:
+    """An account of each of these providers, which its stand-in plays."""
+    return {name: PROVIDERS[name].settings.model_validate({"_env_file": None}) for name in names}
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,10 @@ import openai
 import pytest
 from openai import AsyncOpenAI, OpenAI
 
-from reelgate.providers.imagine.settings import ImagineSettings
-from reelgate.providers.videos_api.settings import VideosSettings
 from tests.gateway import Json, Reply
 from tests.media.movies import movie
 
-from .jobs import JobsGateway, a_jobs_gateway, is_refused
+from .jobs import JobsGateway, a_jobs_gateway, is_refused, without_credentials
 from .test_keys import OPERATOR, bearer, make
 from .test_sessions import KEY
 
@@ -36,11 +34,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 @pytest.fixture
 async def gateway(tmp_path: Path, sandbox_url: str) -> AsyncIterator[JobsGateway]:
     """A gateway with keys and two accounts, of which the second keeps characters."""
-    unset = {"_env_file": None}
-    providers = {
-        "imagine": ImagineSettings.model_validate(unset),
-        "videos": VideosSettings.model_validate(unset),
-    }
+    providers = without_credentials("imagine", "videos")
     settings = {"providers": providers, "bootstrap_key": KEY}
     async with a_jobs_gateway(tmp_path, sandbox_url, **settings) as running:
         yield running

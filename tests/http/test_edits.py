@@ -14,13 +14,10 @@ import pytest
 from openai import AsyncOpenAI, OpenAI
 
 from reelgate.domain.routing import Target, VirtualModel
-from reelgate.providers.imagine.settings import ImagineSettings
-from reelgate.providers.luma.settings import LumaSettings
-from reelgate.providers.videos_api.settings import VideosSettings
 from tests.gateway import Json, Reply, a_prompt
 from tests.media.movies import movie
 
-from .jobs import JobsGateway, a_jobs_gateway, is_refused
+from .jobs import JobsGateway, a_jobs_gateway, is_refused, without_credentials
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:The Sora API is scheduled to permanently shut down:DeprecationWarning"
@@ -38,12 +35,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 @pytest.fixture
 async def gateway(tmp_path: Path, sandbox_url: str) -> AsyncIterator[JobsGateway]:
     """Three accounts: one edits and extends, one extends its own videos, one does neither."""
-    unset = {"_env_file": None}
-    providers = {
-        "imagine": ImagineSettings.model_validate(unset),
-        "videos": VideosSettings.model_validate(unset),
-        "luma": LumaSettings.model_validate(unset),
-    }
+    providers = without_credentials("imagine", "videos", "luma")
     either = {EITHER: VirtualModel(EITHER, (Target(LUMA), Target(SERVER)))}
     async with a_jobs_gateway(
         tmp_path, sandbox_url, providers=providers, virtual_models=either

@@ -21,6 +21,7 @@ from reelgate.providers.videos_api.settings import Body, VideosSettings
 from reelgate.sandbox import Sandbox, SandboxOptions
 from reelgate.sandbox.jobs import Job
 from reelgate.sandbox.recorder import Outcome
+from tests.http_servers import replying, serving
 
 from .contract.test_answers import with_odd_parts
 from .test_imagine_polls import until_over
@@ -235,3 +236,18 @@ def test_a_setting_that_makes_no_sense_is_refused_by_name() -> None:
         with pytest.raises(ValidationError, match=next(iter(wrong))):
             VideosSettings.model_validate({"_env_file": None, **wrong})
     assert not VideosSettings.model_validate({"_env_file": None}).is_configured
+
+
+@pytest.mark.parametrize("role", [Role.EDIT, Role.EXTEND])
+@pytest.mark.parametrize("status", [404, 405])
+async def test_a_server_without_the_routes_has_surely_refused(
+    http: HttpClient, role: Role, status: int
+) -> None:
+    async with serving(replying(status, "Not Found", Content_Type="text/plain")) as url:
+        provider = Videos(http, ApiAccount(NAMED, f"{url}/v1", "k"), (), Body.AUTO)
+        made = Reference(Kind.VIDEO, role, "own:video_1")
+        said = {"prompt": "a dog", "duration": 8} if role is Role.EXTEND else {"prompt": "a dog"}
+        request, _ = provider.models[0].read(said, (made,))
+        with pytest.raises(UpstreamError, match=str(status)) as refused:
+            await provider.submit(request, marker="marker-1")
+    assert refused.value.surely_refused

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 from reelgate.db.archive import load_rows, opened, save_rows
 from reelgate.db.database import sqlite_file
-from reelgate.db.migrate import check_revision, known_revision
+from reelgate.db.migrate import check_revision, known_revision, no_tables
 from reelgate.db.private_files import private_file, private_folder
 from reelgate.db.sqlite import only_gateway_on
 from reelgate.errors import StorageFailed
@@ -158,4 +158,4 @@ def check_tables(file: Path) -> None:
     """
     with opened(file) as connection:
         if check_revision(connection) is None:
-            known_revision(connection)
+            raise no_tables()

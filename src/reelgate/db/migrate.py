@@ -59,8 +59,7 @@ def known_revision(connection: Connection) -> str:
     """
     revision, newest = revision_of(connection), newest_revision()
     if revision is None:
-        message = "this is no gateway's database: it has none of its tables"
-        raise StorageFailed(message)
+        raise no_tables()
     if revision > newest:
         raise too_new(revision, newest)
     return revision
@@ -75,6 +74,11 @@ def run_alembic(connection: Connection, revision: str = "head") -> None:
     config.set_main_option("script_location", str(SCRIPTS))
     config.attributes["connection"] = connection
     command.upgrade(config, revision)
+
+
+def no_tables() -> StorageFailed:
+    """There is a database, and no gateway has ever used it."""
+    return StorageFailed("this is no gateway's database: it has none of its tables")
 
 
 def too_new(revision: str, newest: str) -> StorageFailed:

@@ -24,12 +24,19 @@ FAULTS = (
 OURS = ("reelgate.", "aiohttp.")
 
 
+@pytest.fixture(autouse=True)
+def only_this_test() -> Iterator[None]:
+    """Before its gateway starts: to look through what a thousand tests hold takes seconds."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 @contextmanager
 def garbage() -> Iterator[list[object]]:
     """Collects what only the garbage collector can find dead, and what holds it in circles."""
     found: list[object] = []
-    # What is there already is left out: to look through what a thousand tests hold takes seconds.
-    gc.freeze()
+    gc.collect()
     gc.disable()
     gc.set_debug(gc.DEBUG_SAVEALL)
     try:
@@ -39,7 +46,6 @@ def garbage() -> Iterator[list[object]]:
     finally:
         gc.set_debug(0)
         gc.garbage.clear()
-        gc.unfreeze()
         gc.enable()
 
 
