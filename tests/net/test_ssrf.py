@@ -142,6 +142,7 @@ def test_a_name_that_means_this_place_is_refused(url: str) -> None:
         "http://exa mple.com/",
         "http://example.com/\n",
         "http://[::1",
+        "http://[]@",
         "http://a..b/",
         f"http://{'a' * 64}.com/",
         "http://user:secret@example.com/",

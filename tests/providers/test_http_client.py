@@ -11,8 +11,12 @@ from aiohttp.client_reqrep import ConnectionKey
 from reelgate.errors import AnswerLost, UpstreamBadResponse, UpstreamError, UpstreamUnavailable
 from reelgate.net.client import MAX_ANSWER_BYTES, USER_AGENT, HttpClient, without_credentials
 from reelgate.net.transport import transport_error
+from reelgate.providers.assets import origin_of
 from tests.http_servers import forever, replying, serving, serving_bytes
 from tests.providers.imagine_account import StillClock
+
+EMPTY_BRACKETS = "http://[]@"
+"""An IndexError for the library that reads addresses."""
 
 
 async def test_a_post_never_rides_a_connection_that_was_used_before(http: HttpClient) -> None:
@@ -109,10 +113,20 @@ def test_no_header_that_may_hold_a_key_goes_to_another_host() -> None:
 
 
 async def test_a_redirect_to_nowhere_makes_no_sense(http: HttpClient) -> None:
-    for nowhere in ("ftp://example.com/", "http://[::1"):
+    for nowhere in ("ftp://example.com/", "http://[::1", EMPTY_BRACKETS):
         async with serving(replying(302, Location=nowhere)) as url:
             with pytest.raises(UpstreamBadResponse):
                 await http.request("GET", url, timeout_s=5, redirects=3)
+
+
+@pytest.mark.parametrize("told", ["http://[::1", EMPTY_BRACKETS])
+async def test_an_address_that_is_none_is_told_as_one(http: HttpClient, told: str) -> None:
+    with pytest.raises(UpstreamError, match="not a valid URL"):
+        await http.request("GET", told, timeout_s=5)
+    with pytest.raises(UpstreamError, match="not a valid URL"):
+        async with http.stream(told, is_told=True):
+            pass
+    assert origin_of(told) == ""
 
 
 def a_closed_port() -> int:

@@ -20,7 +20,7 @@ from yarl import URL
 from reelgate.clock import Clock, SystemClock
 from reelgate.errors import UpstreamBadResponse
 from reelgate.net.ssrf import public_socket, was_refused
-from reelgate.net.transport import host_of, network_errors_are_ours
+from reelgate.net.transport import host_of, network_errors_are_ours, read_url
 
 HTTP_OK = range(200, 300)
 MOST_DIGITS = 40
@@ -284,7 +284,7 @@ class HttpClient:
 
         aiohttp would follow redirects itself, but into the network that the gateway stands in, too.
         """
-        session, target = self._guarded if is_told else self._reusing, url
+        session, target = self._guarded if is_told else self._reusing, read_url(url)
         for hops_left in range(redirects, -1, -1):
             try:
                 response = await session.request(
@@ -301,7 +301,7 @@ class HttpClient:
             if not hops_left:
                 break
             target = next_address(response.url, location, url)
-            if URL(target).origin() != URL(url).origin():
+            if target.origin() != read_url(url).origin():
                 session = self._guarded
                 headers = without_credentials(headers)
         message = f"{host_of(url)} sends the reader on more than {redirects} times."
@@ -377,20 +377,20 @@ def disposition_of(name: str) -> str:
     return part.headers["Content-Disposition"]
 
 
-def next_address(here: URL, location: str, first_url: str) -> str:
+def next_address(here: URL, location: str, first_url: str) -> URL:
     """Where a redirect leads.
 
     Raises:
         UpstreamBadResponse: to nothing that can be asked.
     """
     try:
-        there: URL | None = here.join(URL(location))
+        there: URL | None = here.join(read_url(location))
     except ValueError:
         there = None
     if there is None or there.scheme not in {"http", "https"} or not there.raw_host:
         message = f"{host_of(first_url)} redirects to what is no address."
         raise UpstreamBadResponse(message)
-    return str(there.with_fragment(None))
+    return there.with_fragment(None)
 
 
 def points_inside(url: str) -> UpstreamBadResponse:

@@ -21,6 +21,7 @@ from yarl import URL
 
 from reelgate.errors import InvalidRequest, Problem
 from reelgate.net.open_files import for_requests
+from reelgate.net.transport import read_url
 from reelgate.version import VERSION
 
 MAX_URL_BYTES = 2048
@@ -117,7 +118,7 @@ def parse(url: str) -> URL | None:
     if len(url.encode(errors="replace")) > MAX_URL_BYTES or not url.isprintable() or " " in url:
         return None
     try:
-        parsed = URL(url)
+        parsed = read_url(url)
         usable = parsed.scheme in {"http", "https"} and parsed.raw_host and parsed.port
         # A resolver falls over labels that are empty or longer than 63 characters.
         (parsed.raw_host or "").encode("idna")

@@ -85,10 +85,23 @@ def transport_error(exc: Exception, host: str) -> UpstreamError:
     return meaning.kind(meaning.sentence.format(host=host))
 
 
+def read_url(address: str) -> URL:
+    """An address that a stranger wrote.
+
+    Raises:
+        aiohttp.InvalidURL: it is none; this is a `ValueError`, too.
+    """
+    try:
+        return URL(address)
+    except (ValueError, IndexError):
+        # The second is what yarl 1.25 makes of `https://[]@`.
+        raise aiohttp.InvalidURL(address) from None
+
+
 def host_of(url: str) -> str:
     """The host of a URL, for messages; addresses that cannot be read have none."""
     try:
-        return URL(url).host or "the upstream"
+        return read_url(url).host or "the upstream"
     except ValueError:
         return "the upstream"
 

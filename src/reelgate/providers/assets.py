@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
-from yarl import URL
-
 from reelgate.errors import (
     AnswerLost,
     RangeNotSatisfiable,
@@ -16,6 +14,7 @@ from reelgate.errors import (
     VideoExpired,
 )
 from reelgate.net.client import HTTP_OK, Answer, HttpClient, Stream
+from reelgate.net.transport import read_url
 from reelgate.providers.base import Asset
 from reelgate.providers.errors import retry_after_s
 
@@ -186,6 +185,6 @@ def is_video_start(start: bytes) -> bool:
 def origin_of(address: str) -> str:
     """Scheme, host and port; empty where there is none."""
     try:
-        return str(URL(address).origin())
+        return str(read_url(address).origin())
     except ValueError:
         return ""

@@ -11,12 +11,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from yarl import URL
-
 from reelgate.domain.reference import Reference, Role
 from reelgate.domain.video import VideoRequest
 from reelgate.errors import InsufficientCredits, RateLimited, UpstreamError, UpstreamUnauthorized
 from reelgate.net.client import Answer, HttpClient
+from reelgate.net.transport import read_url
 from reelgate.providers.api import ApiAccount, ApiProvider
 from reelgate.providers.base import Failed, Pictures
 from reelgate.providers.call import Call, Report, VendorError
@@ -156,7 +155,7 @@ def delay_in(details: object) -> float | None:
 def download_address(uri: str) -> str:
     """Where the bytes of a video are; a key in the query would be somebody's mistake."""
     try:
-        return str(URL(uri).without_query_params("key").update_query(alt="media"))
+        return str(read_url(uri).without_query_params("key").update_query(alt="media"))
     except ValueError:
         return uri
 

@@ -16,6 +16,7 @@ from reelgate.domain.reference import Role
 from reelgate.domain.video import VideoRequest
 from reelgate.errors import ModerationBlocked, UpstreamBadResponse
 from reelgate.net.client import Answer, FilePart, HttpClient
+from reelgate.net.transport import read_url
 from reelgate.providers.api import ApiAccount, ApiProvider
 from reelgate.providers.base import CancelOutcome, Candidate, Pictures
 from reelgate.providers.call import Call, Report, VendorError
@@ -203,7 +204,7 @@ class Replicate(ApiProvider):
 def is_within(url: str, origin: URL) -> bool:
     """Whether an address has an origin, or one whose host is below that one's."""
     try:
-        told = URL(url)
+        told = read_url(url)
     except ValueError:
         return False
     host, own = told.host or "", origin.host or ""
