@@ -389,7 +389,8 @@ async def test_the_request_as_code_is_the_one_that_is_sent(page: Page, gateway: 
 
 
 async def sign_in(page: Page, key: str) -> None:
-    await page.get_by_label("API key").fill(key)
+    # The library's filter has the same label, and is there until the signed-out page is drawn.
+    await page.get_by_label("API key").and_(page.locator("input")).fill(key)
     await page.get_by_role("button", name="Sign in").click()
 
 

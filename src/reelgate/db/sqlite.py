@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 
-from reelgate.db.errors import Outage, is_connection_error, translated
+from reelgate.db.errors import ENGINE_ERRORS, Outage, is_connection_error, translated
 from reelgate.db.group_commit import GroupCommit, Work, run_all
 from reelgate.db.private_files import private_file, private_folder
 from reelgate.errors import DatabaseAway, StorageFailed
@@ -188,10 +188,23 @@ class ThreadConnections:
     def get(self) -> Connection:
         connection: Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            # Another file's connection among ours would be worse than none.
-            self._files.check()
-            connection = self._local.connection = self._engine.connect()
+            connection = self._local.connection = self._connect()
             self._all.append(connection)
+        return connection
+
+    def _connect(self) -> Connection:
+        """Another file's connection among ours would be worse than none."""
+        self._files.check()
+        try:
+            connection = self._engine.connect()
+        except ENGINE_ERRORS:
+            self._files.check()  # "Unable to open" is no reason that anybody can act on.
+            raise
+        try:
+            self._files.check()
+        except DatabaseAway:
+            connection.close()
+            raise
         return connection
 
     def close(self) -> None:
@@ -204,10 +217,12 @@ class ThreadConnections:
 def sqlite_engine(path: Path, begin: str | None) -> Engine:
     """An engine whose transactions are explicit, so that DDL and reads take part in them.
 
-    `begin` is how they begin; None where each query stands alone.
+    The file must exist: where it is gone, SQLite would make an empty one in its place. `begin` is
+    how transactions begin; None where each query stands alone.
     """
+    existing = {"uri": "true", "mode": "rw"}
     engine = create_engine(
-        URL.create("sqlite", database=str(path)),
+        URL.create("sqlite", database=path.absolute().as_uri(), query=existing),
         connect_args={"timeout": SQLITE_BUSY_TIMEOUT_S, "check_same_thread": False},
     )
     event.listen(engine, "connect", prepare_connection)

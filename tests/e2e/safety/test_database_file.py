@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 import structlog
+from sqlalchemy import event
 
-from reelgate.db.sqlite import only_gateway_on
-from reelgate.errors import StorageFailed
+from reelgate.db.sqlite import OpenFiles, ThreadConnections, only_gateway_on, sqlite_engine
+from reelgate.errors import DatabaseAway, StorageFailed
 from reelgate.runtime.gateway import open_gateway
 from reelgate.settings import Settings
 from tests.e2e.gateway.process import a_gateway_process
@@ -104,6 +105,25 @@ async def test_no_order_is_taken_once_the_database_is_gone(
             assert [await gateway.submits(prompt) for prompt in prompts] == [[]] * 3
     [away] = [line for line in log if line["event"] == "database_away"]
     assert "while the gateway runs" in away["error"]
+
+
+@pytest.mark.parametrize("harm", [removed, file_removed, log_removed, replaced, folder_replaced])
+def test_a_thread_that_connects_meanwhile_takes_no_other_file_for_the_database(
+    tmp_path: Path, harm: Callable[[Path], None]
+) -> None:
+    folder = tmp_path / "data # 1?"
+    folder.mkdir()
+    path = folder / "reelgate.sqlite"
+    path.touch()
+    files = OpenFiles(path)
+    with sqlite_engine(path, "BEGIN IMMEDIATE").begin() as held:
+        held.exec_driver_sql("CREATE TABLE videos (id TEXT)")
+        files.learn()
+    engine = sqlite_engine(path, None)
+    event.listen(engine, "do_connect", lambda *_: harm(folder))
+    with pytest.raises(DatabaseAway, match="while the gateway runs"):
+        ThreadConnections(engine, files).get()
+    assert not path.exists() or path.stat().st_size  # Nobody made an empty one in its place.
 
 
 async def test_orders_are_taken_again_once_the_folder_is_back(
