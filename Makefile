@@ -2,7 +2,7 @@
 # .venv and installs what uv.lock names. `make PYTHON=/path/to/python3.12 test` chooses a Python.
 .DEFAULT_GOAL := help
 .PHONY: help demo serve test chaos check check-web format format-web docs site bench bench-short
-.PHONY: integrations fuzz proxies kills deployment container secrets release screenshots clean
+.PHONY: integrations properties fuzz proxies kills deployment container secrets release screenshots clean
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -77,6 +77,9 @@ deployment: $(READY) ## Check the Dockerfile and the Kubernetes manifests agains
 
 container: $(READY) ## Run the Dockerfile's steps and what they make, without a container engine
 	$(BIN)/python -m scripts.container
+
+properties: $(READY) ## Try the tests of properties with a thousand new examples each
+	$(BIN)/pytest $(PYTEST_ARGS) -m hypothesis --hypothesis-profile=further
 
 fuzz: $(READY) ## Feed the parsers of foreign input with made-up input for a minute; FUZZ_ARGS="--seconds 3600"
 	$(BIN)/python -m tests.fuzz $(FUZZ_ARGS)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Generator
 
 import pytest
+from hypothesis import settings
 
 pytest_plugins = ["tests.database_fixtures", "tests.sandbox_fixtures"]
 
@@ -14,6 +15,11 @@ pytest_plugins = ["tests.database_fixtures", "tests.sandbox_fixtures"]
 # where a shell forbids to keep compiled code. That would be half of the suite's processor time.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# What the suite says of a change is the same each time; `make properties` looks further.
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("further", max_examples=1000, deadline=None)
+settings.load_profile("same")
 
 MAY_SKIP = os.environ.get("REELGATE_TEST_REQUIRE") != "1"
 """Where everything is installed, as in CI, a test that skips has failed."""

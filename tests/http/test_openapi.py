@@ -98,7 +98,7 @@ async def test_a_running_gateway_keeps_to_its_document(tmp_path: Path, sandbox_u
         "--header=Prefer: wait=0",
         # It makes keys, after which nobody comes in without one.
         f"--header=Authorization: Bearer {KEY}",
-        "--generation-database=none",
+        "--generation-deterministic",
         "--no-color",
         cwd=tmp_path,
         stdout=PIPE,

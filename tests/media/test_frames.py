@@ -3,7 +3,9 @@ from __future__ import annotations
 import errno
 import subprocess
 import sys
+from dataclasses import replace
 from io import BytesIO
+from itertools import product
 from pathlib import Path
 
 import av
@@ -15,6 +17,8 @@ from reelgate.errors import UpstreamBadResponse
 from reelgate.media import frames
 from reelgate.media import mp4 as probes
 from reelgate.media.mp4 import Probe, largest_picture_px, probe
+from reelgate.sandbox.clip import make_clip
+from reelgate.sandbox.render import render
 
 from .movies import RED, Colours, described_as, movie, with_latin1_title
 
@@ -92,6 +96,40 @@ def test_a_video_with_a_title_that_is_no_utf8_is_a_video(tmp_path: Path) -> None
     found = probe(_saved(tmp_path, with_latin1_title(movie(faststart=False))))
     assert (found.width, found.height) == (64, 36)
     assert found.thumbnail is not None
+
+
+@pytest.mark.parametrize(
+    "coding",
+    [
+        {"preset": "ultrafast", "qp": "24"},
+        {"preset": "medium", "crf": "28"},
+        {"preset": "veryfast", "b": "100000"},
+    ],
+    ids=["as the sandbox", "as most do", "few bits"],
+)
+def test_a_still_picture_is_told_from_a_moving_one_however_it_is_coded(
+    tmp_path: Path, coding: dict[str, str]
+) -> None:
+    found = {}
+    for prompt, is_still in product(("a cat", "a dog", "a harbour"), (True, False)):
+        clip = make_clip(prompt, ratio="16:9", duration="5", resolution="480p")
+        drawn, coded = tmp_path / "drawn.mp4", tmp_path / "coded.mp4"
+        render(replace(clip, duration_s=1, is_still=is_still), drawn)
+        coded_again(drawn, coded, coding)
+        found[prompt, is_still] = probe(coded, still_below_s=2.5).is_still
+    assert found == {(prompt, is_still): is_still for prompt, is_still in found}
+
+
+def coded_again(drawn: Path, coded: Path, coding: dict[str, str]) -> None:
+    with av.open(str(drawn)) as source, av.open(str(coded), "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=24, options=coding)
+        stream.width, stream.height = (
+            source.streams.video[0].width,
+            source.streams.video[0].height,
+        )
+        for frame in source.decode(video=0):
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
 
 
 def test_pictures_too_large_for_us_are_not_decoded(tmp_path: Path) -> None:

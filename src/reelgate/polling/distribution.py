@@ -78,10 +78,11 @@ class Distribution:
         times = edges if edges[0] == 0.0 else [0.0, *edges]
         survival = survival_at(times, mixture)
         late = quantile_s(times, survival, 0.95) - quantile_s(times, survival, 0.5)
-        tail_scale = max(late, max(OVERDUE_SHARE, mixture.tail) * times[-1])
+        tail = survival[-1]
+        tail_scale = max(late, max(OVERDUE_SHARE, tail) * times[-1])
         polls = polls_at(times, survival)
-        remaining = survival_from(times, survival, mixture.tail * tail_scale)
-        tail_polls = mixture.tail * math.sqrt(tail_scale) * 2 / 3
+        remaining = survival_from(times, survival, tail * tail_scale)
+        tail_polls = tail * math.sqrt(tail_scale) * 2 / 3
         return cls(
             times_s=tuple(times),
             survival=tuple(survival),
@@ -191,7 +192,9 @@ def survival_at(times: Sequence[float], mixture: Mixture) -> list[float]:
     """The chance to be not ready at each time. Summed from the far end, where it is small."""
     densities = densities_of(mixture.uniforms, times)
     masses = [uniform.weight for uniform in uniforms_between(densities, times)]
-    return list(accumulate(reversed(masses), initial=mixture.tail))[::-1]
+    later = list(accumulate(reversed(masses), initial=mixture.tail))[::-1]
+    # Beside a very narrow kernel, as high as it is narrow, the others are rounded.
+    return [chance / later[0] for chance in later]
 
 
 def polls_at(times: Sequence[float], survival: Sequence[float]) -> list[float]:
