@@ -55,6 +55,8 @@ def retry_count(value: str | None) -> int:
 
 def max_age_s(cache_control: str) -> float | None:
     """The `max-age` in seconds (RFC 9111), unless another directive forbids a finished video."""
+    if not cache_control:
+        return None
     directives = [part.strip().lower() for part in cache_control.split(",")]
     if "no-cache" in directives or "no-store" in directives:
         return None

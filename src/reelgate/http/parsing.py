@@ -57,8 +57,9 @@ async def read_json(request: Request, *, instead: str = "") -> object:
     media_type = media_type_of(request.headers)
     is_json = media_type == JSON or media_type.endswith("+json")
     # A form may be large, and is not read only to be refused.
-    body = b"" if is_form(request.headers) else await request.body()
-    if not is_json and (body or is_form(request.headers)):
+    is_multipart = media_type == MULTIPART
+    body = b"" if is_multipart else await request.body()
+    if not is_json and (body or is_multipart):
         said = f"Content-Type {brief(media_type)}" if media_type else "a body without Content-Type"
         message = f"{said} is not read here: send JSON with `Content-Type: {JSON}`{instead}"
         raise UnsupportedMedia(message)
@@ -105,8 +106,10 @@ def not_json(reason: str) -> MalformedRequest:
 
 def once_each(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
     """A JSON object. Readers differ in which of two equal names they heed, so none is."""
-    check_once(name for name, _ in pairs)
-    return dict(pairs)
+    read = dict(pairs)
+    if len(read) < len(pairs):
+        check_once(name for name, _ in pairs)
+    return read
 
 
 def check_once(names: Iterable[str]) -> None:

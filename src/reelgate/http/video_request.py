@@ -50,7 +50,8 @@ class VideoBody(ReferenceFields):
             InvalidRequest: one is said twice, or in a spelling that has no sense.
         """
         del model
-        return {name: value for name, value in self if value is not None and name not in NO_VALUES}
+        said = vars(self).items()
+        return {name: value for name, value in said if value is not None and name not in NO_VALUES}
 
     def for_model(
         self, model: Model, source: Reference | None = None

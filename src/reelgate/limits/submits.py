@@ -23,9 +23,12 @@ HERE = 0
 """The number of this process among those that this process counts: itself alone."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class QueuedSubmit:
-    """A job in its owner's queue: the lower its number, the earlier it came."""
+    """A job in its owner's queue: the lower its number, the earlier it came.
+
+    Equal to itself alone: a gateway that stops looks thousands up.
+    """
 
     number: int
     admitted: asyncio.Future[None] = field(

@@ -18,6 +18,7 @@ from reelgate.db.changes import Changes, Subscription
 from reelgate.db.video_page import Page
 from reelgate.db.videos import LostRace, Videos
 from reelgate.domain.catalog import Catalog
+from reelgate.domain.quota import Quota
 from reelgate.domain.video import (
     Caller,
     Failure,
@@ -158,12 +159,8 @@ class Service:
         if self._closing.is_set():
             raise ShuttingDown(retry_after_s=5)
         await self._load.check()
-        video = await self._video_of(new_video)
-        quote, quota = await self.estimates.terms(
-            video.request, video.owner, new_video.request.model
-        )
-        video, options = replace(video, estimate=quote.price), replace(options, quota=quota)
-        video, result = await asyncio.shield(self._admit(video, options))
+        video, quota = await self._video_of(new_video)
+        video, result = await asyncio.shield(self._admit(video, replace(options, quota=quota)))
         # Here for the request's own lines, and there for the job's.
         bind_contextvars(video=video.id)
         return video, result
@@ -191,13 +188,17 @@ class Service:
         adopt_since = now - self._adopt_window_s if adopts else None
         return AdmissionOptions(now, idempotency_key, retry, max_age_s, adopt_since)
 
-    async def _video_of(self, new_video: NewVideo) -> Video:
-        request, route = await self.estimates.routed(new_video.request, new_video.owner)
-        return Video(
+    async def _video_of(self, new_video: NewVideo) -> tuple[Video, Quota]:
+        """The job, and what its owner may have."""
+        owner, asked = new_video.owner, new_video.request
+        request, route = await self.estimates.routed(asked, owner)
+        quote, quota = await self.estimates.terms(request, owner, asked.model)
+        video = Video(
             id=new_video_id(),
-            owner=new_video.owner,
+            owner=owner,
             request=request,
             route=route,
+            estimate=quote.price,
             provider=self.catalog.find(request.model).provider,
             timeline=Timeline(created_at=self._clock.now()),
             caller=new_video.caller,
@@ -207,6 +208,7 @@ class Service:
             warnings=new_video.warnings,
             traceparent=caller.header if (caller := current.get()) else None,
         )
+        return video, quota
 
     async def find(self, video_id: str, owner: str | None) -> Video:
         """One of the owner's videos; of everybody's where that is None.
