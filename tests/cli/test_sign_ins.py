@@ -116,10 +116,8 @@ ACME = Registered(
 
 @pytest.fixture(autouse=True)
 def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    known = registry.load
-    monkeypatch.setattr(registry, "load", lambda name: ACME if name == "acme" else known(name))
     for providers in (registry.PROVIDERS, registry.KINDS):
-        monkeypatch.setattr(providers, "_names", (*providers, "acme"))
+        monkeypatch.setitem(providers._loaders, "acme", lambda: ACME)
     monkeypatch.setenv("REELGATE_DATA_DIR", str(tmp_path))
     monkeypatch.chdir(tmp_path)
 

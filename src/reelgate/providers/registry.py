@@ -1,4 +1,4 @@
-"""Which providers there are: one line each, and where their finished videos play."""
+"""Which providers there are: one function each, and where their finished videos play."""
 
 from __future__ import annotations
 
@@ -17,92 +17,140 @@ from reelgate.settings import Settings
 SANDBOX_SUFFIX = "-sandbox"
 """Ends the name of an account that a stand-in plays, so that nobody takes it for the real one."""
 
-NAMES = (
-    "imagine",
-    "imagine_key",
-    "videos",
-    "openrouter",
-    "xai",
-    "luma",
-    "fal",
-    "gemini",
-    "replicate",
-    "ark",
-    "minimax",
-    "kling",
-    "runway",
-)
-"""The first one is what a new user is told of."""
-
-
 DECLARED = "declared"
 """One that the configuration file describes."""
 
+Load = Callable[[], Registered]
+"""Imports a provider's modules, and returns what it declares."""
+LOADERS: dict[str, Load] = {}
 
-@cache
-def load(name: str) -> Registered:
-    """What a provider declares. Its modules are loaded now: most gateways use one of them.
 
-    Raises:
-        KeyError: there is no such provider.
-    """
-    match name:
-        case "imagine":
-            from reelgate.providers.imagine.build import PROVIDER
-        case "imagine_key":
-            from reelgate.providers.imagine_key.adapter import PROVIDER
-        case "videos":
-            from reelgate.providers.videos_api.adapter import PROVIDER
-        case "openrouter":
-            from reelgate.providers.openrouter.adapter import PROVIDER
-        case "xai":
-            from reelgate.providers.xai.adapter import PROVIDER
-        case "luma":
-            from reelgate.providers.luma.adapter import PROVIDER
-        case "fal":
-            from reelgate.providers.fal.adapter import PROVIDER
-        case "gemini":
-            from reelgate.providers.gemini.adapter import PROVIDER
-        case "replicate":
-            from reelgate.providers.replicate.adapter import PROVIDER
-        case "ark":
-            from reelgate.providers.ark.adapter import PROVIDER
-        case "minimax":
-            from reelgate.providers.minimax.adapter import PROVIDER
-        case "kling":
-            from reelgate.providers.kling.adapter import PROVIDER
-        case "runway":
-            from reelgate.providers.runway.adapter import PROVIDER
-        case "declared":
-            from reelgate.providers.declared.adapter import PROVIDER
-        case _:
-            raise KeyError(name)
+def provider(load: Load) -> Load:
+    """Register a provider under the function's name; most gateways load one or two of them."""
+    LOADERS[load.__name__] = cache(load)
+    return load
+
+
+# The first one is what a new user is told of.
+@provider
+def imagine() -> Registered:
+    from reelgate.providers.imagine.build import PROVIDER
+
+    return PROVIDER
+
+
+@provider
+def imagine_key() -> Registered:
+    from reelgate.providers.imagine_key.adapter import PROVIDER
+
+    return PROVIDER
+
+
+@provider
+def videos() -> Registered:
+    from reelgate.providers.videos_api.adapter import PROVIDER
+
+    return PROVIDER
+
+
+@provider
+def openrouter() -> Registered:
+    from reelgate.providers.openrouter.adapter import PROVIDER
+
+    return PROVIDER
+
+
+@provider
+def xai() -> Registered:
+    from reelgate.providers.xai.adapter import PROVIDER
+
+    return PROVIDER
+
+
+@provider
+def luma() -> Registered:
+    from reelgate.providers.luma.adapter import PROVIDER
+
+    return PROVIDER
+
+
+@provider
+def fal() -> Registered:
+    from reelgate.providers.fal.adapter import PROVIDER
+
+    return PROVIDER
+
+
+@provider
+def gemini() -> Registered:
+    from reelgate.providers.gemini.adapter import PROVIDER
+
+    return PROVIDER
+
+
+@provider
+def replicate() -> Registered:
+    from reelgate.providers.replicate.adapter import PROVIDER
+
+    return PROVIDER
+
+
+@provider
+def ark() -> Registered:
+    from reelgate.providers.ark.adapter import PROVIDER
+
+    return PROVIDER
+
+
+@provider
+def minimax() -> Registered:
+    from reelgate.providers.minimax.adapter import PROVIDER
+
+    return PROVIDER
+
+
+@provider
+def kling() -> Registered:
+    from reelgate.providers.kling.adapter import PROVIDER
+
+    return PROVIDER
+
+
+@provider
+def runway() -> Registered:
+    from reelgate.providers.runway.adapter import PROVIDER
+
+    return PROVIDER
+
+
+@provider
+def declared() -> Registered:
+    from reelgate.providers.declared.adapter import PROVIDER
+
     return PROVIDER
 
 
 class Providers(Mapping[str, Registered]):
     """Providers by their names, each loaded when it is looked up."""
 
-    def __init__(self, names: tuple[str, ...]) -> None:
-        self._names = names
+    def __init__(self, loaders: Mapping[str, Load]) -> None:
+        self._loaders = loaders
 
     def __getitem__(self, name: str) -> Registered:
-        if name not in self._names:
-            raise KeyError(name)
-        return load(name)
+        return self._loaders[name]()
 
     def __contains__(self, name: object) -> bool:
-        return name in self._names
+        return name in self._loaders
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
+        return iter(self._loaders)
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self._loaders)
 
 
-PROVIDERS = Providers(NAMES)
-KINDS = Providers((*NAMES, DECLARED))
+KINDS = Providers(LOADERS)
+PROVIDERS = Providers({name: load for name, load in LOADERS.items() if name != DECLARED})
 """What an account in the configuration file may be: `PROVIDERS` have one of their own name."""
 
 
@@ -158,12 +206,12 @@ def build_providers(
 
 def credential_variables() -> str:
     """The variables that hold the providers' credentials, to be told to people: there are many."""
-    return f"{PROVIDERS[NAMES[0]].settings.credential} or another provider's credential"
+    return f"{next(iter(PROVIDERS.values())).settings.credential} or another provider's credential"
 
 
 def first_example() -> str:
     """The model to try where stand-ins make the videos."""
-    return PROVIDERS[NAMES[0]].settings.example_model
+    return next(iter(PROVIDERS.values())).settings.example_model
 
 
 def sign_ins() -> dict[str, Registered]:
