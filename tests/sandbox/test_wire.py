@@ -1,14 +1,20 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import threading
+import warnings
 from dataclasses import replace
+from pathlib import Path
+from typing import IO, Any
 from uuid import UUID
 
 import aiohttp
 import pytest
 
 from reelgate.sandbox import SandboxOptions
+from tests.gateway import soon
 
 from .sandbox_caller import PARTS, TINY, calling
 
@@ -34,6 +40,40 @@ async def test_a_job_goes_from_rendering_to_a_served_video() -> None:
         assert not any(asset["url"]["generation"] for asset in early["assets"])
         assert late["status"] == "finished"
         assert late["assets"][0]["url"]["generation"] == [f"{caller.url}/processed/{job_id}"]
+
+
+async def test_a_caller_who_leaves_while_the_file_is_opened_leaves_no_file_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    opened, left = threading.Event(), threading.Event()
+    open_file = Path.open
+
+    def open_slowly(path: Path, mode: str = "r") -> IO[Any]:
+        file = open_file(path, mode)
+        opened.set()
+        left.wait()
+        return file
+
+    def is_answering() -> bool:
+        return any("RequestHandler." in str(task.get_coro()) for task in asyncio.all_tasks())
+
+    async with calling() as caller:
+        job_id = await caller.ready(await caller.submit("a cat"))
+        await caller.session.close()
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("always")
+            monkeypatch.setattr(Path, "open", open_slowly)
+            async with aiohttp.ClientSession() as session:
+                asked = asyncio.create_task(session.get(f"{caller.url}/processed/{job_id}"))
+                await asyncio.to_thread(opened.wait)
+                asked.cancel()
+                await asyncio.wait([asked])
+            await soon(lambda: not is_answering())
+            left.set()
+            monkeypatch.undo()
+            await soon(lambda: len(asyncio.all_tasks()) == 1)
+        gc.collect()
+    assert [str(warning.message) for warning in found] == []
 
 
 async def test_every_answer_says_that_it_is_the_sandbox() -> None:

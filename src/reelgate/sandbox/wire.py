@@ -15,6 +15,7 @@ from typing import Any, assert_never
 from uuid import UUID
 
 from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
 
 from reelgate.sandbox.fault_rule import FaultRule
 from reelgate.sandbox.faults import Effect, Operation
@@ -133,12 +134,19 @@ InWords = Callable[[int, str, dict[str, str] | None], Answer]
 """An error, from its status, a sentence and headers."""
 
 
+class ClosedFileResponse(web.FileResponse):
+    """A file that is closed also where the caller leaves while a thread opens it."""
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        """Start the response, as aiohttp has it; a handler that is cancelled leaves it to end."""
+        return await asyncio.shield(super().prepare(request))
+
+
 async def send(request: web.Request, answer: Answer) -> web.StreamResponse:
     """The response without a fault."""
     if isinstance(answer.body, Path):
-        return web.FileResponse(
-            answer.body, headers={**answer.headers, "Content-Type": answer.content_type}
-        )
+        headers = {**answer.headers, "Content-Type": answer.content_type}
+        return ClosedFileResponse(answer.body, headers=headers)
     body = answer.body
     if request.method == "HEAD":
         length = {"Content-Length": str(len(body))}

@@ -9,17 +9,14 @@ from reelgate.clock import SystemClock
 from reelgate.db.api_keys import ApiKeys
 from reelgate.db.database import open_database
 from reelgate.domain.api_keys import Allowance, ApiKey, digest_of, new_key_id, new_secret
-from reelgate.limits.polls import FRESH_S
 from reelgate.sandbox.fault_rule import make_rule
-from tests.gateway import SPEED, Gateway, a_prompt, soon, until
+from tests.gateway import Gateway, a_prompt, soon, until
 
 from .fleet import order
 from .gateways import Gateways, most_at_once
 
 REST_S = 2
 ANSWER_S = 0.5
-POLL_BUDGET_PER_S = 10.0
-WATCHED_S = 2.0
 
 
 async def order_all(prompts: list[str], *takers: Gateway) -> None:
@@ -119,26 +116,6 @@ async def test_a_429_to_a_poll_of_one_gateway_lets_anothers_polls_rest(gateways:
     assert not [
         poll for poll in gateways.requests("status") if ended < poll["at"] < refused + REST_S
     ]
-
-
-async def test_all_gateways_together_keep_the_budget_of_polls(gateways: Gateways) -> None:
-    """On average: twice as many are let pass here. test_shared_account.py has its division."""
-    # A sandbox's time is followed up to fifty times ours.
-    looks_per_s = POLL_BUDGET_PER_S / min(SPEED, 50.0)
-    pair = [await gateways.start(looks_per_s=looks_per_s) for _ in range(2)]
-    await order_all([a_prompt("[[never]]") for _ in range(60)], *pair)
-    await gateways.until_all_are("rendering")
-    # Once every process has counted the others' jobs.
-    counted = time.time() + FRESH_S
-
-    def polls_from(began: float) -> list[float]:
-        return [poll["at"] for poll in gateways.requests("status") if poll["at"] >= began]
-
-    await soon(lambda: bool(polls_from(counted)))
-    ended = polls_from(counted)[0] + WATCHED_S
-    await soon(lambda: bool(polls_from(ended)))
-    polls = [at for at in polls_from(counted) if at < ended]
-    assert len(polls) < 2 * POLL_BUDGET_PER_S * WATCHED_S
 
 
 async def test_a_keys_requests_a_minute_are_counted_by_all_gateways(gateways: Gateways) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 from contextlib import suppress
@@ -92,6 +93,12 @@ class RunningRelease:
         """SIGTERM it and wait for its end."""
         self._process.terminate()
         assert await asyncio.to_thread(self._process.wait, GIVE_UP_S) == 0, self._log.read_text()
+
+    def pause(self) -> None:
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         """SIGKILL it, if it still runs."""

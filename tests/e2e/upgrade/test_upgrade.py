@@ -99,6 +99,24 @@ class Deployment:
         finally:
             await connection.close()
 
+    async def kill(self, release: str, submitting: str = "") -> None:
+        """SIGKILL a release that waits for the answer to no submit, but to that of one prompt.
+
+        Nobody could tell whether another one was accepted.
+        """
+        running = self.running[release]
+
+        async def may_be_killed() -> bool:
+            running.pause()
+            sent = {prompt_of(row) for row in await self.rows() if row["state"] == "submitting"}
+            if sent <= {submitting}:
+                return True
+            running.resume()
+            return False
+
+        await until(may_be_killed)
+        running.kill()
+
     async def until_row(self, prompt: str, fits: Callable[[dict[str, Any]], bool]) -> str:
         """The id of this prompt's one job, once its row is as asked."""
 
@@ -108,6 +126,12 @@ class Deployment:
         await until(does_fit)
         [video] = [row["id"] for row in await self.rows() if prompt_of(row) == prompt]
         return str(video)
+
+
+def prompt_in(state: str, left: list[Asked]) -> str:
+    """The prompt of the one job that was left in this state."""
+    [prompt] = [one.prompt for one in left if STATES[state] in one.prompt]
+    return prompt
 
 
 def prompt_of(row: dict[str, Any]) -> str:
@@ -148,7 +172,7 @@ async def test_one_file_is_carried_on_by_the_next_version(
     old = await on_a_file.start(last_release)
     assert await is_refused(WORKING_TREE, data_dir)
     left = await leave_jobs(old, on_a_file)
-    on_a_file.running["old"].kill()
+    await on_a_file.kill("old", submitting=prompt_in("submitting", left))
     new = await on_a_file.start(WORKING_TREE)
     await recognises(new, left)
     assert await is_refused(last_release, data_dir)
@@ -178,10 +202,7 @@ async def test_on_one_postgres_each_version_carries_on_what_the_other_leaves(
     if leaver == "old":
         await on_postgres.running["old"].end()
     else:
-        # What it has sent by then it cannot tell any more: not before it has the answer.
-        [sent] = [one.prompt for one in left if STATES["submitting"] in one.prompt]
-        await on_postgres.until_row(sent, lambda row: row["state"] != "submitting")
-        on_postgres.running["new"].kill()
+        await on_postgres.kill("new")
     await all_end_well(other, on_postgres, left, submitted="completed")
 
 
