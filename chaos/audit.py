@@ -92,7 +92,7 @@ def audit(evidence: Evidence) -> Findings:
     jobs = grouped(evidence.accepted, lambda job: job["prompt"])
     findings = Findings(
         undelivered=webhook_audit.undelivered(by_id.values(), evidence.deliveries),
-        reordered=webhook_audit.reordered(evidence.deliveries),
+        reordered=webhook_audit.reordered(by_id, evidence.deliveries),
         unexpected=webhook_audit.unexpected(by_id, evidence.deliveries),
         forged=webhook_audit.forged(evidence.deliveries),
         miscounted=miscounted(evidence.told, evidence.rows, evidence.costs),
@@ -117,7 +117,7 @@ def check_request(request: CallerRequest, by_id: Mapping[str, Row], findings: Fi
     row = by_id.get(request.final_id or "")
     if row is None:
         findings.unfinished.append(request.prompt)
-    elif request.outcome != (row.failure or row.state):
+    elif request.outcome not in {row.failure or row.state, row.corrects}:
         heard = f"{row.id}: told {request.outcome}, stands {row.failure or row.state}"
         findings.contradicted.append(heard)
 

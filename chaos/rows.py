@@ -24,6 +24,8 @@ class Row:
     has_price: bool = False
     """Whether it is known what it cost."""
     provider: str = "imagine"
+    corrects: str | None = None
+    """The failure that it was told to have ended with, before its video was found after all."""
     passed_over: int = 0
     """How many targets of a virtual model were passed over."""
 
@@ -32,6 +34,7 @@ class Row:
         """Read the columns that matter here."""
         failure = json.loads(columns["failure"]) if columns["failure"] else {}
         file = json.loads(columns["file"]) if columns["file"] else {}
+        corrects = json.loads(columns["corrects"]) if columns["corrects"] else {}
         return cls(
             id=columns["id"],
             prompt=json.loads(columns["request"])["prompt"],
@@ -40,11 +43,18 @@ class Row:
             provider=columns["provider"],
             passed_over=len(json.loads(columns["route"])["passed"]) if columns["route"] else 0,
             failure=failure.get("code"),
+            corrects=corrects.get("code"),
             sha256=file.get("sha256"),
             file_key=file.get("key"),
             webhook_url=columns["webhook_url"],
             has_price=columns["cost"] is not None,
         )
+
+    @property
+    def ends(self) -> tuple[str, ...]:
+        """The events that tell of its end, in their order."""
+        last = f"video.{self.state}"
+        return (last,) if self.corrects is None else ("video.failed", last)
 
     @property
     def is_over(self) -> bool:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
 from urllib.parse import urlsplit
 
 from chaos.receiver import ALL_EVENTS_PATH, Delivery
 from chaos.rows import Row
 
-ORDER = {"video.in_progress": 0, "video.completed": 1, "video.failed": 1}
-"""Which event comes after which; two of one rank never both come."""
+BEGUN = "video.in_progress"
 
 
 def webhook_paths(row: Row) -> set[str]:
@@ -30,7 +28,7 @@ def undelivered(rows: Iterable[Row], deliveries: Iterable[Delivery]) -> list[str
     ]
 
 
-def reordered(deliveries: Iterable[Delivery]) -> list[str]:
+def reordered(by_id: Mapping[str, Row], deliveries: Iterable[Delivery]) -> list[str]:
     """Videos whose events arrived in a wrong order at first, or under more than one id."""
     firsts: defaultdict[tuple[str, str], dict[str, str]] = defaultdict(dict)
     for one in deliveries:
@@ -38,13 +36,14 @@ def reordered(deliveries: Iterable[Delivery]) -> list[str]:
     return [
         f"{video} at {path}: {', '.join(events.values())}"
         for (path, video), events in firsts.items()
-        if not is_ascending([ORDER[event] for event in events.values()])
+        if video in by_id and not is_in_order(by_id[video], list(events.values()))
     ]
 
 
-def is_ascending(ranks: Sequence[int]) -> bool:
-    """Whether each is greater than the one before."""
-    return all(first < second for first, second in pairwise(ranks))
+def is_in_order(row: Row, events: Sequence[str]) -> bool:
+    """Whether these are some of a video's events, each once and after those before it."""
+    left = iter((BEGUN, *row.ends))
+    return all(event in left for event in events)
 
 
 def unexpected(by_id: Mapping[str, Row], deliveries: Iterable[Delivery]) -> list[str]:
@@ -62,7 +61,7 @@ def is_expected(row: Row | None, delivery: Delivery) -> bool:
     """Whether a delivery belongs to an event of a video."""
     if row is None or delivery.path not in webhook_paths(row):
         return False
-    return delivery.event in {"video.in_progress", f"video.{row.state}"}
+    return delivery.event in {BEGUN, *row.ends}
 
 
 def forged(deliveries: Iterable[Delivery]) -> list[str]:

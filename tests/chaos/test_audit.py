@@ -128,6 +128,12 @@ def test_a_caller_who_was_told_something_else_is_contradicted() -> None:
     assert found(a_request(outcome="upstream_failed"), [GOOD]) == {"contradicted"}
 
 
+def test_a_caller_who_was_told_a_failure_that_was_corrected_since_is_not_contradicted() -> None:
+    corrected = replace(GOOD, corrects="upstream_bad_response")
+    assert found(a_request(outcome="upstream_bad_response"), [corrected]) == set()
+    assert found(a_request(outcome="upstream_failed"), [corrected]) == {"contradicted"}
+
+
 def test_an_answer_that_is_no_json_is_unreadable() -> None:
     request = a_request()
     request.unreadable.append("500 'Internal Server Error'")

@@ -15,11 +15,12 @@ BEGUN = Delivery("/all", "msg_1", "video.in_progress", "video_1", is_genuine=Tru
 ENDED = Delivery("/all", "msg_2", "video.completed", "video_1", is_genuine=True)
 OWN = replace(ENDED, path="/own/1", id="msg_3")
 ALL = (BEGUN, ENDED, OWN)
+BY_ID = {VIDEO.id: VIDEO}
 
 
 def test_a_video_that_every_endpoint_received_breaks_no_promise() -> None:
     assert webhook_audit.undelivered([VIDEO], ALL) == []
-    assert webhook_audit.reordered(ALL) == []
+    assert webhook_audit.reordered(BY_ID, ALL) == []
     assert webhook_audit.unexpected({VIDEO.id: VIDEO}, ALL) == []
     assert webhook_audit.forged(ALL) == []
 
@@ -41,16 +42,25 @@ def test_a_video_without_an_end_needs_no_delivery_yet() -> None:
 
 
 def test_an_end_that_arrives_before_its_beginning_is_reordered() -> None:
-    (found,) = webhook_audit.reordered([ENDED, BEGUN])
+    (found,) = webhook_audit.reordered(BY_ID, [ENDED, BEGUN])
     assert found == "video_1 at /all: video.completed, video.in_progress"
 
 
 def test_a_repeated_event_is_not_reordered() -> None:
-    assert webhook_audit.reordered([BEGUN, ENDED, BEGUN, ENDED]) == []
+    assert webhook_audit.reordered(BY_ID, [BEGUN, ENDED, BEGUN, ENDED]) == []
+
+
+def test_a_failure_that_was_corrected_comes_before_its_video_and_nowhere_else() -> None:
+    corrected = {VIDEO.id: replace(VIDEO, corrects="upstream_bad_response")}
+    failed = replace(ENDED, id="msg_0", event="video.failed")
+    assert webhook_audit.reordered(corrected, [BEGUN, failed, ENDED]) == []
+    assert webhook_audit.unexpected(corrected, [failed]) == []
+    assert webhook_audit.reordered(corrected, [ENDED, failed]) != []
+    assert webhook_audit.reordered(BY_ID, [failed, ENDED]) != []
 
 
 def test_one_event_under_two_ids_is_reported() -> None:
-    assert webhook_audit.reordered([ENDED, replace(ENDED, id="msg_9")]) != []
+    assert webhook_audit.reordered(BY_ID, [ENDED, replace(ENDED, id="msg_9")]) != []
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, case, func, select
 from reelgate.db.database import Database
 from reelgate.db.schema import OPEN, PENDING, videos
 from reelgate.db.schema import webhook_deliveries as deliveries
-from reelgate.db.usage import UNTOLD
+from reelgate.db.usage import UNIT, UNTOLD
 from reelgate.domain.price import Money, Unit
 from reelgate.domain.video import first_id_of
 
@@ -27,9 +27,9 @@ OPEN_JOBS = (
     .group_by(*JOB, videos.c.state)
 )
 SPENT = (
-    select(*JOB, videos.c.unit, func.sum(videos.c.cost), func.sum(case((UNTOLD, 1), else_=0)))
+    select(*JOB, UNIT, func.sum(videos.c.cost), func.sum(case((UNTOLD, 1), else_=0)))
     .where(videos.c.id >= bindparam("first_id"))
-    .group_by(*JOB, videos.c.unit)
+    .group_by(*JOB, UNIT)
 )
 PENDING_DELIVERIES = select(func.count()).select_from(
     select(deliveries.c.seq).where(PENDING).limit(MOST_PENDING).subquery()
@@ -75,7 +75,7 @@ class Gauges:
 
         def read(connection: Connection) -> list[Spent]:
             return [
-                Spent(provider, model, Money(int(cost or 0), Unit(unit or Unit.CREDITS)), unpriced)
+                Spent(provider, model, Money(int(cost or 0), Unit(unit)), unpriced)
                 for provider, model, unit, cost, unpriced in connection.execute(SPENT, values)
             ]
 
