@@ -83,28 +83,39 @@ async def test_a_running_gateway_keeps_to_its_document(tmp_path: Path, sandbox_u
     """
     settings = settings_values(tmp_path, sandbox_url, log_level="error", bootstrap_key=KEY)
     program = start_gateway(settings, tmp_path / "log")
+    document = f"{program.url}/openapi.json"
+    # Their bodies are those of `edits` and of `/v1/videos`, and one waits for each of its videos.
+    others = ("--exclude-path=/v1/videos/extensions", "--exclude-path=/v1/videos/sync")
+    runs = [
+        await checked(document, tmp_path, *others),
+        await checked(document, tmp_path, "--include-path=/v1/videos/sync", "--phases=fuzzing"),
+    ]
+    program.terminate()
+    assert program.ended() == 0
+    assert [returncode for returncode, _ in runs] == [0, 0], runs
+
+
+async def checked(document: str, folder: Path, *arguments: str) -> tuple[int | None, str]:
+    """How a run of schemathesis ended, and what it printed."""
     run = await asyncio.create_subprocess_exec(
         SCHEMATHESIS,
         "run",
-        f"{program.url}/openapi.json",
+        document,
         "--checks=all",
         "--exclude-checks=positive_data_acceptance",
-        # Its body is that of `edits`: once is enough.
-        "--exclude-path=/v1/videos/extensions",
         "--max-examples=3",
         # One: Python 3.11 cannot parse source in several threads, which Hypothesis does.
         "--workers=1",
-        # Nobody waits for a hundred videos here; `/v1/videos/sync` waits all the same.
+        # Nobody waits for a hundred videos here.
         "--header=Prefer: wait=0",
         # It makes keys, after which nobody comes in without one.
         f"--header=Authorization: Bearer {KEY}",
         "--generation-deterministic",
         "--no-color",
-        cwd=tmp_path,
+        *arguments,
+        cwd=folder,
         stdout=PIPE,
         stderr=STDOUT,
     )
     output, _ = await run.communicate()
-    program.terminate()
-    assert program.ended() == 0
-    assert run.returncode == 0, output.decode()
+    return run.returncode, output.decode()
