@@ -117,7 +117,7 @@ def check_request(request: CallerRequest, by_id: Mapping[str, Row], findings: Fi
     row = by_id.get(request.final_id or "")
     if row is None:
         findings.unfinished.append(request.prompt)
-    elif request.outcome not in {row.failure or row.state, row.corrects}:
+    elif request.outcome not in row.outcomes:
         heard = f"{row.id}: told {request.outcome}, stands {row.failure or row.state}"
         findings.contradicted.append(heard)
 

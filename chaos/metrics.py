@@ -21,22 +21,19 @@ class Told:
 
     gateway: str
     open_jobs: float
-    spend: float | None
-    """None where the scrape leaves it out: the database was too slow for it."""
+    spend: float
 
     @classmethod
     def by(cls, gateway: str, text: str) -> Told:
         """Read a scrape."""
         sums = dict.fromkeys((OPEN_JOBS, SPEND), 0.0)
-        is_told = False
         for family in text_string_to_metric_families(text):
             for sample in family.samples:
-                is_told |= sample.name == SPEND
                 # What others count in is no price of the stand-in's.
                 is_booked = sample.labels.get("provider", BOOKED).startswith(BOOKED)
                 if sample.name in sums and (is_booked or sample.name == OPEN_JOBS):
                     sums[sample.name] += sample.value
-        return cls(gateway, sums[OPEN_JOBS], sums[SPEND] if is_told else None)
+        return cls(gateway, sums[OPEN_JOBS], sums[SPEND])
 
 
 def miscounted(told: Iterable[Told], rows: Sequence[Row], costs: Mapping[str, int]) -> list[str]:
@@ -48,7 +45,7 @@ def miscounted(told: Iterable[Told], rows: Sequence[Row], costs: Mapping[str, in
     booked = [row for row in rows if row.has_price and row.provider.startswith(BOOKED)]
     spend = sum(costs.get(row.provider_id or "", 0) for row in booked)
     return [
-        f"{each.gateway}: {each.open_jobs:g} unfinished jobs for {open_jobs}, {each.spend} "
+        f"{each.gateway}: {each.open_jobs:g} unfinished jobs for {open_jobs}, {each.spend:g} "
         f"credits for {spend}"
         for each in told
         if (each.open_jobs, each.spend) != (open_jobs, spend)

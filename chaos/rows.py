@@ -51,6 +51,12 @@ class Row:
         )
 
     @property
+    def outcomes(self) -> tuple[str, ...]:
+        """What its callers may have been told of its end, in the order in which it was true."""
+        last = self.failure or self.state
+        return (last,) if self.corrects is None else (self.corrects, last)
+
+    @property
     def ends(self) -> tuple[str, ...]:
         """The events that tell of its end, in their order."""
         last = f"video.{self.state}"

@@ -21,15 +21,20 @@ def undelivered(rows: Iterable[Row], deliveries: Iterable[Delivery]) -> list[str
     """Ends that were not delivered to one of their endpoints."""
     heard = {(one.path, one.video, one.event) for one in deliveries}
     return [
-        f"{row.id}: no video.{row.state} at {path}"
+        f"{row.id}: no {event} at {path}"
         for row in rows
+        if row.is_over
         for path in sorted(webhook_paths(row))
-        if row.is_over and (path, row.id, f"video.{row.state}") not in heard
+        for event in row.ends
+        if (path, row.id, event) not in heard
     ]
 
 
 def reordered(by_id: Mapping[str, Row], deliveries: Iterable[Delivery]) -> list[str]:
-    """Videos whose events arrived in a wrong order at first, or under more than one id."""
+    """Videos whose events arrived in a wrong order at first, or under more than one id.
+
+    Events of a video that is not there are `unexpected`.
+    """
     firsts: defaultdict[tuple[str, str], dict[str, str]] = defaultdict(dict)
     for one in deliveries:
         firsts[one.path, one.video].setdefault(one.id, one.event)

@@ -16,7 +16,8 @@ pytest_plugins = ["tests.database_fixtures", "tests.sandbox_fixtures"]
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-# What the suite says of a change is the same each time; `make properties` looks further.
+# What the suite says of a change is the same each time; `make properties` looks further. No example
+# has a deadline: machines differ, and modules are imported when they are first used.
 settings.register_profile("same", derandomize=True, deadline=None)
 settings.register_profile("further", max_examples=1000, deadline=None)
 settings.load_profile("same")

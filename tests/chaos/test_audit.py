@@ -23,7 +23,7 @@ KEPT = {"video_1.mp4": "aa", "video_2.mp4": "bb"}
 
 
 def a_request(
-    style: RequestStyle = RequestStyle.KEYED, asks: int = 1, outcome: str = "completed"
+    style: RequestStyle = RequestStyle.KEYED, asks: int = 1, outcome: str | None = "completed"
 ) -> CallerRequest:
     return CallerRequest(
         "a cat", style, asks, known_ids={"video_1"}, outcome=outcome, final_id="video_1"
@@ -32,9 +32,10 @@ def a_request(
 
 def deliveries_of(rows: Sequence[Row]) -> list[Delivery]:
     return [
-        Delivery("/all", f"msg_{row.id}", f"video.{row.state}", row.id, is_genuine=True)
+        Delivery("/all", f"msg_{row.id}_{event}", event, row.id, is_genuine=True)
         for row in rows
         if row.is_over
+        for event in row.ends
     ]
 
 
@@ -126,6 +127,7 @@ def test_a_video_finished_upstream_whose_job_failed_is_abandoned(
 
 def test_a_caller_who_was_told_something_else_is_contradicted() -> None:
     assert found(a_request(outcome="upstream_failed"), [GOOD]) == {"contradicted"}
+    assert found(a_request(outcome=None), [GOOD]) == {"contradicted"}
 
 
 def test_a_caller_who_was_told_a_failure_that_was_corrected_since_is_not_contradicted() -> None:

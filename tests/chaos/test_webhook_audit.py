@@ -21,7 +21,7 @@ BY_ID = {VIDEO.id: VIDEO}
 def test_a_video_that_every_endpoint_received_breaks_no_promise() -> None:
     assert webhook_audit.undelivered([VIDEO], ALL) == []
     assert webhook_audit.reordered(BY_ID, ALL) == []
-    assert webhook_audit.unexpected({VIDEO.id: VIDEO}, ALL) == []
+    assert webhook_audit.unexpected(BY_ID, ALL) == []
     assert webhook_audit.forged(ALL) == []
 
 
@@ -55,6 +55,11 @@ def test_a_failure_that_was_corrected_comes_before_its_video_and_nowhere_else() 
     failed = replace(ENDED, id="msg_0", event="video.failed")
     assert webhook_audit.reordered(corrected, [BEGUN, failed, ENDED]) == []
     assert webhook_audit.unexpected(corrected, [failed]) == []
+    own = replace(failed, path=OWN.path, id="msg_4")
+    assert webhook_audit.undelivered(corrected.values(), [failed, own, ENDED, OWN]) == []
+    assert webhook_audit.undelivered(corrected.values(), [failed, ENDED, OWN]) == [
+        "video_1: no video.failed at /own/1"
+    ]
     assert webhook_audit.reordered(corrected, [ENDED, failed]) != []
     assert webhook_audit.reordered(BY_ID, [failed, ENDED]) != []
 
@@ -73,7 +78,7 @@ def test_one_event_under_two_ids_is_reported() -> None:
     ids=["of-no-video", "of-another-end", "where-nobody-asked"],
 )
 def test_a_delivery_of_no_event_is_unexpected(delivery: Delivery) -> None:
-    assert webhook_audit.unexpected({VIDEO.id: VIDEO}, [delivery]) != []
+    assert webhook_audit.unexpected(BY_ID, [delivery]) != []
 
 
 def test_a_wrong_signature_is_forged() -> None:

@@ -109,7 +109,7 @@ class JobLife(RuleBasedStateMachine):
 
 
 TestJobLife = JobLife.TestCase
-TestJobLife.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+TestJobLife.settings = settings(max_examples=60, stateful_step_count=25)
 
 
 def test_every_state_has_a_public_status_and_a_row_of_moves() -> None:

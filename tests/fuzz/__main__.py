@@ -33,8 +33,7 @@ def main() -> None:
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     names = options.parsers or list(PARSERS)
     counts: Counter[str] = Counter()
-    first = random.getrandbits(32) if options.seed is None else options.seed
-    seeds = itertools.count(first)
+    seeds = itertools.count(random.getrandbits(32) if options.seed is None else options.seed)
     ends = time.monotonic() + options.seconds
     while time.monotonic() < ends:
         for name in names:

@@ -179,7 +179,6 @@ def test_every_promise_holds_under_any_sequence_of_events(sandbox_url: str) -> N
         settings=settings(
             max_examples=6,
             stateful_step_count=12,
-            deadline=None,
             database=None,
             suppress_health_check=list(HealthCheck),
         ),

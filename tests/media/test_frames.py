@@ -123,10 +123,8 @@ def test_a_still_picture_is_told_from_a_moving_one_however_it_is_coded(
 def coded_again(drawn: Path, coded: Path, coding: dict[str, str]) -> None:
     with av.open(str(drawn)) as source, av.open(str(coded), "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=24, options=coding)
-        stream.width, stream.height = (
-            source.streams.video[0].width,
-            source.streams.video[0].height,
-        )
+        video = source.streams.video[0]
+        stream.width, stream.height = video.width, video.height
         for frame in source.decode(video=0):
             container.mux(stream.encode(frame))
         container.mux(stream.encode())

@@ -31,7 +31,7 @@ def provider(load: Load) -> Load:
     return load
 
 
-# The first one is what a new user is told of.
+# The first one is the one of which a new user is told.
 @provider
 def imagine() -> Registered:
     from reelgate.providers.imagine.build import PROVIDER
@@ -149,8 +149,8 @@ class Providers(Mapping[str, Registered]):
         return len(self._loaders)
 
 
-KINDS = Providers(LOADERS)
 PROVIDERS = Providers({name: load for name, load in LOADERS.items() if name != DECLARED})
+KINDS = Providers(LOADERS)
 """What an account in the configuration file may be: `PROVIDERS` have one of their own name."""
 
 
@@ -206,12 +206,17 @@ def build_providers(
 
 def credential_variables() -> str:
     """The variables that hold the providers' credentials, to be told to people: there are many."""
-    return f"{next(iter(PROVIDERS.values())).settings.credential} or another provider's credential"
+    return f"{first().settings.credential} or another provider's credential"
 
 
 def first_example() -> str:
     """The model to try where stand-ins make the videos."""
-    return next(iter(PROVIDERS.values())).settings.example_model
+    return first().settings.example_model
+
+
+def first() -> Registered:
+    """The provider that a new user is told of."""
+    return next(iter(PROVIDERS.values()))
 
 
 def sign_ins() -> dict[str, Registered]:

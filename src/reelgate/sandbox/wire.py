@@ -134,7 +134,7 @@ InWords = Callable[[int, str, dict[str, str] | None], Answer]
 """An error, from its status, a sentence and headers."""
 
 
-class ClosedFileResponse(web.FileResponse):
+class ShieldedFileResponse(web.FileResponse):
     """A file that is closed also where the caller leaves while a thread opens it."""
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
@@ -146,7 +146,7 @@ async def send(request: web.Request, answer: Answer) -> web.StreamResponse:
     """The response without a fault."""
     if isinstance(answer.body, Path):
         headers = {**answer.headers, "Content-Type": answer.content_type}
-        return ClosedFileResponse(answer.body, headers=headers)
+        return ShieldedFileResponse(answer.body, headers=headers)
     body = answer.body
     if request.method == "HEAD":
         length = {"Content-Length": str(len(body))}

@@ -25,9 +25,7 @@ pytestmark = pytest.mark.both_databases
 VIDEOS = "/v1/videos"
 cheaply = settings(
     max_examples=60,
-    deadline=None,
     database=None,
-    derandomize=True,
     suppress_health_check=list(HealthCheck),
 )
 
