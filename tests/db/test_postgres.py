@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
+import asyncpg
 import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
 
 from reelgate.db.postgres.database import PostgresDatabase
+from reelgate.db.postgres.server import Server
 from reelgate.errors import DatabaseAway
 from tests.gateway import until
 from tests.postgres import PostgresServer
@@ -18,6 +21,7 @@ AT_WORK = text(
 )
 CONNECTED = text("SELECT count(*) FROM pg_stat_activity WHERE application_name = :name")
 SLOW = text("SELECT 7 FROM pg_sleep(0.2)")
+ENDLESS = text("SELECT 7 FROM pg_sleep(600)")
 
 
 async def test_a_query_under_way_ends_before_its_connection_is_closed_and_no_other_begins(
@@ -42,3 +46,51 @@ async def test_a_query_under_way_ends_before_its_connection_is_closed_and_no_oth
         await until(lambda: watching.read(all_closed))
         assert await reading == 7
         await watching.close()
+
+
+async def test_a_query_that_does_not_end_keeps_no_connection_open(
+    postgres_server: PostgresServer,
+) -> None:
+    with postgres_server.database(migrated=False) as url:
+        watching, database = (PostgresDatabase(make_url(url)) for _ in range(2))
+        name = {"name": database.server.name}
+        reading = asyncio.create_task(database.read(lambda connection: connection.scalar(ENDLESS)))
+
+        def at_work(connection: Connection) -> bool:
+            return bool(connection.scalar(AT_WORK, name))
+
+        await until(lambda: watching.read(at_work))
+        await database.close()
+        with pytest.raises(DatabaseAway):
+            await reading
+        await watching.close()
+    assert open_connections() == []
+
+
+async def test_a_connection_that_is_made_while_the_database_is_closed_is_closed_as_well(
+    postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect, begun, closed = Server.connect, asyncio.Event(), asyncio.Event()
+
+    async def connect_late(server: Server, **more: str) -> asyncpg.Connection:
+        connection = await connect(server, **more)
+        begun.set()
+        await closed.wait()
+        return connection
+
+    monkeypatch.setattr(Server, "connect", connect_late)
+    with postgres_server.database(migrated=False) as url:
+        database = PostgresDatabase(make_url(url))
+        reading = asyncio.create_task(database.read(lambda connection: connection.scalar(SLOW)))
+        await begun.wait()
+        await database.close()
+        closed.set()
+        with pytest.raises(DatabaseAway):
+            await reading
+    assert open_connections() == []
+
+
+def open_connections() -> list[asyncpg.Connection]:
+    """Those of this process that nobody has closed."""
+    held = (one for one in gc.get_objects() if isinstance(one, asyncpg.Connection))
+    return [connection for connection in held if not connection.is_closed()]

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar, cast
+from weakref import WeakSet
 
 import asyncpg
 from sqlalchemy import Connection, QueuePool, event, text
@@ -60,6 +61,7 @@ class PostgresDatabase:
             pool_size=pool_size,
             max_overflow=0,
         )
+        self._connections: WeakSet[asyncpg.Connection] = WeakSet()
         self._commits = self.group(run_all)
         self._is_closed = False
 
@@ -128,14 +130,27 @@ class PostgresDatabase:
         """Commit what waits, close every connection; no new one is made afterwards."""
         await self._commits.drain()
         self._is_closed = True
-        await self._all_returned()
-        await self._engine.dispose()
+        try:
+            await self._all_returned()
+            await self._engine.dispose()
+        finally:
+            for connection in list(self._connections):
+                # The pool closes those that have come back to it.
+                connection.terminate()
 
     async def _connect(self) -> asyncpg.Connection:
+        self._check_open()
+        connection = await self.server.connect()
+        self._connections.add(connection)
+        if self._is_closed:
+            connection.terminate()
+        self._check_open()
+        return connection
+
+    def _check_open(self) -> None:
         if self._is_closed:
             message = "the database has been closed"
             raise DatabaseAway(message)
-        return await self.server.connect()
 
     async def _all_returned(self) -> None:
         """Wait for queries under way: a connection that is in use is not closed with the pool."""
