@@ -22,7 +22,7 @@ from reelgate.db.rows import to_money
 from reelgate.db.videos import Videos
 from reelgate.domain.api_keys import Period
 from reelgate.domain.price import Money, Unit
-from reelgate.domain.quota import Quota, SpendLimit
+from reelgate.domain.quota import NO_QUOTA, Quota, SpendLimit
 from reelgate.domain.video import (
     Caller,
     Failure,
@@ -47,7 +47,6 @@ class Options(TypedDict, total=False):
     retry: int
     max_age_s: float
     adopt_since: float
-    quota: Quota
 
 
 class AdmissionCase:
@@ -63,11 +62,12 @@ class AdmissionCase:
         *,
         owner: str = "",
         caller: Caller = Caller.NONE,
+        quota: Quota = NO_QUOTA,
         **options: Unpack[Options],
     ) -> tuple[str, AdmissionResult]:
         """Ask for always the same video; its id, and where it comes from."""
         video, result = await self._admission.admit(
-            a_video(now, owner, caller), AdmissionOptions(now, **options)
+            a_video(now, owner, caller), AdmissionOptions(now, **options), quota
         )
         return video.id, result
 

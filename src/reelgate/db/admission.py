@@ -64,7 +64,6 @@ class AdmissionOptions:
         retry: which try of an SDK this is; 0 is the first.
         max_age_s: how old a finished video of the same request may be to be taken instead.
         adopt_since: a blocking caller takes an abandoned job made since; None never does.
-        quota: what the owner may have; a job that it already has is never refused.
     """
 
     now: float
@@ -72,7 +71,6 @@ class AdmissionOptions:
     retry: int = 0
     max_age_s: float | None = None
     adopt_since: float | None = None
-    quota: Quota = NO_QUOTA
 
 
 OTHER_FIELDS = ("metadata", "webhook_url", "remixed_from")
@@ -166,8 +164,12 @@ class Admission:
         self._database = database
         self._queue_up = queue_up
 
-    async def admit(self, video: Video, options: AdmissionOptions) -> tuple[Video, AdmissionResult]:
+    async def admit(
+        self, video: Video, options: AdmissionOptions, quota: Quota = NO_QUOTA
+    ) -> tuple[Video, AdmissionResult]:
         """Insert this video, or find the one that its request already has.
+
+        `quota`: what the owner may have; a job that it already has is never refused.
 
         Raises:
             IdempotencyMismatch: its key belongs to another request.
@@ -176,7 +178,7 @@ class Admission:
         """
 
         def change(connection: Connection) -> tuple[Video, AdmissionResult]:
-            admitted, result = admit(connection, video, options)
+            admitted, result = admit(connection, video, options, quota)
             if result is AdmissionResult.NEW:
                 self._queue_up(connection, admitted.id)
             return admitted, result
@@ -193,7 +195,7 @@ class Admission:
 
 
 def admit(
-    connection: Connection, video: Video, options: AdmissionOptions
+    connection: Connection, video: Video, options: AdmissionOptions, quota: Quota = NO_QUOTA
 ) -> tuple[Video, AdmissionResult]:
     """Find or insert, in this order: key, retry, abandoned job, finished video, new job."""
     if options.idempotency_key is not None and not store_key(connection, video, options):
@@ -208,19 +210,18 @@ def admit(
             if options.idempotency_key is not None:
                 connection.execute(POINT_KEY, {"was": video.id, "now": found.id})
             return found, result
-    check_quota(connection, video.owner, options)
+    check_quota(connection, video.owner, quota, options.now)
     connection.execute(ADD, to_row(video))
     return video, AdmissionResult.NEW
 
 
-def check_quota(connection: Connection, owner: str, options: AdmissionOptions) -> None:
+def check_quota(connection: Connection, owner: str, quota: Quota, now: float) -> None:
     """Refuse a new job beyond its owner's quota.
 
     Raises:
         RateLimited: saying which limit, and when to come back.
         ModelNotAllowed, PriceRefused: whatever the owner has spent.
     """
-    quota = options.quota
     if quota.refusal is not None:
         raise quota.refusal
     if quota == NO_QUOTA:
@@ -231,7 +232,7 @@ def check_quota(connection: Connection, owner: str, options: AdmissionOptions) -
     if quota.max_in_flight is not None:
         quota.check_open(connection.scalar(COUNT_OPEN, {"the_owner": owner}) or 0)
     if quota.limits:
-        quota.check_spent(spent(connection, owner, quota.since, options.now), options.now)
+        quota.check_spent(spent(connection, owner, quota.since, now), now)
 
 
 def store_key(connection: Connection, video: Video, options: AdmissionOptions) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum, StrEnum
 from fnmatch import fnmatchcase
-from functools import lru_cache
+from functools import cached_property
 from typing import Any
 
 import uuid_utils
@@ -72,7 +72,7 @@ class Period(StrEnum):
         return day if self is Period.DAY else day.replace(day=1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Allowance:
     """What a key's owner may do; None means as much as it likes.
 
@@ -98,19 +98,25 @@ class Allowance:
     models: tuple[str, ...] = ()
     allow_unpriced: bool = False
 
-    def per(self, period: Period) -> tuple[Money, ...]:
-        """What may be spent in a day or a month, in each unit that is limited."""
-        return amounts(self, f"{{unit}}_per_{period}")
+    # Every new video asks for these, of an allowance that seldom changes.
+    @cached_property
+    def per(self) -> Mapping[Period, tuple[Money, ...]]:
+        """What may be spent in a day and in a month, in each unit that is limited."""
+        return {period: self._amounts(f"{{unit}}_per_{period}") for period in Period}
 
-    @property
-    def limits_spending(self) -> bool:
-        """Whether it matters what a video costs."""
-        return bool(self.max_price or any(self.per(period) for period in Period))
-
-    @property
+    @cached_property
     def max_price(self) -> tuple[Money, ...]:
         """What one video may cost, in each unit that is limited."""
-        return amounts(self, "max_price_{unit}")
+        return self._amounts("max_price_{unit}")
+
+    @cached_property
+    def limits_spending(self) -> bool:
+        """Whether it matters what a video costs."""
+        return bool(self.max_price or any(self.per.values()))
+
+    def _amounts(self, name: str) -> tuple[Money, ...]:
+        told = ((unit, getattr(self, name.format(unit=unit))) for unit in Unit)
+        return tuple(Money(amount, unit) for unit, amount in told if amount is not None)
 
     def allows_model(self, own: str, full: str) -> bool:
         """Whether a model may be asked for that its provider calls so, and we with its name."""
@@ -118,13 +124,6 @@ class Allowance:
             fnmatchcase(own, pattern) or ("/" in pattern and fnmatchcase(full, pattern))
             for pattern in self.models
         )
-
-
-@lru_cache(maxsize=1024)
-def amounts(allowance: Allowance, name: str) -> tuple[Money, ...]:
-    """A limit in each unit that has one; each new video asks six times for what seldom changes."""
-    told = ((unit, getattr(allowance, name.format(unit=unit))) for unit in Unit)
-    return tuple(Money(amount, unit) for unit, amount in told if amount is not None)
 
 
 UNLIMITED = Allowance()

@@ -188,7 +188,7 @@ def quota_of(
     limits = tuple(
         SpendLimit(money, period, period.since(now), period.until(now))
         for period in Period
-        for money in allowance.per(period)
+        for money in allowance.per[period]
     )
     return Quota(
         max_in_flight=allowance.max_in_flight,

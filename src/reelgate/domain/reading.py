@@ -104,6 +104,8 @@ class Reading:
     def read_references(self, told: Iterable[Reference]) -> None:
         """Take each reference that may be taken, in the order of their roles."""
         listed = list(told)
+        if not listed:
+            return
         kept: list[Reference] = []
         for role, common in MEDIA.items():
             of_role = [each for each in listed if each.role is role]

@@ -8,11 +8,12 @@ from functools import cache
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
@@ -40,7 +41,7 @@ from reelgate.http import (
 from reelgate.http import errors as problems
 from reelgate.http import openapi as document
 from reelgate.http.auth import Context
-from reelgate.http.middleware import DeferredResponses, NormalPaths, RequestContext
+from reelgate.http.middleware import DeferredResponses, RequestContext
 from reelgate.http.request_shapes import RequestShapes
 from reelgate.version import VERSION
 
@@ -79,13 +80,8 @@ def framework(context: Context) -> FastAPI:
         routes=routes(context),
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False},
-        middleware=middleware(context),
-        exception_handlers={
-            ReelgateError: problems.on_error,
-            RequestValidationError: problems.on_validation_error,
-            HTTPException: problems.on_http_exception,
-        },
     )
+    app.middleware_stack = middleware(app.router, context)
     app.router.routes.extend(head_twins(app.router.routes))
     app.state.context = context
     shapes = app.state.shapes = RequestShapes.of(context.service.catalog)
@@ -144,17 +140,23 @@ def twin(route: APIRoute) -> APIRoute:
     return made
 
 
-def middleware(context: Context) -> list[Middleware]:
-    """What every request passes through, outermost first."""
+def middleware(router: ASGIApp, context: Context) -> ASGIApp:
+    """What every request passes through to its route: RequestContext first, routing last.
+
+    FastAPI's own stack has three layers more, each of which a request passes twice. They do what
+    `RequestContext` does, and trace and limit what is neither here.
+    """
+    errors = {
+        ReelgateError: problems.on_error,
+        RequestValidationError: problems.on_validation_error,
+        HTTPException: problems.on_http_exception,
+    }
+    cors = CORSMiddleware(
+        ExceptionMiddleware(AsyncExitStackMiddleware(router), handlers=errors),
+        allow_origins=context.settings.origins,
+        allow_methods=["*"],
+        allow_headers=["*"],
+        expose_headers=EXPOSED,
+    )
     headers = {"Reelgate-Sandbox": "true"} if context.sandbox else {}
-    return [
-        Middleware(RequestContext, headers=headers),
-        Middleware(NormalPaths),
-        Middleware(
-            CORSMiddleware,
-            allow_origins=context.settings.origins,
-            allow_methods=["*"],
-            allow_headers=["*"],
-            expose_headers=EXPOSED,
-        ),
-    ]
+    return RequestContext(cors, headers=headers)

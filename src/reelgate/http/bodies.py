@@ -6,7 +6,7 @@ import asyncio
 import zlib
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from typing import Self
 
 from starlette.datastructures import Headers
 from starlette.formparsers import MultiPartParser
@@ -154,16 +154,9 @@ class Bodies:
         self._held_bytes = 0
         self._by_owner: defaultdict[str, int] = defaultdict(int)
 
-    @contextmanager
-    def open(self, owner: str) -> Iterator[Body]:
-        """A body of this owner, whose memory is released at the end."""
-        body = Body(self, owner)
-        try:
-            yield body
-        finally:
-            self._take(owner, -body.held_bytes)
-            if not self._by_owner[owner]:
-                del self._by_owner[owner]
+    def open(self, owner: str) -> Body:
+        """A body of this owner, to be entered; its memory is released at the end."""
+        return Body(self, owner)
 
     def hold(self, body: Body, size_bytes: int) -> None:
         """Reserve memory for a body.
@@ -183,6 +176,12 @@ class Bodies:
         self._take(body.owner, more)
         body.held_bytes = size_bytes
 
+    def release(self, body: Body) -> None:
+        """Hold nothing more of a body."""
+        self._take(body.owner, -body.held_bytes)
+        if not self._by_owner[body.owner]:
+            del self._by_owner[body.owner]
+
     def _take(self, owner: str, size_bytes: int) -> None:
         self._held_bytes += size_bytes
         self._by_owner[owner] += size_bytes
@@ -197,6 +196,12 @@ class Body:
         self._bodies = bodies
         self.owner = owner
         self.held_bytes = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bodies.release(self)
 
     async def checked(self, request: Request) -> Receive:
         """A `receive` of the checked body: JSON is read already, a form is streamed.
@@ -221,13 +226,15 @@ class Body:
     def _in_time(self, request: Request) -> Receive:
         """The request's `receive`, with the body's timeout."""
         connection = connection_of(request.scope)
+        if connection is not None and connection.is_complete:
+            # The usual case: it has come with the head.
+            return request.receive
         began_s = asyncio.get_running_loop().time()
         size = 0
 
         async def timely() -> Message:
             nonlocal size
             if connection is not None and connection.is_complete:
-                # The usual case: the request is complete.
                 return await request.receive()
             ends_at_s = began_s + self._bodies.timeout_s + size / LEAST_BYTES_PER_S
             try:

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from reelgate.http.auth import RESPONSE_HEADERS
 from reelgate.http.errors import REQUEST_ID, error_boundary
 from reelgate.http.proxies import TrustedProxies
-from reelgate.http.request_log import record_of, recorded
+from reelgate.http.request_log import begin, record_of
 from reelgate.http.streaming import SEND_DEFERRED, SendDeferred
 from reelgate.telemetry.telemetry import Telemetry
 
@@ -27,15 +27,19 @@ class DeferredResponses:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope[REQUEST_ID] = f"req_{uuid_utils.uuid4().hex}"
-        with recorded(scope, self._telemetry, self._proxies):
-            send_deferred = await self._run(dict(scope), receive, send)
+        record = begin(scope)
+        try:
+            send_deferred = await self._run(scope, receive, send)
             if send_deferred is not None:
                 await send_deferred(scope)
+        finally:
+            record.finish(scope, self._telemetry, self._proxies)
 
     async def _run(self, scope: Scope, receive: Receive, send: Send) -> SendDeferred | None:
         """Give the framework a scope of its own, so that what it leaves there is freed now."""
-        await self._framework(scope, receive, send)
-        send_deferred: SendDeferred | None = scope.get(SEND_DEFERRED)
+        own = {**scope, "path": normal_path(scope["path"])}
+        await self._framework(own, receive, send)
+        send_deferred: SendDeferred | None = own.get(SEND_DEFERRED)
         return send_deferred
 
 
@@ -67,24 +71,12 @@ class RequestContext:
             record.routed(scope)
 
 
-class NormalPaths:
-    """Serves a path that ends with a slash, or doubles one, as the one without.
+def normal_path(path: str) -> str:
+    """The path without doubled and trailing slashes.
 
     A redirect would name this server as it sees itself, which behind a proxy nobody can reach; and
     some clients turn a redirected POST into a GET.
     """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            scope["path"] = normal_path(scope["path"])
-        await self._app(scope, receive, send)
-
-
-def normal_path(path: str) -> str:
-    """The path without doubled and trailing slashes."""
     if "//" not in path and not path.endswith("/"):
         return path
     return SLASHES.sub("/", path).rstrip("/") or "/"

@@ -86,9 +86,12 @@ def json_of(body: bytes | str) -> object:
         InvalidRequest: it says one thing twice.
     """
     try:
-        return json.loads(
-            body, object_pairs_hook=once_each, parse_int=whole, parse_constant=no_number
+        text = (
+            body
+            if isinstance(body, str)
+            else body.decode(json.detect_encoding(body), "surrogatepass")
         )
+        return DECODER.decode(text)
     except RecursionError as error:
         raise not_json("it is nested too deeply") from error
     except UnicodeDecodeError as error:
@@ -151,6 +154,9 @@ def no_number(name: str) -> NoReturn:
     """
     message = f"{name} is no number in JSON"
     raise ValueError(message)
+
+
+DECODER = json.JSONDecoder(object_pairs_hook=once_each, parse_int=whole, parse_constant=no_number)
 
 
 async def read_form(request: Request, stack: AsyncExitStack) -> list[tuple[str, Part]]:

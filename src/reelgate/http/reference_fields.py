@@ -35,6 +35,7 @@ BARE = "image_url"
 """The same in the blocking shape, as a bare address."""
 ONE = frozenset({*STARTS_WITH, LAST_FRAME.name, BARE})
 """The fields that hold one picture."""
+HOLD_REFERENCES = ONE | {REFERENCES.name}
 SOURCE = "video"
 """The video that is changed or gone on with, as OpenAI's SDKs call it."""
 FILE_FIELDS = ONE | {REFERENCES.name, SOURCE}
@@ -157,6 +158,8 @@ class ReferenceFields(BaseModel):
         """
         told: list[Reference] = []
         spelled: dict[str, str] = {}
+        if self.model_fields_set.isdisjoint(HOLD_REFERENCES):
+            return told, spelled
         held = ((name, self._url_in(name)) for name in (*STARTS_WITH, BARE))
         starts = [(name, url) for name, url in held if url is not None]
         if len(starts) > 1:

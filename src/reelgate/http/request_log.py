@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 from starlette.types import Scope
@@ -37,6 +35,7 @@ class RequestRecord:
     status: int = LEFT
     key: str = ""
     """The API key's id; empty without keys."""
+    began_s: float = field(default_factory=time.monotonic)
 
     def routed(self, scope: Scope) -> None:
         """The framework has found, and perhaps run, the route."""
@@ -44,6 +43,22 @@ class RequestRecord:
         video_id = scope.get("path_params", {}).get("video_id", "")
         if is_video_id(video_id):
             bind_contextvars(video=video_id)
+
+    def finish(self, scope: Scope, telemetry: Telemetry, proxies: TrustedProxies) -> None:
+        """The request is over: count it, and tell it in the log."""
+        seconds = time.monotonic() - self.began_s
+        telemetry.metrics.answered_request(scope["method"], self.route, self.status, seconds)
+        if self.route not in PROBES:
+            told = {"key": self.key} if self.key else {}
+            log.info(
+                "request",
+                method=scope["method"],
+                route=self.route,
+                status=self.status,
+                duration_ms=round(seconds * 1000, 1),
+                client=proxies.client_of(scope),
+                **told,
+            )
 
 
 def record_of(scope: Scope) -> RequestRecord:
@@ -55,8 +70,12 @@ def record_of(scope: Scope) -> RequestRecord:
 _in_request: ContextVar[bool] = ContextVar("in_request", default=False)
 
 
-def begin_context(scope: Scope) -> None:
-    """Let every line of the log and every new job name this request, and its caller's trace."""
+def begin(scope: Scope) -> RequestRecord:
+    """A request has come: every line of the log and every new job name it, and its caller's trace.
+
+    Its record is in the scope from here on.
+    """
+    record = scope[RECORD] = RequestRecord()
     if _in_request.get():
         # One that was sent before the last was answered begins in the context of that.
         clear_contextvars()
@@ -67,27 +86,4 @@ def begin_context(scope: Scope) -> None:
         if name == b"traceparent" and (caller := parse(value.decode("latin-1"))):
             current.set(caller)
             bind_contextvars(trace_id=caller.trace_id)
-
-
-@contextmanager
-def recorded(scope: Scope, telemetry: Telemetry, proxies: TrustedProxies) -> Iterator[None]:
-    """Follow a request to its end; every line of the log in between names it."""
-    began_s = time.monotonic()
-    record = scope[RECORD] = RequestRecord()
-    begin_context(scope)
-    try:
-        yield
-    finally:
-        seconds = time.monotonic() - began_s
-        telemetry.metrics.answered_request(scope["method"], record.route, record.status, seconds)
-        if record.route not in PROBES:
-            told = {"key": record.key} if record.key else {}
-            log.info(
-                "request",
-                method=scope["method"],
-                route=record.route,
-                status=record.status,
-                duration_ms=round(seconds * 1000, 1),
-                client=proxies.client_of(scope),
-                **told,
-            )
+    return record

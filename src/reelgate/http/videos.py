@@ -256,12 +256,12 @@ async def cancel_video(video_id: VideoId, request: AuthenticatedRequest) -> Resp
     summary="Look whether a failed video was made after all",
     responses=NOT_FOUND,
 )
-async def reconcile_video(video_id: VideoId, visit: AuthenticatedRequest) -> Response:
+async def reconcile_video(video_id: VideoId, request: AuthenticatedRequest) -> Response:
     """The object; it goes on from there if a lost submit's job was found, or a late one is ready.
 
     The gateway does so by itself: for an hour after a lost submit, for a day after a time-out.
     """
-    return shown(await visit.service.reconcile(video_id, visit.owner), visit)
+    return shown(await request.service.reconcile(video_id, request.owner), request)
 
 
 @router.delete("/{video_id}", summary="Forget a video and its files", responses=NOT_FOUND)

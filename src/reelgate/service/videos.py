@@ -160,15 +160,15 @@ class Service:
             raise ShuttingDown(retry_after_s=5)
         await self._load.check()
         video, quota = await self._video_of(new_video)
-        video, result = await asyncio.shield(self._admit(video, replace(options, quota=quota)))
+        video, result = await asyncio.shield(self._admit(video, options, quota))
         # Here for the request's own lines, and there for the job's.
         bind_contextvars(video=video.id)
         return video, result
 
     async def _admit(
-        self, video: Video, options: AdmissionOptions
+        self, video: Video, options: AdmissionOptions, quota: Quota
     ) -> tuple[Video, AdmissionResult]:
-        video, result = await self._admission.admit(video, options)
+        video, result = await self._admission.admit(video, options, quota)
         bind_contextvars(video=video.id)
         if result is AdmissionResult.NEW:
             self._telemetry.created(video)
