@@ -421,6 +421,6 @@ def all_of(query: Select[Any], values: dict[str, Any]) -> Work[list[Video]]:
     """Reads every video that a query finds."""
 
     def read(connection: Connection) -> list[Video]:
-        return [from_row(row) for row in connection.execute(query, values).mappings()]
+        return [from_row(row) for row in connection.execute(query, values).mappings().all()]
 
     return read

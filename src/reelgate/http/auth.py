@@ -112,10 +112,22 @@ def context_of(request: Request) -> Context:
 class AuthenticatedRequest(Request):
     """A request of an authenticated caller; `owner` tells whose videos it makes."""
 
-    def __init__(self, request: Request, receive: Receive, ctx: Context, owner: str) -> None:
+    def __init__(
+        self,
+        request: Request,
+        receive: Receive,
+        ctx: Context,
+        owner: str,
+        body: bytes | None = None,
+    ) -> None:
+        """`body`: all of it, where it has been read already."""
         super().__init__(request.scope, receive)
         self.ctx = ctx
         self.owner = owner
+        self._whole = body
+
+    async def body(self) -> bytes:
+        return await super().body() if self._whole is None else self._whole
 
     @property
     def service(self) -> Service:
@@ -207,7 +219,8 @@ class AuthenticatedRoute(APIRoute):
                 return await handle(AuthenticatedRequest(request, request.receive, ctx, owner))
             with ctx.bodies.open(owner) as body:
                 receive = await body.checked(request)
-                return await handle(AuthenticatedRequest(request, receive, ctx, owner))
+                told = AuthenticatedRequest(request, receive, ctx, owner, body.whole)
+                return await handle(told)
 
         return authenticate
 

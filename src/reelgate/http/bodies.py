@@ -188,14 +188,15 @@ class Bodies:
 
 
 class Body:
-    """One request's body."""
+    """One request's body; `whole` once it has been read, which a form is not."""
 
-    __slots__ = ("_bodies", "held_bytes", "owner")
+    __slots__ = ("_bodies", "held_bytes", "owner", "whole")
 
     def __init__(self, bodies: Bodies, owner: str) -> None:
         self._bodies = bodies
         self.owner = owner
         self.held_bytes = 0
+        self.whole: bytes | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -221,7 +222,8 @@ class Body:
         receive = self._limited(in_time, limit, in_memory)
         if is_form:
             return receive
-        return replay(await read(receive), request.receive)
+        self.whole = await read(receive)
+        return replay(self.whole, request.receive)
 
     def _in_time(self, request: Request) -> Receive:
         """The request's `receive`, with the body's timeout."""
