@@ -95,7 +95,9 @@ class RunningRelease:
         assert await asyncio.to_thread(self._process.wait, GIVE_UP_S) == 0, self._log.read_text()
 
     def pause(self) -> None:
+        """SIGSTOP it; what it was doing goes on until it stands still, and so is waited for."""
         self._process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self._process.pid, os.WSTOPPED)
 
     def resume(self) -> None:
         self._process.send_signal(signal.SIGCONT)
