@@ -10,10 +10,11 @@ import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
 
-from reelgate.db.postgres.database import PostgresDatabase
+from reelgate.db.postgres import server
+from reelgate.db.postgres.database import RECONNECT_PAUSES_S, PostgresDatabase
 from reelgate.db.postgres.server import Server
 from reelgate.errors import DatabaseAway
-from tests.gateway import until
+from tests.gateway import soon, until
 from tests.postgres import PostgresServer
 
 AT_WORK = text(
@@ -72,8 +73,8 @@ async def test_a_connection_that_is_made_while_the_database_is_closed_is_closed_
 ) -> None:
     connect, begun, closed = Server.connect, asyncio.Event(), asyncio.Event()
 
-    async def connect_late(server: Server, **more: str) -> asyncpg.Connection:
-        connection = await connect(server, **more)
+    async def connect_late(of: Server, **more: str) -> asyncpg.Connection:
+        connection = await connect(of, **more)
         begun.set()
         await closed.wait()
         return connection
@@ -88,6 +89,32 @@ async def test_a_connection_that_is_made_while_the_database_is_closed_is_closed_
         with pytest.raises(DatabaseAway):
             await reading
     assert open_connections() == []
+
+
+async def test_a_server_that_is_away_is_not_waited_for_by_a_process_about_to_end(
+    postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "LAST_TRIES_S", 0.0)
+    tries = 0
+
+    async def refused(_server: Server, **_more: str) -> asyncpg.Connection:
+        nonlocal tries
+        tries += 1
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(Server, "connect", refused)
+    with postgres_server.database(migrated=False) as url:
+        database = PostgresDatabase(make_url(url))
+        writing = asyncio.create_task(database.write(lambda connection: connection.scalar(SLOW)))
+        await soon(lambda: tries == 1)
+        await database.close()
+        with pytest.raises(DatabaseAway):
+            await writing
+        tries_before = tries
+        with pytest.raises(DatabaseAway):
+            await database.read(lambda connection: connection.scalar(SLOW))
+    assert tries_before < len(RECONNECT_PAUSES_S)
+    assert tries == tries_before
 
 
 def open_connections() -> list[asyncpg.Connection]:

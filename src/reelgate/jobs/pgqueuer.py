@@ -11,7 +11,6 @@ because of that.
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -27,7 +26,7 @@ from pgqueuer.queries import SyncQueries
 from pgqueuer.types import JOB_STATUS, QueueManagerId
 from sqlalchemy import Connection
 
-from reelgate.db.errors import Outage, cause_of, is_away
+from reelgate.db.errors import cause_of, is_away
 from reelgate.db.postgres.server import (
     DRIVER_ERRORS,
     MIGRATION_LOCK,
@@ -164,8 +163,6 @@ async def forget_log(connection: asyncpg.Connection) -> None:
 
 
 RETRY_S = 0.5
-LAST_TRIES_S = 3.0
-"""How long the database is tried once the process is about to end."""
 
 
 class ReconnectingDriver(AsyncpgPoolDriver):
@@ -176,10 +173,10 @@ class ReconnectingDriver(AsyncpgPoolDriver):
     may be run twice: what was taken by a lost answer is taken over when its heartbeat is missed.
     """
 
-    def __init__(self, pool: asyncpg.Pool, outage: Outage) -> None:
+    def __init__(self, pool: asyncpg.Pool, server: Server) -> None:
         super().__init__(pool)
-        self._outage = outage
-        self._ends_s = math.inf
+        self._outage = server.outage
+        self._patience = server.patience
         self._callbacks: list[NotifyCallback] = []
 
     async def fetch(self, query: str, *args: object) -> list[dict[str, object]]:
@@ -211,9 +208,8 @@ class ReconnectingDriver(AsyncpgPoolDriver):
 
     def end(self) -> None:
         """Try for a few seconds more and then no longer; the first call counts."""
-        if not self.shutdown.is_set():
-            self._ends_s = asyncio.get_running_loop().time() + LAST_TRIES_S
-            self.shutdown.set()
+        self._patience.end()
+        self.shutdown.set()
 
     async def _retried(self, attempt: Callable[[], Awaitable[T]]) -> T:
         result = await retry(attempt, self._pause_s)
@@ -225,8 +221,7 @@ class ReconnectingDriver(AsyncpgPoolDriver):
         if not isinstance(error, DRIVER_ERRORS):
             return None
         is_broken = is_connection_error(error)
-        is_over = asyncio.get_running_loop().time() >= self._ends_s
-        if is_over or not (is_broken or is_away(error)):
+        if self._patience.is_over or not (is_broken or is_away(error)):
             return None
         self._outage.failed(cause_of(error), needs_proof=not is_broken)
         return RETRY_S

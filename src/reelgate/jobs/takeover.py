@@ -114,7 +114,7 @@ class PostgresEngine:
         # Nothing in the queue needs to survive a crash of the server: lost claims and heartbeats
         # time out, lost endings are ended again, lost entries are found by their videos.
         async with self._server.pool(POOL, synchronous_commit="off") as pool:
-            driver = ReconnectingDriver(pool, self._server.outage)
+            driver = ReconnectingDriver(pool, self._server)
             queue = SharedQueue(driver)
             self._listener.listen(queue.channel, driver.notified)
             engine = QueueEngine(

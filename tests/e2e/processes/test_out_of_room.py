@@ -29,5 +29,5 @@ async def test_the_queue_waits_for_room_on_the_databases_disk(
         await execute(url, FULL_TWICE)
         server = Server.at(make_url(url))
         async with server.pool(1) as pool:
-            driver = ReconnectingDriver(pool, server.outage)
+            driver = ReconnectingDriver(pool, server)
             assert await driver.fetch("SELECT write() AS tries") == [{"tries": 3}]

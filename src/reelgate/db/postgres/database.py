@@ -77,7 +77,7 @@ class PostgresDatabase:
 
     async def read(self, query: Work[T]) -> T:
         """Run a query on a pooled connection."""
-        return await translated(patiently(lambda: self._transact(query)), self.outage)
+        return await translated(self._patiently(lambda: self._transact(query)), self.outage)
 
     async def look_up(self, query: Work[T]) -> T:
         """Run a query as any other: each is a way to the server and back."""
@@ -92,13 +92,16 @@ class PostgresDatabase:
 
         For a row that many processes write: whoever waits for it holds nothing else up.
         """
-        return await translated(patiently(lambda: self._transact(change)), self.outage)
+        return await translated(self._patiently(lambda: self._transact(change)), self.outage)
 
     def group(self, run: Callable[[Connection, Sequence[Work[Any]]], list[Any]]) -> GroupCommit:
         """Commits of a group of its own; `run` does the changes of one of them."""
 
         async def commit(batch: Sequence[Work[Any]]) -> list[Any]:
-            return await patiently(lambda: self._commit(lambda connection: run(connection, batch)))
+            def change(connection: Connection) -> list[Any]:
+                return run(connection, batch)
+
+            return await self._patiently(lambda: self._commit(change))
 
         return GroupCommit(commit, is_connection_error)
 
@@ -128,6 +131,7 @@ class PostgresDatabase:
 
     async def close(self) -> None:
         """Commit what waits, close every connection; no new one is made afterwards."""
+        self.server.patience.end()
         await self._commits.drain()
         self._is_closed = True
         try:
@@ -184,7 +188,7 @@ class PostgresDatabase:
         if number is None:
             return True
         while True:
-            match await patiently(lambda: self._transact(ask)):
+            match await self._patiently(lambda: self._transact(ask)):
                 case "committed":
                     return True
                 case "in progress":
@@ -197,10 +201,13 @@ class PostgresDatabase:
         async with self._engine.begin() as connection:
             return await connection.run_sync(work)
 
+    async def _patiently(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Try again over another connection while the connection is broken, for a few seconds."""
 
-async def patiently(attempt: Callable[[], Awaitable[T]]) -> T:
-    """Try again over another connection while the connection is broken, for a few seconds."""
-    return await retry(attempt, reconnect_pause_s)
+        def pause_s(failed: Failed) -> float | None:
+            return None if self.server.patience.is_over else reconnect_pause_s(failed)
+
+        return await retry(attempt, pause_s)
 
 
 def reconnect_pause_s(failed: Failed) -> float | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import secrets
+import time
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -15,6 +17,8 @@ from reelgate.db.errors import ENGINE_ERRORS, Outage
 
 T = TypeVar("T")
 
+LAST_TRIES_S = 3.0
+"""How long a server is tried that is away, once the process is about to end."""
 CONNECT_TIMEOUT_S = 10.0
 COMMAND_TIMEOUT_S = 60.0
 """No statement of ours takes long: one that does is waiting for a server that is gone."""
@@ -41,6 +45,21 @@ BROKEN_CONNECTION = (
 )
 
 
+class Patience:
+    """Whether a server that is away is still waited for."""
+
+    def __init__(self) -> None:
+        self._ends_s = math.inf
+
+    def end(self) -> None:
+        """The process is about to end: for a few seconds more; the first call counts."""
+        self._ends_s = min(self._ends_s, time.monotonic() + LAST_TRIES_S)
+
+    @property
+    def is_over(self) -> bool:
+        return time.monotonic() >= self._ends_s
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """A database on a Postgres server, and this process's number among those that use it."""
@@ -49,6 +68,8 @@ class Server:
     process: int = field(default_factory=lambda: secrets.randbits(31))
     outage: Outage = field(default_factory=Outage, compare=False, repr=False)
     """Whether it is away, as all that use it here have found."""
+    patience: Patience = field(default_factory=Patience, compare=False, repr=False)
+    """Whether they wait for it then."""
 
     @classmethod
     def at(cls, url: URL) -> Server:
