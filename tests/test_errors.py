@@ -1,10 +1,8 @@
-"""The tree of errors, as it is drawn and as it is."""
+"""Every error as a response, and as the answer to whoever waits for a failed job."""
 
 from __future__ import annotations
 
 import inspect
-import re
-from collections.abc import Iterator
 from http import HTTPStatus
 
 import pytest
@@ -20,36 +18,10 @@ from reelgate.errors import (
 )
 from reelgate.http.errors import answer, body_of
 
-DRAWN = re.compile(r"^(?P<stem>[│├└─ ]*)(?P<name>[A-Z]\w+)(?: +(?P<status>\d{3})  (?P<code>\w+))?")
-INDENT = 4
-
-
-def tree_in_docstring() -> Iterator[tuple[str, str | None, str | None, str | None]]:
-    """Each drawn class, the one it hangs on, its status and its code."""
-    path: list[str] = []
-    for line in (inspect.getdoc(errors) or "").splitlines():
-        drawn = DRAWN.match(line.removeprefix("    "))
-        if not line.startswith("    ") or drawn is None:
-            continue
-        depth = len(drawn["stem"]) // INDENT
-        path[depth:] = [drawn["name"]]
-        yield drawn["name"], path[depth - 1] if depth else None, drawn["status"], drawn["code"]
-
 
 def classes() -> list[type[ReelgateError]]:
     found = [thing for _, thing in inspect.getmembers(errors, inspect.isclass)]
     return [thing for thing in found if issubclass(thing, ReelgateError)]
-
-
-def test_the_tree_that_is_drawn_is_the_tree_that_is() -> None:
-    drawn = {name: (parent, status, code) for name, parent, status, code in tree_in_docstring()}
-    real = {
-        kind.__name__: (kind.__bases__[0].__name__, str(kind.status), kind.code)
-        for kind in classes()
-        if kind is not ReelgateError
-    }
-    assert drawn.pop("ReelgateError") == (None, None, None)
-    assert drawn == real
 
 
 @pytest.mark.parametrize("kind", classes(), ids=lambda kind: kind.__name__)

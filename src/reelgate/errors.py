@@ -1,54 +1,4 @@
-"""Every way a request or a job can end badly, in one tree.
-
-::
-
-    ReelgateError
-    ├── InvalidRequest              422  invalid_request
-    │   └── MalformedRequest        400  invalid_request
-    ├── InvalidApiKey               401  invalid_api_key
-    ├── InsufficientScope           403  insufficient_scope
-    ├── ModelNotAllowed             403  model_not_allowed
-    ├── PriceRefused                403  price_refused
-    ├── ForeignOrigin               403  foreign_origin
-    ├── UnknownHost                 403  unknown_host
-    ├── CameThroughProxy            403  proxied_request
-    ├── VideoNotFound               404  video_not_found
-    ├── CharacterNotFound           404  character_not_found
-    ├── KeyNotFound                 404  key_not_found
-    ├── ModelNotFound               404  model_not_found
-    ├── RouteNotFound               404  not_found
-    ├── MethodNotAllowed            405  method_not_allowed
-    ├── VideoNotReady               409  video_not_ready
-    ├── VideoExpired                410  video_expired
-    ├── ReferenceExpired            410  reference_expired
-    ├── RequestTimeout              408  request_timeout           waiting helps
-    ├── RequestTooLarge             413  request_too_large
-    ├── UriTooLong                  414  uri_too_long
-    ├── UnsupportedMedia            415  unsupported_media
-    ├── RangeNotSatisfiable         416  range_not_satisfiable
-    ├── IdempotencyMismatch         422  idempotency_mismatch
-    ├── HeadersTooLarge             431  headers_too_large
-    ├── InternalError               500  internal_error
-    ├── Overloaded                  503  overloaded
-    ├── ShuttingDown                503  shutting_down
-    ├── StorageFailed               507  storage_failed            waiting helps
-    │   ├── DatabaseAway            507  storage_failed            waiting helps
-    │   ├── SecretsUnreadable       507  storage_failed
-    │   └── TooLargeToKeep          507  storage_failed
-    ├── Cancelled                   409  cancelled
-    ├── SubmissionUnknown           502  submission_unknown
-    └── UpstreamError               502  upstream_failed
-        ├── RateLimited             429  rate_limited              refused, waiting helps
-        ├── UpstreamUnavailable     502  upstream_failed           refused, waiting helps
-        ├── UpstreamFault           502  upstream_failed           perhaps accepted, waiting helps
-        ├── ProxyAnswered           502  upstream_failed           perhaps accepted, waiting helps
-        ├── AnswerLost              504  upstream_timeout          perhaps accepted, waiting helps
-        ├── UpstreamTimeout         504  upstream_timeout          accepted, not ready in our time
-        ├── UpstreamBadResponse     502  upstream_bad_response     perhaps accepted
-        │   └── UnplayableVideo     502  upstream_bad_response     accepted, and a file came
-        ├── UpstreamUnauthorized    502  upstream_unauthorized     refused
-        ├── InsufficientCredits     402  insufficient_credits      refused
-        └── ModerationBlocked       403  moderation_blocked        refused
+"""Every way a request or a job can end badly, in one tree; docs/errors.md lists them.
 
 A class's docstring is its default message. Each class knows its public code, its HTTP status and
 whether waiting helps; an upstream error also knows whether the upstream surely refused the
@@ -105,12 +55,17 @@ class ReelgateError(Exception):
         super().__init__(self.message)
 
 
-class InvalidRequest(ReelgateError):
+class CallerError(ReelgateError):
+    """The caller has to change something."""
+
+    kind = "invalid_request_error"
+
+
+class InvalidRequest(CallerError):
     """The request holds a value that is not allowed."""
 
     code = "invalid_request"
     status = 422
-    kind = "invalid_request_error"
 
     def __init__(self, message: str | None = None, *, problems: tuple[Problem, ...] = ()) -> None:
         sentence = message or "; ".join(problem.message for problem in problems) or None
@@ -180,136 +135,120 @@ class CameThroughProxy(ReelgateError):
     kind = "permission_error"
 
 
-class VideoNotFound(ReelgateError):
+class VideoNotFound(CallerError):
     """There is no such video."""
 
     code = "video_not_found"
     status = 404
-    kind = "invalid_request_error"
 
 
-class CharacterNotFound(ReelgateError):
+class CharacterNotFound(CallerError):
     """There is no such character."""
 
     code = "character_not_found"
     status = 404
-    kind = "invalid_request_error"
 
 
-class KeyNotFound(ReelgateError):
+class KeyNotFound(CallerError):
     """There is no such API key."""
 
     code = "key_not_found"
     status = 404
-    kind = "invalid_request_error"
 
 
-class ModelNotFound(ReelgateError):
+class ModelNotFound(CallerError):
     """There is no such model."""
 
     code = "model_not_found"
     status = 404
-    kind = "invalid_request_error"
 
 
-class RouteNotFound(ReelgateError):
+class RouteNotFound(CallerError):
     """There is nothing at this address; /docs lists what there is."""
 
     code = "not_found"
     status = 404
-    kind = "invalid_request_error"
 
 
-class MethodNotAllowed(ReelgateError):
+class MethodNotAllowed(CallerError):
     """This address does not take this method; /docs lists what it takes."""
 
     code = "method_not_allowed"
     status = 405
-    kind = "invalid_request_error"
 
 
-class VideoNotReady(ReelgateError):
+class VideoNotReady(CallerError):
     """The video is not finished yet; ask again when its status is `completed`."""
 
     code = "video_not_ready"
     status = 409
-    kind = "invalid_request_error"
 
 
-class VideoExpired(ReelgateError):
+class VideoExpired(CallerError):
     """The video's file is no longer kept."""
 
     code = "video_expired"
     status = 410
-    kind = "invalid_request_error"
 
 
-class ReferenceExpired(ReelgateError):
+class ReferenceExpired(CallerError):
     """A picture, video or sound of this request is no longer kept: send it again with the file."""
 
     code = "reference_expired"
     status = 410
-    kind = "invalid_request_error"
 
 
-class RequestTimeout(ReelgateError):
+class RequestTimeout(CallerError):
     """The request took too long to arrive."""
 
     code = "request_timeout"
     status = 408
-    kind = "invalid_request_error"
 
 
-class UriTooLong(ReelgateError):
+class UriTooLong(CallerError):
     """The request's address is longer than the 8192 bytes allowed."""
 
     code = "uri_too_long"
     status = 414
-    kind = "invalid_request_error"
 
 
-class HeadersTooLarge(ReelgateError):
+class HeadersTooLarge(CallerError):
     """The request's headers are more than the 100, or larger than the 32768 bytes, allowed."""
 
     code = "headers_too_large"
     status = 431
-    kind = "invalid_request_error"
 
 
-class RequestTooLarge(ReelgateError):
+class RequestTooLarge(CallerError):
     """The request's body is too large."""
 
     code = "request_too_large"
     status = 413
-    kind = "invalid_request_error"
 
 
-class UnsupportedMedia(ReelgateError):
+class UnsupportedMedia(CallerError):
     """The request's content type is not one this address reads."""
 
     code = "unsupported_media"
     status = 415
-    kind = "invalid_request_error"
 
 
-class RangeNotSatisfiable(ReelgateError):
+class RangeNotSatisfiable(CallerError):
     """The range lies beyond the end of the file."""
 
     code = "range_not_satisfiable"
     status = 416
-    kind = "invalid_request_error"
 
     def __init__(self, message: str | None = None, *, size_bytes: int | None = None) -> None:
         super().__init__(message)
         self.size_bytes = size_bytes
 
 
-class IdempotencyMismatch(ReelgateError):
+class IdempotencyMismatch(CallerError):
     """This Idempotency-Key was used before with another request."""
 
     code = "idempotency_mismatch"
     status = 422
-    kind = "invalid_request_error"
 
 
 class InternalError(ReelgateError):
@@ -355,12 +294,11 @@ class TooLargeToKeep(StorageFailed):
     temporary = False
 
 
-class Cancelled(ReelgateError):
+class Cancelled(CallerError):
     """The video was cancelled."""
 
     code = "cancelled"
     status = 409
-    kind = "invalid_request_error"
 
 
 class SubmissionUnknown(ReelgateError):

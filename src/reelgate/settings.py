@@ -2,33 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
-from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_validator
-from pydantic_settings import (
-    BaseSettings,
-    NoDecode,
-    SettingsConfigDict,
-)
+from pydantic import AfterValidator, AliasChoices, Field, SecretStr, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from reelgate.domain.api_keys import check_bootstrap_secret
 from reelgate.domain.routing import VirtualModel
 from reelgate.errors import InvalidRequest
-from reelgate.net.hosts import http_url, is_loopback, is_origin, normal_origin, split_host
-from reelgate.net.networks import networks_of
+from reelgate.net.hosts import check_host, check_origin, http_url, normal_origin
+from reelgate.net.networks import network_of
 from reelgate.net.secret_keys import decode_keys, decode_secrets
 from reelgate.net.ssrf import check_url
 from reelgate.provider_settings import ProviderSettings
 
 WEBHOOK_EVENTS = ("video.completed", "video.failed", "video.in_progress")
-
-
 LEAST_SECRET_CHARS = 8
 """A shorter one is a word that stands in many lines of the log."""
+
+
+def split(listed: str) -> list[str]:
+    """The entries of a list that is separated by commas."""
+    return [entry.strip() for entry in listed.split(",") if entry.strip()]
+
+
+def each(check: Callable[[str], object]) -> AfterValidator:
+    """Checks every entry of a list that is separated by commas."""
+
+    def checked(listed: str) -> str:
+        for entry in split(listed):
+            check(entry)
+        return listed
+
+    return AfterValidator(checked)
+
+
+def check_event(name: str) -> None:
+    if name not in WEBHOOK_EVENTS:
+        message = f"there is no {name}: use {', '.join(WEBHOOK_EVENTS)}"
+        raise ValueError(message)
+
+
+HttpUrl = Annotated[str, AfterValidator(http_url)]
 
 
 class Settings(BaseSettings):
@@ -68,7 +87,7 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("REELGATE_PORT", "PORT"),
         description="The port to listen on; `PORT`, as hosting platforms set it, counts too.",
     )
-    public_url: str = Field(
+    public_url: HttpUrl = Field(
         "",
         description="The address clients reach the gateway at. Empty: what the request says.",
     )
@@ -78,13 +97,13 @@ class Settings(BaseSettings):
         "through a proxy, by any host name, and after the last key was revoked. Pages of other "
         "origins still need REELGATE_CORS_ORIGINS.",
     )
-    allowed_hosts: str = Field(
+    allowed_hosts: Annotated[str, each(check_host)] = Field(
         "",
         description="Host names, separated by commas, by which a gateway without API keys may be "
         "called, beside `localhost`, its own address and REELGATE_PUBLIC_URL's. `*`: any. Empty: "
         "no others, or any with REELGATE_ALLOW_OPEN.",
     )
-    cors_origins: str = Field(
+    cors_origins: Annotated[str, each(check_origin)] = Field(
         "*",
         description="Origins whose pages may call from a browser, separated by commas. `*`: every "
         "page may read; without API keys only pages of an origin that is named beside it may make, "
@@ -118,7 +137,7 @@ class Settings(BaseSettings):
         description="Connections taken of one address (of IPv6: one /64), not counting requests"
         " that are being served, nor those from this machine. 0: a quarter of all.",
     )
-    trusted_proxies: str = Field(
+    trusted_proxies: Annotated[str, each(network_of)] = Field(
         "",
         description="Addresses or networks of proxies, separated by commas: what they say in"
         " `Forwarded` or `X-Forwarded-For` is taken as the client's address in the log, and their"
@@ -295,7 +314,7 @@ class Settings(BaseSettings):
         description="`whsec_...`: signs webhooks; several, separated by blanks, sign side by side."
         " Empty: no webhooks.",
     )
-    webhook_events: str = Field(
+    webhook_events: Annotated[str, each(check_event)] = Field(
         "video.completed,video.failed",
         description="The events that are told, separated by commas; `video.in_progress` exists"
         " too.",
@@ -310,7 +329,7 @@ class Settings(BaseSettings):
     sandbox_speed: float = Field(
         20.0, gt=0, description="How many times faster than the real provider the sandbox is."
     )
-    sandbox_url: str = Field(
+    sandbox_url: HttpUrl = Field(
         "",
         description="A sandbox that runs already, so that several gateways or a restarted one share"
         " it. Empty: the gateway starts its own.",
@@ -322,42 +341,10 @@ class Settings(BaseSettings):
     )
     log_format: Literal["console", "json"] = Field("console", description="For people or machines.")
 
-    @field_validator(
-        "public_url",
-        "sandbox_url",
-    )
-    @classmethod
-    def _is_http_url(cls, value: str) -> str:
-        return http_url(value)
-
     @field_validator("config", mode="before")
     @classmethod
     def _is_named(cls, value: object) -> object:
         return None if value == "" else value
-
-    @field_validator("allowed_hosts")
-    @classmethod
-    def _are_hosts(cls, value: str) -> str:
-        for host in split(value):
-            if host != "*" and split_host(host) is None:
-                message = f"{host!r} is not a host name: write it like videos.example, without http"
-                raise ValueError(message)
-        return value
-
-    @field_validator("trusted_proxies")
-    @classmethod
-    def _are_networks(cls, value: str) -> str:
-        networks_of(split(value))
-        return value
-
-    @field_validator("cors_origins")
-    @classmethod
-    def _are_origins(cls, value: str) -> str:
-        for origin in split(value):
-            if origin not in {"*", "null"} and not is_origin(origin):
-                message = f"{origin!r} is not an origin: write it like https://page.example"
-                raise ValueError(message)
-        return value
 
     @field_validator("secret_key")
     @classmethod
@@ -390,15 +377,6 @@ class Settings(BaseSettings):
         keys = decode_secrets(value.get_secret_value())
         if info.data.get("webhook_url") and not keys:
             message = "it is needed to sign with, because REELGATE_WEBHOOK_URL is set"
-            raise ValueError(message)
-        return value
-
-    @field_validator("webhook_events")
-    @classmethod
-    def _are_events(cls, value: str) -> str:
-        unknown = set(split(value)).difference(WEBHOOK_EVENTS)
-        if unknown:
-            message = f"there is no {', '.join(sorted(unknown))}: use {', '.join(WEBHOOK_EVENTS)}"
             raise ValueError(message)
         return value
 
@@ -440,11 +418,6 @@ class Settings(BaseSettings):
         return frozenset(each for each in (*told, *passwords) if len(each) >= LEAST_SECRET_CHARS)
 
     @property
-    def is_loopback(self) -> bool:
-        """Whether only this machine can reach the gateway."""
-        return is_loopback(self.host)
-
-    @property
     def database(self) -> str:
         """The database's URL, with its default filled in."""
         return self.database_url or f"sqlite:///{self.data_dir.absolute()}/reelgate.sqlite"
@@ -474,8 +447,3 @@ class Settings(BaseSettings):
     def origins(self) -> list[str]:
         """The CORS origins as a list, as browsers write them."""
         return [normal_origin(origin) for origin in split(self.cors_origins)]
-
-
-def split(listed: str) -> list[str]:
-    """The entries of a list that is separated by commas."""
-    return [entry.strip() for entry in listed.split(",") if entry.strip()]

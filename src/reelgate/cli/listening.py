@@ -9,6 +9,7 @@ from enum import Enum
 
 from reelgate.cli.exits import CliError, ExitCode
 from reelgate.domain.api_keys import KeyStanding
+from reelgate.net.hosts import is_loopback
 from reelgate.provider_settings import ProviderSettings
 from reelgate.providers.registry import credential_variables, first_example
 from reelgate.settings import Settings
@@ -24,7 +25,7 @@ class Access(Enum):
 
 def may_listen(settings: Settings, *, has_keys: bool) -> Access:
     """Whether to listen: without keys only on loopback, unless the settings allow more."""
-    if settings.is_loopback or has_keys:
+    if is_loopback(settings.host) or has_keys:
         return Access.RESTRICTED
     return Access.OPEN if settings.allow_open else Access.FORBIDDEN
 

@@ -89,6 +89,28 @@ def origin_of(url: str) -> str:
     return normal_origin(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}")
 
 
+def check_host(name: str) -> None:
+    """Refuse what is neither a host's name nor `*`.
+
+    Raises:
+        ValueError: naming it.
+    """
+    if name != "*" and split_host(name) is None:
+        message = f"{name!r} is not a host name: write it like videos.example, without http"
+        raise ValueError(message)
+
+
+def check_origin(origin: str) -> None:
+    """Refuse what is neither an origin, nor `*` or `null`.
+
+    Raises:
+        ValueError: naming it.
+    """
+    if origin not in {"*", "null"} and not is_origin(origin):
+        message = f"{origin!r} is not an origin: write it like https://page.example"
+        raise ValueError(message)
+
+
 def http_url(value: str) -> str:
     """An address without the slash at its end; empty stays empty.
 

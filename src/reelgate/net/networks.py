@@ -14,11 +14,17 @@ def networks_of(listed: Iterable[str]) -> tuple[Network, ...]:
     Raises:
         ValueError: one is neither.
     """
-    found: list[Network] = []
-    for each in listed:
-        try:
-            found.append(ip_network(each, strict=False))
-        except ValueError:
-            message = f"{each!r} is neither an address nor a network such as 10.0.0.0/8"
-            raise ValueError(message) from None
-    return tuple(found)
+    return tuple(map(network_of, listed))
+
+
+def network_of(written: str) -> Network:
+    """An address or a network as people write it.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    try:
+        return ip_network(written, strict=False)
+    except ValueError:
+        message = f"{written!r} is neither an address nor a network such as 10.0.0.0/8"
+        raise ValueError(message) from None

@@ -22,6 +22,7 @@ from reelgate.errors import StorageFailed
 from reelgate.images.kept import SCHEME, ReferenceKeeper
 from reelgate.media.keeper import Keeper
 from reelgate.media.storage import Storage, open_storage
+from reelgate.net.hosts import is_loopback
 from reelgate.providers.base import Provider
 from reelgate.providers.registry import video_url
 from reelgate.runtime.deployment import (
@@ -143,7 +144,7 @@ async def start_gatekeeper(settings: Settings, deployment: Deployment) -> Gateke
     secret = settings.bootstrap_key.get_secret_value()
     if secret:
         await keys.bootstrap(digest_of(secret), SystemClock().now())
-    open_to = open_standings(is_loopback=settings.is_loopback, allow_open=settings.allow_open)
+    open_to = open_standings(is_loopback=is_loopback(settings.host), allow_open=settings.allow_open)
     return Gatekeeper(keys, deployment.rates, SystemClock(), open_to=open_to)
 
 
