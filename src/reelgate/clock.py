@@ -8,6 +8,9 @@ from typing import Protocol
 CLOCK: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 """An upstream works on while this machine sleeps."""
 
+TICK_S = 0.001
+"""Event loops count whole milliseconds: a timer may be early by less, and what is left is none."""
+
 
 class Clock(Protocol):
     """Wall time for show, monotonic time for measuring; seconds."""

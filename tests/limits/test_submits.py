@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -75,6 +76,19 @@ async def test_nobody_gets_in_while_the_account_rests() -> None:
     limiter.rest(0.2)
     await SubmitPermit(limiter, "a").take()
     assert asyncio.get_running_loop().time() - began >= 0.2
+
+
+def test_a_rest_that_ends_between_two_milliseconds_keeps_nobody_waiting() -> None:
+    """uvloop's timers count whole milliseconds, and so are early now and then."""
+
+    async def rest() -> None:
+        for thousandths in range(1000, 2000, 100):
+            limiter = SubmitLimiter()
+            limiter.rest(thousandths / 1_000_000)
+            await asyncio.wait_for(SubmitPermit(limiter, "a").take(), LONG_S)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(rest())
 
 
 async def test_after_a_rest_jobs_are_let_in_one_by_one_until_one_is_accepted() -> None:

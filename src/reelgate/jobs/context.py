@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from reelgate.clock import Clock
+from reelgate.clock import TICK_S, Clock
 from reelgate.db.changes import Subscription
 from reelgate.db.rechecks import Rechecks, sent_at
 from reelgate.db.videos import LostRace, Videos
@@ -100,8 +100,6 @@ class JobContext:
 
 T = TypeVar("T")
 
-TICK_S = 0.001
-"""Event loops count whole milliseconds: what is left after that is none."""
 LONG_S = 1.0
 """From here on it does not matter whether a pause takes a little longer."""
 ALIGNED_S = 0.02

@@ -29,7 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert
 
-from reelgate.clock import Clock
+from reelgate.clock import TICK_S, Clock
 from reelgate.db.group_commit import Work
 from reelgate.db.postgres.database import PostgresDatabase
 from reelgate.db.postgres.server import translated
@@ -232,9 +232,6 @@ def account_state_of(row: RowMapping) -> AccountState:
         trial_until=row["trial_until"],
         waiting=tuple(Waiter(*one[:WAITER_FIELDS]) for one in json.loads(row["waiting"])),
     )
-
-
-TICK_S = 0.001
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import math
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 
+from reelgate.clock import TICK_S
 from reelgate.limits.account import (
     PLENTY,
     RETRY_S,
@@ -113,7 +114,15 @@ class SubmitLimiter:
     def rest(self, seconds: float) -> None:
         """Give no permits for this long, and one at a time until a submit is accepted."""
         self._state = rested(self._now(), seconds)
-        asyncio.get_running_loop().call_at(self._state.rests_until, self._ask_again)
+        self._ask_after_rest()
+
+    def _ask_after_rest(self) -> None:
+        rest_s = self._now().rest_s
+        if rest_s:
+            # A timer may be early: event loops count whole milliseconds.
+            asyncio.get_running_loop().call_later(rest_s + TICK_S, self._ask_after_rest)
+        else:
+            self._ask_again()
 
     def told(self, room: int, retry_s: float = RETRY_S) -> None:
         """The account says how many more it takes; if none, it is asked again after a while."""
