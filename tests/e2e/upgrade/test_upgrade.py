@@ -14,6 +14,8 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from shutil import copy
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import asyncpg
@@ -37,6 +39,7 @@ STATES = {
     # Last: until the upstream's rest is over no other job is sent.
     "queued": "[[429 retry-after=2 times=1]]",
 }
+EVERY_JOB = "SELECT id, state, caller, request FROM videos"
 WEBHOOK_SECRET = "whsec_" + base64.b64encode(b"nobody's secret, for tests only!").decode()
 TOLD_FIRST, TOLD_AGAIN = ({"x-stainless-retry-count": str(count)} for count in (0, 1))
 
@@ -88,16 +91,26 @@ class Deployment:
 
     async def rows(self) -> list[dict[str, Any]]:
         """Every job in the database."""
-        query = "SELECT id, state, caller, request FROM videos"
         if not self.database_url:
-            with closing(sqlite3.connect(self.folder / "data/reelgate.sqlite")) as file:
-                file.row_factory = sqlite3.Row
-                return [dict(row) for row in file.execute(query)]
+            return rows_in(self.folder / "data/reelgate.sqlite")
         connection = await asyncpg.connect(self.database_url)
         try:
-            return [dict(row) for row in await connection.fetch(query)]
+            return [dict(row) for row in await connection.fetch(EVERY_JOB)]
         finally:
             await connection.close()
+
+    async def rows_left(self) -> list[dict[str, Any]]:
+        """Every job as the next process finds it when the one that runs ends where it is.
+
+        A commit of SQLite's may be in its log, but not yet in the index that readers go by: who
+        opens the file next reads the log.
+        """
+        if self.database_url:
+            return await self.rows()
+        with TemporaryDirectory() as folder:
+            for suffix in ("", "-wal"):
+                copy(self.folder / f"data/reelgate.sqlite{suffix}", folder)
+            return rows_in(Path(folder) / "reelgate.sqlite")
 
     async def kill(self, release: str, submitting: str = "") -> None:
         """SIGKILL a release that waits for the answer to no submit, but to that of one prompt.
@@ -108,7 +121,8 @@ class Deployment:
 
         async def may_be_killed() -> bool:
             running.pause()
-            sent = {prompt_of(row) for row in await self.rows() if row["state"] == "submitting"}
+            left = await self.rows_left()
+            sent = {prompt_of(row) for row in left if row["state"] == "submitting"}
             if sent <= {submitting}:
                 return True
             running.resume()
@@ -126,6 +140,12 @@ class Deployment:
         await until(does_fit)
         [video] = [row["id"] for row in await self.rows() if prompt_of(row) == prompt]
         return str(video)
+
+
+def rows_in(file: Path) -> list[dict[str, Any]]:
+    with closing(sqlite3.connect(file)) as connection:
+        connection.row_factory = sqlite3.Row
+        return [dict(row) for row in connection.execute(EVERY_JOB)]
 
 
 def prompt_in(state: str, left: list[Asked]) -> str:
