@@ -30,7 +30,7 @@ def split(listed: str) -> list[str]:
     return [entry.strip() for entry in listed.split(",") if entry.strip()]
 
 
-def each(check: Callable[[str], object]) -> AfterValidator:
+def each_entry(check: Callable[[str], object]) -> AfterValidator:
     """Checks every entry of a list that is separated by commas."""
 
     def checked(listed: str) -> str:
@@ -97,13 +97,13 @@ class Settings(BaseSettings):
         "through a proxy, by any host name, and after the last key was revoked. Pages of other "
         "origins still need REELGATE_CORS_ORIGINS.",
     )
-    allowed_hosts: Annotated[str, each(check_host)] = Field(
+    allowed_hosts: Annotated[str, each_entry(check_host)] = Field(
         "",
         description="Host names, separated by commas, by which a gateway without API keys may be "
         "called, beside `localhost`, its own address and REELGATE_PUBLIC_URL's. `*`: any. Empty: "
         "no others, or any with REELGATE_ALLOW_OPEN.",
     )
-    cors_origins: Annotated[str, each(check_origin)] = Field(
+    cors_origins: Annotated[str, each_entry(check_origin)] = Field(
         "*",
         description="Origins whose pages may call from a browser, separated by commas. `*`: every "
         "page may read; without API keys only pages of an origin that is named beside it may make, "
@@ -137,7 +137,7 @@ class Settings(BaseSettings):
         description="Connections taken of one address (of IPv6: one /64), not counting requests"
         " that are being served, nor those from this machine. 0: a quarter of all.",
     )
-    trusted_proxies: Annotated[str, each(network_of)] = Field(
+    trusted_proxies: Annotated[str, each_entry(network_of)] = Field(
         "",
         description="Addresses or networks of proxies, separated by commas: what they say in"
         " `Forwarded` or `X-Forwarded-For` is taken as the client's address in the log, and their"
@@ -314,7 +314,7 @@ class Settings(BaseSettings):
         description="`whsec_...`: signs webhooks; several, separated by blanks, sign side by side."
         " Empty: no webhooks.",
     )
-    webhook_events: Annotated[str, each(check_event)] = Field(
+    webhook_events: Annotated[str, each_entry(check_event)] = Field(
         "video.completed,video.failed",
         description="The events that are told, separated by commas; `video.in_progress` exists"
         " too.",

@@ -7,7 +7,7 @@ import gc
 
 import asyncpg
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, TextClause, text
 from sqlalchemy.engine import make_url
 
 from reelgate.db.postgres import server
@@ -25,25 +25,33 @@ SLOW = text("SELECT 7 FROM pg_sleep(0.2)")
 ENDLESS = text("SELECT 7 FROM pg_sleep(600)")
 
 
+async def begun(
+    database: PostgresDatabase, watching: PostgresDatabase, query: TextClause
+) -> asyncio.Task[object]:
+    """A query that the server is at work on."""
+    reading = asyncio.create_task(database.read(lambda connection: connection.scalar(query)))
+
+    def at_work(connection: Connection) -> bool:
+        return bool(connection.scalar(AT_WORK, {"name": database.server.name}))
+
+    await until(lambda: watching.read(at_work))
+    return reading
+
+
 async def test_a_query_under_way_ends_before_its_connection_is_closed_and_no_other_begins(
     postgres_server: PostgresServer,
 ) -> None:
     """Else the connection would stay open for as long as the process runs."""
     with postgres_server.database(migrated=False) as url:
         watching, database = (PostgresDatabase(make_url(url)) for _ in range(2))
-        name = {"name": database.server.name}
-        reading = asyncio.create_task(database.read(lambda connection: connection.scalar(SLOW)))
-
-        def at_work(connection: Connection) -> bool:
-            return bool(connection.scalar(AT_WORK, name))
+        reading = await begun(database, watching, SLOW)
 
         def all_closed(connection: Connection) -> bool:
-            return not connection.scalar(CONNECTED, name)
+            return not connection.scalar(CONNECTED, {"name": database.server.name})
 
-        await until(lambda: watching.read(at_work))
         await database.close()
         with pytest.raises(DatabaseAway):
-            await database.read(at_work)
+            await database.read(all_closed)
         await until(lambda: watching.read(all_closed))
         assert await reading == 7
         await watching.close()
@@ -54,13 +62,7 @@ async def test_a_query_that_does_not_end_keeps_no_connection_open(
 ) -> None:
     with postgres_server.database(migrated=False) as url:
         watching, database = (PostgresDatabase(make_url(url)) for _ in range(2))
-        name = {"name": database.server.name}
-        reading = asyncio.create_task(database.read(lambda connection: connection.scalar(ENDLESS)))
-
-        def at_work(connection: Connection) -> bool:
-            return bool(connection.scalar(AT_WORK, name))
-
-        await until(lambda: watching.read(at_work))
+        reading = await begun(database, watching, ENDLESS)
         await database.close()
         with pytest.raises(DatabaseAway):
             await reading

@@ -306,6 +306,27 @@ async def test_a_new_token_that_is_refused_at_once_is_not_renewed_again_and_agai
         assert sandbox.provider.account.grants.rotations == 1
 
 
+async def test_a_token_that_another_process_got_is_renewed_once_if_it_is_refused_here(
+    members: Members, sandbox: Sandbox
+) -> None:
+    """Whether it was accepted there is not known here; two do not renew in turns for ever."""
+    await members.begin(a_pair(sandbox, left_s=20_000.0))
+    here, there = [await members.join(f"{sandbox.url}/auth") for _ in range(2)]
+    grants = sandbox.provider.account.grants
+    for each in (here, there):
+        each.accepted(await each.bearer())
+    assert await there.renew(await there.bearer())
+    assert await here.renew(await here.bearer())
+    assert grants.rotations == 1
+    assert await here.renew(await here.bearer())
+    assert grants.rotations == 2
+    for each in (here, there, here, there):
+        if each.current.version < here.current.version:
+            assert await each.renew(await each.bearer())
+        assert not await each.renew(await each.bearer())
+    assert (grants.rotations, grants.reuses) == (2, 0)
+
+
 async def test_no_token_is_in_a_repr_an_error_or_the_file(
     tmp_path: Path, http: HttpClient, sandbox: Sandbox
 ) -> None:

@@ -74,6 +74,7 @@ class RenewedCredentials:
         self._not_before_s = 0.0
         self._looked_s = clock.monotonic()
         self._accepted_version = 0
+        self._obtained_version = 0
         self._refused_version = 0
         self._trouble = ""
         self._gone = ""
@@ -199,13 +200,23 @@ class RenewedCredentials:
         current = self._current
         if current.tokens.access != refused:
             return not self._gone
-        age_s = self._clock.now() - current.obtained_at_s
-        is_new = self._accepted_version != current.version and 0 <= age_s < YOUNG_S
-        if self._gone or is_new:
+        if self._gone or self._is_unproven(current):
             return False
         if not current.dead and current.tokens.refresh:
             await self._renewed(current.version)
         return self._has_another(refused, current)
+
+    def _is_unproven(self, current: Credential) -> bool:
+        """Whether a token is young and was never accepted: another one would be refused, too.
+
+        One that another process got may have been accepted there. Here, the one before it must
+        have been: two processes whose account is refused would renew in turns for ever.
+        """
+        age_s = self._clock.now() - current.obtained_at_s
+        if self._accepted_version == current.version or not 0 <= age_s < YOUNG_S:
+            return False
+        is_own = self._obtained_version == current.version
+        return is_own or self._accepted_version != current.version - 1
 
     def _has_another(self, refused: str, before: Credential) -> bool:
         if self._current.tokens.access != refused and not self._gone:
@@ -347,6 +358,7 @@ class RenewedCredentials:
                     raise
                 log.warning("refresh_not_recorded", error=error.message)
             await asyncio.sleep(KEEP_PAUSE_S)
+        self._obtained_version = current.version + 1
         await self._look()
 
     def _pause(self) -> float:
