@@ -104,6 +104,14 @@ def configure_log(
     logging.basicConfig(handlers=[handler], level=max(least, logging.WARNING), force=True)
 
 
+def log_to_stderr() -> None:
+    """Keep what is logged out of what a command prints, until `configure_log` says more."""
+    structlog.configure(
+        processors=[*structlog.get_config()["processors"], MaskLine(())],
+        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, Stderr())),
+    )
+
+
 def renderer(form: Literal["console", "json"], *, colours: bool) -> Processor:
     """What makes a line out of an event."""
     if form == "json":

@@ -13,9 +13,11 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import structlog
 
 from reelgate.cli.app import main
 from reelgate.cli.exits import ExitCode
+from reelgate.providers.imagine import tokens
 from reelgate.sandbox import Sandbox, SandboxOptions
 from tests.chromium import CHROMIUM, a_tab
 from tests.gateway import a_token
@@ -145,8 +147,9 @@ class Terminal:
 @pytest.fixture
 def terminal(
     home: Home, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: CaptureFixture
-) -> Terminal:
-    return Terminal(home, sandbox, monkeypatch, capsys)
+) -> Iterator[Terminal]:
+    yield Terminal(home, sandbox, monkeypatch, capsys)
+    structlog.reset_defaults()
 
 
 def stored_in(home: Home) -> bytes:
@@ -244,6 +247,17 @@ def test_a_gateway_makes_a_video_with_a_sign_in_and_no_setting(terminal: Termina
     assert made.code == ExitCode.OK, made.err
     assert made.json["reelgate"]["provider"] == "imagine"
     terminal.assert_kept_secret(made)
+
+
+def test_what_is_logged_does_not_stand_in_the_doctors_json(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert terminal.sign_in(paste=[press]).code == ExitCode.OK
+    monkeypatch.setattr(tokens, "YOUNG_S", 0.0)
+    terminal.sandbox.provider.account.grants.revoke()
+    told = terminal.run("doctor", "--json")
+    assert json.loads(told.out)["checks"]
+    assert "credential_dead" in told.err
 
 
 def test_the_doctor_names_the_fault_of_each_broken_setup(

@@ -83,6 +83,10 @@ class LazyGroup(TyperGroup):
             return name, stand_in, rest
         with loading():
             module = import_module(COMMANDS[name].module)
+            # What only shows help does without.
+            from reelgate.logs import log_to_stderr  # noqa: PLC0415
+
+            log_to_stderr()
         return name, get_command(module.app), rest
 
 

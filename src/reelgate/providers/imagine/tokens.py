@@ -73,7 +73,7 @@ class RenewedCredentials:
         self._failures = 0
         self._not_before_s = 0.0
         self._looked_s = clock.monotonic()
-        self._accepted_version = 0
+        self._accepted_version: int | None = None
         self._obtained_version = 0
         self._refused_version = 0
         self._trouble = ""
