@@ -9,7 +9,7 @@ import pytest
 from reelgate.cli.config import load_settings
 from reelgate.cli.exits import CliError
 from reelgate.domain.routing import Goal, Target
-from reelgate.providers.fal.settings import FalSettings
+from reelgate.providers.api_settings import ApiSettings
 
 SECRET = "not-a-real-key"
 
@@ -58,8 +58,8 @@ goal = "cheapest"
     settings = load_settings(config=path)
     assert set(settings.configured) == {"fal", "fal-team"}
     own, team = settings.providers["fal"], settings.providers["fal-team"]
-    assert isinstance(own, FalSettings)
-    assert isinstance(team, FalSettings)
+    assert isinstance(own, ApiSettings)
+    assert isinstance(team, ApiSettings)
     assert (own.key.get_secret_value(), own.max_in_flight) == (SECRET, 3)
     assert (team.key.get_secret_value(), team.max_in_flight) == ("another", None)
     best, cheap = settings.virtual_models["best"], settings.virtual_models["cheap.1"]
@@ -71,7 +71,7 @@ def test_a_variable_goes_before_the_file(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.setenv("FAL_KEY", "of-the-variable")
     settings = load_settings(config=write(tmp_path, f'[providers.fal]\nkey = "{SECRET}"\n'))
     own = settings.providers["fal"]
-    assert isinstance(own, FalSettings)
+    assert isinstance(own, ApiSettings)
     assert own.key.get_secret_value() == "of-the-variable"
 
 
@@ -89,7 +89,7 @@ def test_another_account_can_be_named_by_variables(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("REELGATE_PROVIDERS__FAL_EU__KEY", SECRET)
     settings = load_settings()
     own = settings.configured["fal_eu"]
-    assert isinstance(own, FalSettings)
+    assert isinstance(own, ApiSettings)
     assert own.key.get_secret_value() == SECRET
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from reelgate.providers.gemini.settings import GeminiSettings
 from reelgate.providers.imagine.settings import ImagineSettings
+from reelgate.providers.registry import PROVIDERS
 from tests.gateway import SHORT, Gateway, Json, Reply, a_gateway, a_prompt, until
 
 from .test_keys import MODEL, OPERATOR, bearer, make
@@ -35,7 +35,7 @@ async def gateway(tmp_path: Path, sandbox_url: str) -> AsyncIterator[Gateway]:
     credits_of = {"_env_file": None, "usd_per_credit": "0.01"}
     providers = {
         "imagine": ImagineSettings.model_validate(credits_of),
-        "gemini": GeminiSettings.model_validate({"_env_file": None}),
+        "gemini": PROVIDERS["gemini"].settings.model_validate({"_env_file": None}),
     }
     settings = {"bootstrap_key": KEY, "providers": providers}
     async with a_gateway(tmp_path, sandbox_url, **settings) as running:

@@ -12,7 +12,7 @@ from reelgate.domain.fields import SEED, FieldType
 from reelgate.net.client import HttpClient
 from reelgate.providers.api import ApiAccount
 from reelgate.providers.openrouter.adapter import OpenRouter
-from reelgate.providers.openrouter.settings import OpenRouterSettings
+from reelgate.providers.registry import PROVIDERS
 from reelgate.runtime.catalogues import learn_models
 from reelgate.sandbox import Sandbox, SandboxOptions
 from tests.gateway import a_gateway
@@ -91,7 +91,7 @@ async def test_fields_that_mean_something_else_than_anothers_are_not_taken(
 
 async def test_a_gateway_offers_what_its_upstream_tells(tmp_path: Path, sandbox: Sandbox) -> None:
     values = {"_env_file": None, "key": "k", "api_url": f"{sandbox.url}/openrouter/api/v1"}
-    own = OpenRouterSettings.model_validate(values)
+    own = PROVIDERS["openrouter"].settings.model_validate(values)
     async with a_gateway(tmp_path, sandbox.url, providers={"openrouter": own}) as gateway:
         listed = (await gateway.call("GET", "/v1/models")).body["data"]
         assert [model["id"] for model in listed] == TOLD

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, ClassVar
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic import AliasChoices, Field, SecretStr, create_model, field_validator
 
 from reelgate.net.hosts import http_url
 from reelgate.provider_settings import PROVIDERS_PREFIX, ProviderSettings
@@ -49,7 +49,8 @@ def models_field(provider: str) -> Any:  # noqa: ANN401 - likewise
 class ApiSettings(ProviderSettings):
     """One API key and where it is good.
 
-    A subclass declares its fields with the functions above and sets `env_prefix` to `prefix_of`.
+    `settings_of` makes the class of a provider that needs no more. A subclass with more declares
+    its fields with the functions above and sets `env_prefix` to `prefix_of`.
     """
 
     key: SecretStr = SecretStr("")
@@ -79,3 +80,35 @@ class ApiSettings(ProviderSettings):
     def address(self) -> str:
         """The API's."""
         return self.api_url
+
+
+def settings_of(
+    provider: str,
+    variable: str,
+    *,
+    title: str,
+    example_model: str,
+    api_url: str,
+    about: str = "",
+) -> type[ApiSettings]:
+    """The settings' class of a provider that needs a key and an address.
+
+    Args:
+        provider: its name in the registry.
+        variable: the vendor's usual one for a key.
+        title: the vendor's name, as people write it.
+        example_model: one of its models, the same for every account.
+        api_url: the API's address, unless a user names another.
+        about: what is to be said of that address; else whose API it is.
+    """
+    return create_model(
+        f"{title}Settings",
+        __base__=ApiSettings,
+        __cls_kwargs__={"env_prefix": prefix_of(provider)},
+        title=(ClassVar[str], title),
+        credential=(ClassVar[str], variable),
+        example_model=(ClassVar[str], example_model),
+        key=(SecretStr, key_field(provider, variable)),
+        api_url=(str, url_field(provider, api_url, about or f"{title}'s API.")),
+        more_models=(str, models_field(provider)),
+    )

@@ -19,6 +19,7 @@ from typing import Any
 
 from uvloop import new_event_loop
 
+from reelgate.providers.registry import KINDS
 from reelgate.runtime.server import listen, serve, url_of
 from reelgate.sandbox import Sandbox, SandboxOptions
 from reelgate.settings import Settings
@@ -91,7 +92,11 @@ def gateway_main(
     print_to(log)
     if open_files is not None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (open_files // 2, open_files))
-    settings = Settings.model_validate(values)
+    accounts = {
+        name: KINDS[name].settings.model_validate(own)
+        for name, own in values.get("providers", {}).items()
+    }
+    settings = Settings.model_validate({**values, "providers": accounts})
     listener = listen(settings)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(serve(settings, listener, lambda: ready.send(url_of(listener))))

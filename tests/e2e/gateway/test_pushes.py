@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession
 
-from reelgate.providers.fal.settings import FalSettings
+from reelgate.providers.registry import PROVIDERS
 from reelgate.sandbox import Sandbox
 from reelgate.sandbox.jobs import JobState
 from tests.gateway import TINY, Gateway, a_gateway, a_prompt, soon
@@ -58,7 +58,7 @@ async def test_a_push_has_the_job_polled_at_once(tmp_path: Path) -> None:
 async def test_a_vendor_is_told_where_and_pushes(tmp_path: Path) -> None:
     async with Sandbox(TINY) as sandbox:
         port = a_free_port()
-        accounts = {"fal": FalSettings.model_validate({"_env_file": None})}
+        accounts = {"fal": PROVIDERS["fal"].settings.model_validate({"_env_file": None})}
         async with a_gateway(
             tmp_path,
             sandbox.url,

@@ -51,10 +51,8 @@ async def test_killed_inside_the_submit_to_each_provider_none_is_paid_twice(
             name: provider.models[0].request(prompt=f"a lighthouse for {name} {HELD}")
             for name, provider in providers.items()
         }
-        accounts = {
-            name: known.settings.model_validate({"_env_file": None, "sandbox_url": sandbox.url})
-            for name, known in PROVIDERS.items()
-        }
+        own = {"_env_file": None, "sandbox_url": sandbox.url}
+        accounts = dict.fromkeys(PROVIDERS, own)
         async with a_gateway_process(tmp_path, sandbox.url, providers=accounts) as process:
             async with client_of(process, sandbox.url) as gateway:
                 for name, request in asked.items():

@@ -13,11 +13,11 @@ from reelgate.domain.video import VideoRequest
 from reelgate.errors import InsufficientCredits, ModerationBlocked, UpstreamError
 from reelgate.net.client import Answer, HttpClient
 from reelgate.providers.api import ApiAccount, ApiProvider
+from reelgate.providers.api_settings import settings_of
 from reelgate.providers.assets import origin_of
 from reelgate.providers.base import CancelOutcome, Pictures
 from reelgate.providers.call import Call, Report, VendorError
 from reelgate.providers.fal.models import ROWS, Row, rows_with
-from reelgate.providers.fal.settings import FalSettings
 from reelgate.providers.payload import first_object, in_path, payload_of, source_of, text_in
 from reelgate.providers.registered import at_api, by_rows
 from reelgate.providers.words import Word
@@ -151,7 +151,14 @@ def kind_of(code: str, says: str) -> type[UpstreamError] | None:
 
 
 PROVIDER = at_api(
-    FalSettings,
+    settings_of(
+        "fal",
+        "FAL_KEY",
+        title="fal",
+        example_model="fal-ai/veo3.1",
+        api_url="https://queue.fal.run",
+        about="fal's queue.",
+    ),
     by_rows(Fal, rows_with),
     stand_in_path="fal",
 )

@@ -17,10 +17,10 @@ from reelgate.errors import InsufficientCredits, RateLimited, UpstreamError, Ups
 from reelgate.net.client import Answer, HttpClient
 from reelgate.net.transport import read_url
 from reelgate.providers.api import ApiAccount, ApiProvider
+from reelgate.providers.api_settings import settings_of
 from reelgate.providers.base import Failed, Pictures
 from reelgate.providers.call import Call, Report, VendorError
 from reelgate.providers.gemini.models import ROWS, Row, rows_with
-from reelgate.providers.gemini.settings import GeminiSettings
 from reelgate.providers.payload import first_object, in_path, payload_of, text_in
 from reelgate.providers.registered import at_api, by_rows
 from reelgate.providers.words import Word
@@ -161,7 +161,14 @@ def download_address(uri: str) -> str:
 
 
 PROVIDER = at_api(
-    GeminiSettings,
+    settings_of(
+        "gemini",
+        "GEMINI_API_KEY",
+        title="Gemini",
+        example_model="veo-3.1-generate-preview",
+        api_url="https://generativelanguage.googleapis.com/v1beta",
+        about="The Gemini API.",
+    ),
     by_rows(Gemini, rows_with),
     stand_in_path="gemini/v1beta",
 )

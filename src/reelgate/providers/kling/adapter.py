@@ -24,10 +24,10 @@ from reelgate.errors import (
 from reelgate.net.client import Answer, HttpClient
 from reelgate.net.redact import MASK
 from reelgate.providers.api import ApiAccount, ApiProvider
+from reelgate.providers.api_settings import settings_of
 from reelgate.providers.base import Pictures
 from reelgate.providers.call import Call, Report, VendorError
 from reelgate.providers.kling.models import ROWS, Row, rows_with
-from reelgate.providers.kling.settings import KlingSettings
 from reelgate.providers.payload import first_object, in_path, payload_of, text_in
 from reelgate.providers.registered import at_api, by_rows
 from reelgate.providers.words import Word
@@ -180,7 +180,14 @@ def units_in(value: object) -> Money | None:
 
 
 PROVIDER = at_api(
-    KlingSettings,
+    settings_of(
+        "kling",
+        "KLING_API_KEY",
+        title="Kling",
+        example_model="kling-v2-5-turbo",
+        api_url="https://api-singapore.klingai.com",
+        about="Kling's API. Its key may be an access key and a secret key, as `ACCESS:SECRET`.",
+    ),
     by_rows(Kling, rows_with),
     stand_in_path="kling",
 )

@@ -28,12 +28,12 @@ from reelgate.errors import (
 )
 from reelgate.net.client import Answer, HttpClient
 from reelgate.providers.api import ApiAccount, ApiProvider
+from reelgate.providers.api_settings import settings_of
 from reelgate.providers.base import Candidate, Pictures, Submission
 from reelgate.providers.call import Call, Report, VendorError
 from reelgate.providers.content import content_of
 from reelgate.providers.listed import EARLIER_S, ListedJob, candidates, unix_s
 from reelgate.providers.minimax.models import ROWS, Row, Version, rows_with
-from reelgate.providers.minimax.settings import MiniMaxSettings
 from reelgate.providers.payload import (
     first_object,
     in_path,
@@ -263,7 +263,14 @@ def is_count(value: object) -> TypeGuard[int]:
 
 
 PROVIDER = at_api(
-    MiniMaxSettings,
+    settings_of(
+        "minimax",
+        "MINIMAX_API_KEY",
+        title="MiniMax",
+        example_model="MiniMax-H3",
+        api_url="https://api.minimax.io",
+        about="The API where the key was made; in China https://api.minimaxi.com.",
+    ),
     by_rows(MiniMax, rows_with),
     stand_in_path="minimax",
 )

@@ -14,10 +14,10 @@ from reelgate.domain.video import VideoRequest
 from reelgate.errors import ModerationBlocked
 from reelgate.net.client import Answer, HttpClient
 from reelgate.providers.api import ApiAccount, ApiProvider
+from reelgate.providers.api_settings import settings_of
 from reelgate.providers.base import Pictures
 from reelgate.providers.call import Call, Report, VendorError
 from reelgate.providers.openrouter.models import rows_with
-from reelgate.providers.openrouter.settings import OpenRouterSettings
 from reelgate.providers.payload import (
     first_object,
     in_path,
@@ -132,7 +132,13 @@ def cost_of(job: Mapping[str, Any]) -> Money | None:
 
 
 PROVIDER = at_api(
-    OpenRouterSettings,
+    settings_of(
+        "openrouter",
+        "OPENROUTER_API_KEY",
+        title="OpenRouter",
+        example_model="google/veo-3.1",
+        api_url="https://openrouter.ai/api/v1",
+    ),
     lambda http, account, settings: OpenRouter(http, account, more(settings)),
     stand_in_path="openrouter/api/v1",
 )

@@ -15,6 +15,7 @@ from reelgate.domain.video import VideoRequest
 from reelgate.errors import InsufficientCredits, UpstreamError
 from reelgate.net.client import Answer, HttpClient
 from reelgate.providers.api import ApiAccount, ApiProvider
+from reelgate.providers.api_settings import settings_of
 from reelgate.providers.base import Failed, Pictures
 from reelgate.providers.call import Call, Report, VendorError
 from reelgate.providers.payload import (
@@ -27,7 +28,6 @@ from reelgate.providers.payload import (
 )
 from reelgate.providers.registered import at_api, by_rows
 from reelgate.providers.runway.models import FIGURES, ROWS, Row, open_row, rows_with
-from reelgate.providers.runway.settings import RunwaySettings
 from reelgate.providers.words import Word
 
 VERSION = "2024-11-06"
@@ -190,7 +190,13 @@ def credits_in(payload: Mapping[str, Any], name: str) -> Money | None:
 
 
 PROVIDER = at_api(
-    RunwaySettings,
+    settings_of(
+        "runway",
+        "RUNWAYML_API_SECRET",
+        title="Runway",
+        example_model="gen4.5",
+        api_url="https://api.dev.runwayml.com/v1",
+    ),
     by_rows(Runway, rows_with),
     stand_in_path="runway/v1",
 )

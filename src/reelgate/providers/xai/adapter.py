@@ -13,6 +13,7 @@ from reelgate.domain.reference import Role
 from reelgate.domain.video import VideoRequest
 from reelgate.net.client import Answer, HttpClient
 from reelgate.providers.api import ApiAccount, ApiProvider
+from reelgate.providers.api_settings import settings_of
 from reelgate.providers.base import Pictures
 from reelgate.providers.call import Call, Report, VendorError
 from reelgate.providers.payload import (
@@ -26,7 +27,6 @@ from reelgate.providers.payload import (
 from reelgate.providers.registered import at_api, by_rows
 from reelgate.providers.words import Word
 from reelgate.providers.xai.models import ROWS, Row, rows_with
-from reelgate.providers.xai.settings import XaiSettings
 
 STATUSES = {"done": Word.DONE, "failed": Word.FAILED, "expired": Word.ENDED}
 """Any other, and none at all, is a job at work."""
@@ -110,7 +110,13 @@ def cost_of(job: Mapping[str, Any]) -> Money | None:
 
 
 PROVIDER = at_api(
-    XaiSettings,
+    settings_of(
+        "xai",
+        "XAI_API_KEY",
+        title="xAI",
+        example_model="grok-imagine-video",
+        api_url="https://api.x.ai/v1",
+    ),
     by_rows(Xai, rows_with),
     stand_in_path="xai/v1",
 )
