@@ -16,7 +16,7 @@ from reelgate.errors import (
     UpstreamError,
     job_error,
 )
-from reelgate.http.errors import answer, body_of
+from reelgate.http.errors import body_of, error_response
 
 
 def classes() -> list[type[ReelgateError]]:
@@ -34,15 +34,15 @@ def test_every_error_has_the_one_body(kind: type[ReelgateError]) -> None:
     assert body["detail"].strip()
     assert set(body["error"]) == {"message", "type", "code", "param"}
     assert body["error"]["code"] == kind.code
-    response = answer(kind())
+    response = error_response(kind())
     assert response.status_code == kind.status
     assert response.media_type == "application/problem+json"
     assert "retry-after" not in response.headers
 
 
 def test_a_time_to_come_back_is_a_whole_number_of_seconds() -> None:
-    assert answer(ReelgateError(retry_after_s=0.2)).headers["Retry-After"] == "1"
-    assert answer(ReelgateError(retry_after_s=30.0)).headers["Retry-After"] == "30"
+    assert error_response(ReelgateError(retry_after_s=0.2)).headers["Retry-After"] == "1"
+    assert error_response(ReelgateError(retry_after_s=30.0)).headers["Retry-After"] == "30"
 
 
 def test_problems_are_listed_with_what_is_allowed() -> None:

@@ -33,7 +33,7 @@ from reelgate.http.request_form import BodyShape, read_video_body
 from reelgate.http.request_shapes import RequestShapes
 from reelgate.media.mp4 import is_mp4, probe
 from reelgate.media.ranges import entity_tag, not_modified, wanted
-from reelgate.net.client import Answer, HttpClient
+from reelgate.net.client import HttpClient, HttpResponse
 from reelgate.net.hosts import is_origin, normal_origin, split_host
 from reelgate.net.networks import networks_of
 from reelgate.net.redact import redacted
@@ -271,24 +271,24 @@ def adapters() -> Iterator[ApiProvider]:
 
 
 def read_answer(adapter: ApiProvider, given: tuple[int, object]) -> None:
-    answer = Answer(given[0], {}, as_json(given[1]))
-    assert isinstance(adapter.refusal(answer), UpstreamError)
-    payload = payload_of(answer)
+    response = HttpResponse(given[0], {}, as_json(given[1]))
+    assert isinstance(adapter.refusal(response), UpstreamError)
+    payload = payload_of(response)
     report = adapter.read_report(payload)
     assert isinstance(report.url, str)
     adapter.failed(report)
     adapter.id_of(payload)
     adapter.cost_in(payload)
-    adapter.read_cancel(answer)
+    adapter.read_cancel(response)
 
 
 def read_imagine(given: tuple[int, object]) -> None:
-    answer = Answer(given[0], {}, as_json(given[1]))
-    assert isinstance(wire.submit_refusal(answer), UpstreamError)
-    wire.read_report(answer)
+    response = HttpResponse(given[0], {}, as_json(given[1]))
+    assert isinstance(wire.submit_refusal(response), UpstreamError)
+    wire.read_report(response)
     for read in (wire.read_submission, wire.read_upload, partial(read_list, asset_url="https://a")):
         try:
-            read(answer)
+            read(response)
         except UpstreamError:
             continue
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reelgate.errors import UpstreamBadResponse
-from reelgate.net.client import Answer
+from reelgate.net.client import HttpResponse
 from reelgate.providers.assets import is_video_start
 from reelgate.providers.base import Submission
 from reelgate.providers.imagine.wire import (
@@ -24,9 +24,9 @@ ID = "3f2a8c1e-0000-4000-8000-000000000001"
 JOB = {"batchId": "b-1", "cost": 12, "id": ID, "status": "success"}
 
 
-def answering(value: object) -> Answer:
+def answering(value: object) -> HttpResponse:
     body = value if isinstance(value, bytes) else json.dumps(value).encode()
-    return Answer(200, {}, body)
+    return HttpResponse(200, {}, body)
 
 
 @pytest.mark.parametrize("value", [JOB, [JOB], [JOB, {"id": "second"}]])

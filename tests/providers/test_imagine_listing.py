@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from reelgate.clock import SystemClock
 from reelgate.errors import UpstreamBadResponse, UpstreamError
-from reelgate.net.client import Answer, HttpClient
+from reelgate.net.client import HttpClient, HttpResponse
 from reelgate.providers.base import Candidate, Match, can_reconcile
 from reelgate.providers.imagine.listing import candidates, read_item, read_list
 from reelgate.sandbox import Listing, Sandbox, SandboxOptions
@@ -76,7 +76,7 @@ json_values = st.recursive(
 @given(json_values)
 def test_whatever_stands_in_the_list_is_read_or_refused(value: object) -> None:
     with suppress(UpstreamBadResponse):
-        read_list(Answer(200, {}, json.dumps({"assets": value}).encode()), ASSETS)
+        read_list(HttpResponse(200, {}, json.dumps({"assets": value}).encode()), ASSETS)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from reelgate.domain.picture import Picture
 from reelgate.errors import UpstreamBadResponse, UpstreamError, UpstreamUnauthorized
-from reelgate.net.client import Answer, HttpClient
+from reelgate.net.client import HttpClient, HttpResponse
 from reelgate.providers.imagine.adapter import ImagineWeb
 from reelgate.providers.imagine.wire import read_upload
 from reelgate.sandbox import Sandbox
@@ -41,13 +41,13 @@ async def test_an_uploaded_picture_can_be_read_at_its_address(
 )
 def test_an_answer_without_an_address_is_no_success(body: str) -> None:
     with pytest.raises(UpstreamBadResponse):
-        read_upload(Answer(200, {}, body.encode()))
+        read_upload(HttpResponse(200, {}, body.encode()))
 
 
 @pytest.mark.parametrize("processed", [["https://cdn.example/a.png"], "https://cdn.example/a.png"])
 def test_an_address_alone_or_in_an_array_is_read(processed: object) -> None:
     body = json.dumps({"url": {"processed": processed}}).encode()
-    assert read_upload(Answer(200, {}, body)) == "https://cdn.example/a.png"
+    assert read_upload(HttpResponse(200, {}, body)) == "https://cdn.example/a.png"
 
 
 @pytest.mark.parametrize(

@@ -17,16 +17,16 @@ from reelgate.errors import (
     UpstreamUnauthorized,
     UpstreamUnavailable,
 )
-from reelgate.net.client import Answer
+from reelgate.net.client import HttpResponse
 from reelgate.providers.errors import MAX_RETRY_AFTER_S, retry_after_s
 from reelgate.providers.imagine.wire import refusal
 from tests.providers.imagine_account import NOW_S
 
 
-def an_answer(status: int, body: object = "", **headers: str) -> Answer:
+def an_answer(status: int, body: object = "", **headers: str) -> HttpResponse:
     text = body if isinstance(body, str) else json.dumps(body)
     dashed = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Answer(status, CIMultiDict(dashed), text.encode(), NOW_S)
+    return HttpResponse(status, CIMultiDict(dashed), text.encode(), NOW_S)
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_any_answer_becomes_an_error_and_its_body_stays_out_of_the_message(
     status: int, body: bytes
 ) -> None:
     marked = b"account-of-somebody " + body
-    error = refusal(Answer(status, CIMultiDict(), marked, NOW_S))
+    error = refusal(HttpResponse(status, CIMultiDict(), marked, NOW_S))
     assert isinstance(error, UpstreamError)
     assert "account-of-somebody" not in error.message
     assert error.upstream is not None

@@ -135,9 +135,9 @@ class Client:
     async def usage_csv(self, query: Mapping[str, str]) -> str:
         """The same as CSV."""
         params = {**query, "format": "csv"}
-        async with self._answer("GET", "/v1/usage", params=params) as answer:
-            await check(answer)
-            return await answer.text()
+        async with self._response("GET", "/v1/usage", params=params) as response:
+            await check(response)
+            return await response.text()
 
     async def cancel(self, video_id: str) -> RemoteVideo:
         """Stop a video; one that is over stays as it is."""
@@ -154,18 +154,20 @@ class Client:
     async def content(self, video_id: str, offset: int) -> AsyncIterator[aiohttp.ClientResponse]:
         """The video's bytes from an offset on: 200, 206 or, at or beyond the end, 416."""
         headers = {"Range": f"bytes={offset}-"} if offset else {}
-        async with self._answer("GET", f"{path_of(video_id)}/content", headers=headers) as answer:
-            if answer.status != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-                await check(answer)
-            yield answer
+        async with self._response(
+            "GET", f"{path_of(video_id)}/content", headers=headers
+        ) as response:
+            if response.status != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+                await check(response)
+            yield response
 
     @asynccontextmanager
     async def message(
         self, message: Mapping[str, Any], headers: Mapping[str, str]
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """The answer to a message of the Model Context Protocol."""
-        async with self._answer("POST", "/mcp", json=message, headers=headers) as answer:
-            yield answer
+        async with self._response("POST", "/mcp", json=message, headers=headers) as response:
+            yield response
 
     async def _video(self, method: str, path: str, **more: Any) -> RemoteVideo:  # noqa: ANN401 - aiohttp's own arguments
         body = await self._json(method, path, **more)
@@ -175,24 +177,24 @@ class Client:
             raise not_a_gateway(self.url) from error
 
     async def _json(self, method: str, path: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - likewise
-        async with self._answer(method, path, **more) as answer:
-            await check(answer)
-            body = await decoded(answer)
+        async with self._response(method, path, **more) as response:
+            await check(response)
+            body = await decoded(response)
         if not isinstance(body, dict):
             raise not_a_gateway(self.url)
         return body
 
     @asynccontextmanager
-    async def _answer(
+    async def _response(
         self,
         method: str,
         path: str,
         **more: Any,  # noqa: ANN401 - likewise
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         try:
-            async with self._session.request(method, f"{self.url}{path}", **more) as answer:
-                self.is_sandbox = answer.headers.get("Reelgate-Sandbox") == "true"
-                yield answer
+            async with self._session.request(method, f"{self.url}{path}", **more) as response:
+                self.is_sandbox = response.headers.get("Reelgate-Sandbox") == "true"
+                yield response
         except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
             raise Unreachable(unreachable(self.url, error)) from error
 
@@ -241,15 +243,15 @@ def path_of(video_id: str) -> str:
     return f"/v1/videos/{quote(video_id, safe='')}"
 
 
-async def check(answer: aiohttp.ClientResponse) -> None:
-    if answer.status >= HTTPStatus.BAD_REQUEST:
-        raise Refused(answer.status, await decoded(answer), answer.headers.get("Retry-After"))
+async def check(response: aiohttp.ClientResponse) -> None:
+    if response.status >= HTTPStatus.BAD_REQUEST:
+        raise Refused(response.status, await decoded(response), response.headers.get("Retry-After"))
 
 
-async def decoded(answer: aiohttp.ClientResponse) -> object:
+async def decoded(response: aiohttp.ClientResponse) -> object:
     """The JSON body, None when it is none."""
     try:
-        return json.loads(await answer.read())
+        return json.loads(await response.read())
     except ValueError:
         return None
 

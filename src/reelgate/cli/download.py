@@ -124,31 +124,31 @@ def again(video_id: str) -> str:
 async def fetch(client: Client, video_id: str, part: Path, show: Show) -> None:
     """Make the part file whole."""
     offset = size_of(part)
-    async with client.content(video_id, offset) as answer:
-        piece = read_piece(answer)
+    async with client.content(video_id, offset) as response:
+        piece = read_piece(response)
         if piece.start in {offset, 0}:
             # A server may ignore the range and send everything: then the file starts anew.
-            await append(answer, part, piece, show)
+            await append(response, part, piece, show)
     if piece.total not in {None, size_of(part)}:
         await asyncio.to_thread(part.unlink)
         message = f"{part} was no beginning of the video's file: it is fetched anew"
         raise Unreachable(message)
 
 
-async def append(answer: aiohttp.ClientResponse, part: Path, piece: Piece, show: Show) -> None:
+async def append(response: aiohttp.ClientResponse, part: Path, piece: Piece, show: Show) -> None:
     done = piece.start or 0
     with writing(part, done) as file:
-        async for chunk in answer.content.iter_chunked(CHUNK_BYTES):
+        async for chunk in response.content.iter_chunked(CHUNK_BYTES):
             file.write(chunk)
             done += len(chunk)
             show.update(Step("downloading", 100 * done // piece.total if piece.total else 0))
 
 
-def read_piece(answer: aiohttp.ClientResponse) -> Piece:
+def read_piece(response: aiohttp.ClientResponse) -> Piece:
     """What part of the file an answer holds; a 416 holds none."""
-    match = CONTENT_RANGE.match(answer.headers.get("Content-Range", ""))
-    if answer.status == HTTPStatus.OK or match is None:
-        return Piece(0, answer.content_length)
+    match = CONTENT_RANGE.match(response.headers.get("Content-Range", ""))
+    if response.status == HTTPStatus.OK or match is None:
+        return Piece(0, response.content_length)
     first, total = match.groups()
     return Piece(None if first is None else int(first), int(total))
 

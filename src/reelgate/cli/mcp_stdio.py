@@ -85,8 +85,8 @@ class Bridge:
         own_id = {"id": message["id"]}
         try:
             headers = ACCEPTED | self._headers(message)
-            async with self._gateway.message(message, headers) as answer:
-                async for part in messages_in(answer):
+            async with self._gateway.message(message, headers) as response:
+                async for part in messages_in(response):
                     self._note_version(message, part)
                     # What was refused unread has no id, and the client waits for its own.
                     self._write(part if part.get("id") or "method" in part else part | own_id)
@@ -110,27 +110,27 @@ class Bridge:
             self._version = part["result"].get("protocolVersion")
 
 
-async def messages_in(answer: aiohttp.ClientResponse) -> AsyncIterator[Message]:
+async def messages_in(response: aiohttp.ClientResponse) -> AsyncIterator[Message]:
     """The messages of an answer: one, or with what comes before it.
 
     Raises:
         Refused: it holds none, but says what is wrong.
     """
-    if answer.status == HTTPStatus.OK and answer.content_type == EVENT_STREAM:
-        async for event in events_in(answer):
+    if response.status == HTTPStatus.OK and response.content_type == EVENT_STREAM:
+        async for event in events_in(response):
             yield json.loads(event)
         return
-    body = await decoded(answer)
+    body = await decoded(response)
     if not isinstance(body, dict) or "jsonrpc" not in body:
-        raise Refused(answer.status, body, answer.headers.get("Retry-After"))
+        raise Refused(response.status, body, response.headers.get("Retry-After"))
     yield body
 
 
-async def events_in(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+async def events_in(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
     """The data of each event. aiohttp's own lines end at 128 kB, which a list of models exceeds."""
     buffer = bytearray()
     data: list[bytes] = []
-    async for chunk in answer.content.iter_any():
+    async for chunk in response.content.iter_any():
         buffer += chunk
         *lines, rest = buffer.split(b"\n")
         buffer = rest

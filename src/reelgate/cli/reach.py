@@ -103,9 +103,9 @@ async def is_gateway(url: str) -> bool:
     try:
         async with (
             aiohttp.ClientSession(timeout=HEALTH_TIMEOUT) as session,
-            session.get(f"{url}/health") as answer,
+            session.get(f"{url}/health") as response,
         ):
-            return "jobs_open" in await answer.json()
+            return "jobs_open" in await response.json()
     except (aiohttp.ClientError, TimeoutError, ValueError):
         return False
 

@@ -25,7 +25,7 @@ from reelgate.errors import Cancelled, ReelgateError, StorageFailed
 from reelgate.http.ai_sdk_request import VideoCall
 from reelgate.http.auth import AuthenticatedRequest, AuthenticatedRoute, Context
 from reelgate.http.content import content_of
-from reelgate.http.errors import answer, body_of, headers_of
+from reelgate.http.errors import body_of, error_response, headers_of
 from reelgate.http.idempotency import admission_options
 from reelgate.http.parsing import read_json, validated
 from reelgate.http.streaming import BlockingResponse, StreamedResponse
@@ -202,7 +202,7 @@ class StatusResponse(Response):
             sender = Base64Sender(send, head_of("application/json", {}), before, after)
             await content(scope, receive, sender)
         except ReelgateError as error:
-            await answer(error)(scope, receive, send)
+            await error_response(error)(scope, receive, send)
 
 
 class EventResponse(BlockingResponse):

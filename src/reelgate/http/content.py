@@ -22,7 +22,7 @@ from reelgate.errors import (
 )
 from reelgate.http.auth import Context, context_of
 from reelgate.http.connections import room_for_file
-from reelgate.http.errors import answer
+from reelgate.http.errors import error_response
 from reelgate.http.streaming import StreamedResponse
 from reelgate.media.keeper import THUMBNAIL_TYPE
 from reelgate.media.ranges import ByteRange, entity_tag, not_modified, unsatisfied, wanted
@@ -59,7 +59,7 @@ class PassThrough(StreamedResponse):
         except ReelgateError as error:
             if started:
                 raise
-            await answer(error)(scope, receive, send)
+            await error_response(error)(scope, receive, send)
 
 
 def head_of(asset: Asset) -> dict[str, object]:
@@ -182,7 +182,7 @@ class StoredFileResponse(StreamedResponse):
             )
         except RangeNotSatisfiable as error:
             marks = {"Content-Range": unsatisfied(self._piece.size_bytes)}
-            await answer(error, marks)(scope, receive, send)
+            await error_response(error, marks)(scope, receive, send)
             return
         await self._send(part, scope, receive, send)
 
@@ -212,7 +212,7 @@ class StoredFileResponse(StreamedResponse):
         except ReelgateError as error:
             if started:
                 raise
-            await answer(error)(scope, receive, send)
+            await error_response(error)(scope, receive, send)
 
     def _head(self, part: ByteRange | None, bounds: ByteRange) -> list[tuple[bytes, bytes]]:
         headers = {

@@ -88,7 +88,7 @@ class ProblemResponse(JSONResponse):
         return json.dumps(content, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
 
 
-def answer(error: ReelgateError, headers: Mapping[str, str] | None = None) -> JSONResponse:
+def error_response(error: ReelgateError, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """An error as a response."""
     all_headers = dict(headers or {}) | headers_of(error)
     return ProblemResponse(body_of(error), status_code=error.status, headers=all_headers)
@@ -105,25 +105,25 @@ def headers_of(error: ReelgateError) -> dict[str, str]:
 
 
 async def on_error(_request: Request, error: Exception) -> JSONResponse:
-    return answer(error if isinstance(error, ReelgateError) else InternalError())
+    return error_response(error if isinstance(error, ReelgateError) else InternalError())
 
 
 async def on_validation_error(_request: Request, error: Exception) -> JSONResponse:
     """Answer FastAPI's validation error."""
     errors = error.errors() if isinstance(error, RequestValidationError) else []
-    return answer(invalid(errors))
+    return error_response(invalid(errors))
 
 
 async def on_http_exception(request: Request, error: Exception) -> JSONResponse:
     """Answer the framework's own 404 and 405."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     if status == HTTPStatus.NOT_FOUND:
-        return answer(RouteNotFound(hint(request)))
+        return error_response(RouteNotFound(hint(request)))
     if status == HTTPStatus.METHOD_NOT_ALLOWED and isinstance(error, HTTPException):
-        return answer(MethodNotAllowed(), {"Allow": ", ".join(sorted(allowed(request)))})
+        return error_response(MethodNotAllowed(), {"Allow": ", ".join(sorted(allowed(request)))})
     if status == HTTPStatus.BAD_REQUEST and isinstance(error, HTTPException):
-        return answer(MalformedRequest(f"the request cannot be read: {error.detail}"))
-    return answer(InternalError())
+        return error_response(MalformedRequest(f"the request cannot be read: {error.detail}"))
+    return error_response(InternalError())
 
 
 ROOT = "/v1"
@@ -240,7 +240,7 @@ async def error_boundary(app: ASGIApp, scope: Scope, receive: Receive, send: Sen
         log.exception("request_failed", path=scope["path"])
         if started:
             raise
-        await answer(meaning_of(error))(scope, receive, send)
+        await error_response(meaning_of(error))(scope, receive, send)
 
 
 def meaning_of(error: Exception) -> ReelgateError:

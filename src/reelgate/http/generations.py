@@ -16,7 +16,7 @@ from reelgate.db.admission import AdmissionResult
 from reelgate.domain.video import Caller, State, Video
 from reelgate.domain.video_object import warnings_of
 from reelgate.http.auth import AuthenticatedRequest, AuthenticatedRoute, Context
-from reelgate.http.errors import ProblemResponse, answer, body_of
+from reelgate.http.errors import ProblemResponse, body_of, error_response
 from reelgate.http.idempotency import admission_options
 from reelgate.http.openapi import json_or_form
 from reelgate.http.request_form import read_video_body
@@ -109,7 +109,7 @@ class GenerationResponse(BlockingResponse):
 
     def _response(self, video: Video, request: Request) -> Response:
         if video.state is State.FAILED:
-            return answer(failure_of(video), self.extra_headers)
+            return error_response(failure_of(video), self.extra_headers)
         if not video.is_over and (self._preference.respond_async or self.is_closing):
             location = {"Location": f"/v1/videos/{video.id}"}
             return JSONResponse(self._body(video, request), 202, self.extra_headers | location)

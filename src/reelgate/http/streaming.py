@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from reelgate.domain.video import Video
 from reelgate.errors import ReelgateError, job_error
 from reelgate.http.auth import Context
-from reelgate.http.errors import answer, error_boundary
+from reelgate.http.errors import error_boundary, error_response
 
 
 class StreamedResponse(Response):
@@ -85,7 +85,7 @@ class DeferredResponse(Response):
         try:
             await self.respond(scope, receive, send)
         except ReelgateError as error:
-            await answer(error)(scope, receive, send)
+            await error_response(error)(scope, receive, send)
 
 
 class BlockingResponse(DeferredResponse):

@@ -27,7 +27,7 @@ from reelgate.errors import (
 )
 from reelgate.http.auth import AuthenticatedRequest, AuthenticatedRoute, Context
 from reelgate.http.content import Variant, content_of
-from reelgate.http.errors import answer
+from reelgate.http.errors import error_response
 from reelgate.http.events import EventStream
 from reelgate.http.idempotency import admission_options
 from reelgate.http.openapi import CREATE_BODY, NOT_FOUND, REFUSED, body_schema_of
@@ -58,7 +58,7 @@ class SyncResponse(BlockingResponse):
             check_finished(video, closing=self.is_closing)
             response = await content_of(video, "video", Request(scope), self.ctx)
         except ReelgateError as error:
-            await answer(error, self.extra_headers)(scope, receive, send)
+            await error_response(error, self.extra_headers)(scope, receive, send)
             return True
         await response(
             scope, receive, with_headers(send, self.extra_headers | timing_headers(video))

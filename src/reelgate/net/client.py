@@ -27,8 +27,8 @@ MOST_DIGITS = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """One HTTP answer; the header names are case-insensitive, the time is Unix time.
+class HttpResponse:
+    """One HTTP response; the header names are case-insensitive, the time is Unix time.
 
     Headers and body stay out of the repr: they can hold account data.
     """
@@ -97,7 +97,7 @@ OPEN_TIMEOUT_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """An answer whose body is still on its way."""
+    """A response whose body is still on its way."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
@@ -187,7 +187,7 @@ class HttpClient:
         headers: Mapping[str, str],
         timeout_s: float,
         file: FilePart | None = None,
-    ) -> Answer:
+    ) -> HttpResponse:
         """Post text parts, and perhaps a file, as `multipart/form-data` on its own connection.
 
         Redirects are not followed: nobody could tell whether the first server acted on the post.
@@ -209,7 +209,7 @@ class HttpClient:
 
     async def post(
         self, url: str, body: bytes, *, headers: Mapping[str, str], timeout_s: float
-    ) -> Answer:
+    ) -> HttpResponse:
         """Post a body on its own connection, once: what it spends must not be sent again.
 
         Raises:
@@ -233,7 +233,7 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         timeout_s: float,
         redirects: int = 0,
-    ) -> Answer:
+    ) -> HttpResponse:
         """Send a request without a body that may safely be sent twice, such as GET or HEAD.
 
         aiohttp itself sends it once more when the connection breaks before an answer.
@@ -323,14 +323,14 @@ class HttpClient:
             cookie_jar=aiohttp.DummyCookieJar(),
         )
 
-    async def _read(self, response: aiohttp.ClientResponse) -> Answer:
+    async def _read(self, response: aiohttp.ClientResponse) -> HttpResponse:
         body = bytearray()
         while chunk := await response.content.readany():
             body += chunk
             if len(body) > MAX_ANSWER_BYTES:
                 response.close()
                 break
-        return Answer(
+        return HttpResponse(
             response.status,
             response.headers,
             bytes(body[:MAX_ANSWER_BYTES]),

@@ -28,7 +28,7 @@ from reelgate.errors import (
     UpstreamUnauthorized,
     VideoExpired,
 )
-from reelgate.net.client import Answer, HttpClient
+from reelgate.net.client import HttpClient, HttpResponse
 from reelgate.net.redact import MASK, fit_to_tell, redacted
 from reelgate.providers import errors as generic
 from reelgate.providers.assets import FreshAddresses, opened, origin_of
@@ -181,16 +181,16 @@ class ApiProvider(ABC):
         """What the answer to it says."""
 
     @abstractmethod
-    def error_of(self, answer: Answer) -> VendorError | None:
+    def error_of(self, response: HttpResponse) -> VendorError | None:
         """The vendor's own error object in an answer of any status; None where there is none."""
 
     def cancel_call(self, _provider_id: str) -> Call | None:
         """The request that stops a job; None where nothing does."""
         return None
 
-    def read_cancel(self, answer: Answer) -> CancelOutcome:
+    def read_cancel(self, response: HttpResponse) -> CancelOutcome:
         """What the answer to it says; only where it is a success, or says that it is too late."""
-        return CancelOutcome.STOPPED if answer.ok else CancelOutcome.IMPOSSIBLE
+        return CancelOutcome.STOPPED if response.ok else CancelOutcome.IMPOSSIBLE
 
     def cost_in(self, _payload: Mapping[str, Any]) -> Money | None:
         """The price in the answer to an accepted submit, where it is told so early."""
@@ -210,9 +210,11 @@ class ApiProvider(ABC):
         Raises:
             UpstreamError: it cannot be asked.
         """
-        answer = await self.ask(self.poll_call(provider_id))
+        response = await self.ask(self.poll_call(provider_id))
         # One that is not known (any more) may have been made all the same.
-        return Report(word=Word.SILENT) if answer is None else self.read_report(payload_of(answer))
+        return (
+            Report(word=Word.SILENT) if response is None else self.read_report(payload_of(response))
+        )
 
     # What all of them do alike
 
@@ -230,15 +232,15 @@ class ApiProvider(ABC):
             UpstreamError: `surely_refused` tells whether it may be sent again.
         """
         call = self.submit_call(request, marker=marker, pictures=pictures, push_url=push_url)
-        answer = await self._post(call)
-        if not answer.ok or self.error_of(answer) is not None:
-            raise self.submit_refusal(answer)
-        payload = payload_of(answer)
+        response = await self._post(call)
+        if not response.ok or self.error_of(response) is not None:
+            raise self.submit_refusal(response)
+        payload = payload_of(response)
         provider_id = self.id_of(payload)
         if isinstance(provider_id, str) and is_provider_id(provider_id):
             return Submission(self.id_path(request) + provider_id, cost=self.cost_in(payload))
         message = f"{self.upstream} named no video in its answer to the submit."
-        raise UpstreamBadResponse(message, upstream=redacted(self.hide(answer.text)))
+        raise UpstreamBadResponse(message, upstream=redacted(self.hide(response.text)))
 
     def preview(self, request: VideoRequest) -> Call:
         """The submit as it would be sent, without credentials."""
@@ -257,10 +259,10 @@ class ApiProvider(ABC):
         call = self.cancel_call(provider_id)
         if call is None:
             return CancelOutcome.IMPOSSIBLE
-        answer = await self._send(call)
-        if answer.ok or answer.status in TOO_LATE:
-            return self.read_cancel(answer)
-        raise self.refusal(answer)
+        response = await self._send(call)
+        if response.ok or response.status in TOO_LATE:
+            return self.read_cancel(response)
+        raise self.refusal(response)
 
     @asynccontextmanager
     async def open_asset(
@@ -293,25 +295,25 @@ class ApiProvider(ABC):
         """Empty: an upstream's address may end or hold a key, so the gateway's own is told."""
         return ""
 
-    async def ask(self, call: Call) -> Answer | None:
+    async def ask(self, call: Call) -> HttpResponse | None:
         """The answer to a request that may be sent twice; None where it is "not found".
 
         Raises:
             UpstreamError: it is an error.
         """
-        answer = await self._send(call)
-        error = self.error_of(answer)
-        if answer.ok and error is None:
-            return answer
-        if answer.status == NOT_FOUND:
+        response = await self._send(call)
+        error = self.error_of(response)
+        if response.ok and error is None:
+            return response
+        if response.status == NOT_FOUND:
             return None
-        raise self.refusal(answer)
+        raise self.refusal(response)
 
-    def refusal(self, answer: Answer) -> UpstreamError:
+    def refusal(self, response: HttpResponse) -> UpstreamError:
         """The error that an answer stands for: the vendor's own words first, then its status."""
-        error = self.error_of(answer) or VendorError()
+        error = self.error_of(response) or VendorError()
         return generic.refusal(
-            answer,
+            response,
             upstream=self.upstream,
             renew=self.renew,
             hide=self.hide,
@@ -320,22 +322,22 @@ class ApiProvider(ABC):
             wait_s=error.wait_s,
         )
 
-    def submit_refusal(self, answer: Answer) -> UpstreamError:
+    def submit_refusal(self, response: HttpResponse) -> UpstreamError:
         """The same of a submit.
 
         Whatever is not surely said of the request itself, in the vendor's own words where a proxy
         in between says it as well, may have been accepted.
         """
-        error, own = self.refusal(answer), self.error_of(answer)
+        error, own = self.refusal(response), self.error_of(response)
         says_so = own is not None and (
-            answer.ok
-            or answer.status == TOO_MANY_REQUESTS
+            response.ok
+            or response.status == TOO_MANY_REQUESTS
             or (own.kind is not None and own.kind.surely_refused)
         )
-        if not error.surely_refused or says_so or answer.status in SAID_OF_THE_REQUEST:
+        if not error.surely_refused or says_so or response.status in SAID_OF_THE_REQUEST:
             return error
-        message = f"HTTP {answer.status} came back for {self.upstream}, but not in its own words."
-        wait_s = generic.retry_after_s(answer)
+        message = f"HTTP {response.status} came back for {self.upstream}, but not in its own words."
+        wait_s = generic.retry_after_s(response)
         return ProxyAnswered(message, retry_after_s=wait_s, upstream=error.upstream)
 
     def failed(self, report: Report) -> Failed:
@@ -367,7 +369,7 @@ class ApiProvider(ABC):
         """A text without our key, should the upstream repeat it."""
         return text.replace(self._key, MASK) if self._key else text
 
-    async def _post(self, call: Call) -> Answer:
+    async def _post(self, call: Call) -> HttpResponse:
         """Send a request that must not be sent twice."""
         url, headers = self._address(call), self._headers(call)
         if call.form is not None:
@@ -378,7 +380,7 @@ class ApiProvider(ABC):
         body = json.dumps(call.json).encode()
         return await self._http.post(url, body, headers=headers, timeout_s=SUBMIT_TIMEOUT_S)
 
-    async def _send(self, call: Call) -> Answer:
+    async def _send(self, call: Call) -> HttpResponse:
         url, headers = self._address(call), self._headers(call)
         return await self._http.request(
             call.method, url, headers=headers, timeout_s=REQUEST_TIMEOUT_S

@@ -13,7 +13,7 @@ from reelgate.errors import (
     UpstreamError,
     VideoExpired,
 )
-from reelgate.net.client import HTTP_OK, Answer, HttpClient, Stream
+from reelgate.net.client import HTTP_OK, HttpClient, HttpResponse, Stream
 from reelgate.net.transport import read_url
 from reelgate.providers.base import Asset
 from reelgate.providers.errors import retry_after_s
@@ -34,7 +34,7 @@ FTYP = b"ftyp"
 FTYP_OFFSET = 4
 FTYP_END = FTYP_OFFSET + len(FTYP)
 
-Refuse = Callable[[Answer], UpstreamError]
+Refuse = Callable[[HttpResponse], UpstreamError]
 """The error that an answer without success stands for at one upstream."""
 
 
@@ -122,11 +122,11 @@ async def begins_as_video(
         ):
             if stream.status in HTTP_OK:
                 return is_video_start(await first_bytes(stream, FTYP_END))
-            answer = Answer(stream.status, stream.headers)
+            response = HttpResponse(stream.status, stream.headers)
     except TimeoutError as error:
         message = "The host of the video did not send its first bytes in time."
         raise AnswerLost(message) from error
-    refused = refuse(answer)
+    refused = refuse(response)
     if refused.temporary:
         raise refused
     return False
@@ -144,14 +144,14 @@ def check_asset(stream: Stream, upstream: str, refuse: Refuse) -> None:
         return
     if stream.status in GONE:
         message = f"{upstream} no longer serves this video."
-        wait_s = retry_after_s(Answer(stream.status, stream.headers))
+        wait_s = retry_after_s(HttpResponse(stream.status, stream.headers))
         raise VideoExpired(message, retry_after_s=wait_s)
     if stream.status == RANGE_NOT_SATISFIABLE:
         raise RangeNotSatisfiable
     if stream.status in HTTP_OK:
         message = f"{upstream} answered with a page where the video should be."
         raise UpstreamBadResponse(message)
-    raise refuse(Answer(stream.status, stream.headers))
+    raise refuse(HttpResponse(stream.status, stream.headers))
 
 
 async def first_bytes(stream: Stream, count: int) -> bytes:

@@ -20,7 +20,7 @@ from reelgate.errors import (
     UpstreamUnauthorized,
     UpstreamUnavailable,
 )
-from reelgate.net.client import Answer
+from reelgate.net.client import HttpResponse
 from reelgate.net.redact import fit_to_tell, redacted
 
 KINDS: Mapping[int, type[UpstreamError]] = {
@@ -59,7 +59,7 @@ RETRY_AFTER_SECONDS = re.compile(r"\d{1,12}(?:\.\d{1,6})?", re.ASCII)
 
 
 def refusal(
-    answer: Answer,
+    response: HttpResponse,
     *,
     upstream: str,
     renew: str,
@@ -71,7 +71,7 @@ def refusal(
     """The error that an answer without success stands for.
 
     Args:
-        answer: any answer that is not the success that was hoped for.
+        response: any that is not the success that was hoped for.
         upstream: the upstream's name in messages.
         renew: what to do about a dead token, a sentence.
         hide: takes our own secrets out of a text, in case the upstream echoes them.
@@ -79,25 +79,25 @@ def refusal(
         kind: what it is where a vendor has codes of its own; None: what the status says.
         wait_s: how long its body asks to wait, in seconds; a `Retry-After` header goes first.
     """
-    kind = kind or kind_of(answer)
+    kind = kind or kind_of(response)
     told = fit_to_tell(hide(says)) if says else None
     reason = f' It says: "{told}".' if told else ""
     sentence = SENTENCES[kind].format(upstream=upstream)
     advice = f" {renew}" if kind is UpstreamUnauthorized else ""
     return kind(
-        f"{sentence} (HTTP {answer.status}).{reason}{advice}",
-        retry_after_s=wait_of(answer, wait_s) if kind.temporary else None,
-        upstream=redacted(hide(answer.text)),
+        f"{sentence} (HTTP {response.status}).{reason}{advice}",
+        retry_after_s=wait_of(response, wait_s) if kind.temporary else None,
+        upstream=redacted(hide(response.text)),
     )
 
 
-def kind_of(answer: Answer) -> type[UpstreamError]:
+def kind_of(response: HttpResponse) -> type[UpstreamError]:
     """The class of error that an answer's status, and only then its text, stands for."""
-    if answer.status in MODERATION_STATUSES and is_moderation(answer):
+    if response.status in MODERATION_STATUSES and is_moderation(response):
         return ModerationBlocked
-    if answer.status in KINDS:
-        return KINDS[answer.status]
-    match answer.status // 100:
+    if response.status in KINDS:
+        return KINDS[response.status]
+    match response.status // 100:
         case 4:
             return UpstreamError
         case 5:
@@ -106,17 +106,17 @@ def kind_of(answer: Answer) -> type[UpstreamError]:
             return UpstreamBadResponse
 
 
-def is_moderation(answer: Answer) -> bool:
+def is_moderation(response: HttpResponse) -> bool:
     """Whether the answer itself, not a prompt that it quotes, clearly speaks of moderation."""
-    return any(MODERATION_WORDS.search(reason) for reason in reasons(answer))
+    return any(MODERATION_WORDS.search(reason) for reason in reasons(response))
 
 
-def reasons(answer: Answer) -> Iterator[str]:
+def reasons(response: HttpResponse) -> Iterator[str]:
     """The sentences and codes in which an error answer gives its reason."""
-    payload = answer.json()
+    payload = response.json()
     if not isinstance(payload, dict):
-        if payload is None and answer.content_type != "text/html":
-            yield answer.text
+        if payload is None and response.content_type != "text/html":
+            yield response.text
         return
     inner = payload.get("error")
     for holder in (payload, inner if isinstance(inner, dict) else {}):
@@ -126,26 +126,26 @@ def reasons(answer: Answer) -> Iterator[str]:
                 yield value.replace("_", " ")
 
 
-def retry_after_s(answer: Answer) -> float | None:
+def retry_after_s(response: HttpResponse) -> float | None:
     """How long the `Retry-After` header asks to wait, in seconds (RFC 9110, 10.2.3).
 
     Seconds or a date, which counts from the answer's own `Date` so that clocks may differ.
     Never below zero or above an hour; None when there is no such header or it makes no sense.
     """
-    value = answer.headers.get("Retry-After", "").strip()
+    value = response.headers.get("Retry-After", "").strip()
     if RETRY_AFTER_SECONDS.fullmatch(value):
         wait_s = float(value)
     elif (until_s := http_date_s(value)) is not None:
-        sent_at_s = http_date_s(answer.headers.get("Date", ""))
-        wait_s = until_s - (answer.received_at_s if sent_at_s is None else sent_at_s)
+        sent_at_s = http_date_s(response.headers.get("Date", ""))
+        wait_s = until_s - (response.received_at_s if sent_at_s is None else sent_at_s)
     else:
         return None
     return min(max(wait_s, 0.0), MAX_RETRY_AFTER_S)
 
 
-def wait_of(answer: Answer, told_s: float | None) -> float | None:
+def wait_of(response: HttpResponse, told_s: float | None) -> float | None:
     """How long an answer asks to wait, by its header or else its body; None where neither does."""
-    by_header_s = retry_after_s(answer)
+    by_header_s = retry_after_s(response)
     if by_header_s is not None or told_s is None:
         return by_header_s
     return min(max(told_s, 0.0), MAX_RETRY_AFTER_S)

@@ -8,16 +8,16 @@ from typing import Any
 from urllib.parse import quote
 
 from reelgate.domain.reference import Reference
-from reelgate.net.client import Answer
+from reelgate.net.client import HttpResponse
 from reelgate.providers.base import Pictures
 
 PROVIDER_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.:~=/-]{0,510}[A-Za-z0-9_.:~=-])?", re.ASCII)
 """An upstream's id of a job as it may stand in a path."""
 
 
-def payload_of(answer: Answer) -> Mapping[str, Any]:
+def payload_of(response: HttpResponse) -> Mapping[str, Any]:
     """The JSON object of an answer, or the first of an array; an empty one where there is none."""
-    return first_object(answer.json())
+    return first_object(response.json())
 
 
 def first_object(payload: object) -> dict[str, Any]:

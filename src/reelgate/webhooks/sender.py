@@ -13,7 +13,7 @@ import aiohttp
 
 from reelgate.clock import Clock
 from reelgate.db.webhooks import Message
-from reelgate.net.client import Answer
+from reelgate.net.client import HttpResponse
 from reelgate.net.ssrf import was_refused
 from reelgate.net.transport import transport_error
 from reelgate.providers.errors import retry_after_s
@@ -92,8 +92,8 @@ class Sender:
         """The head says it all; the body is not read."""
         if response.status not in PATIENT:
             return Reply(response.status)
-        answer = Answer(response.status, response.headers, received_at_s=self._clock.now())
-        return Reply(response.status, retry_after_s(answer))
+        head = HttpResponse(response.status, response.headers, received_at_s=self._clock.now())
+        return Reply(head.status, retry_after_s(head))
 
 
 def failed(error: Exception, origin: str) -> Reply:

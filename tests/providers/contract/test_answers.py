@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from reelgate.errors import UpstreamBadResponse, UpstreamError
-from reelgate.net.client import Answer
+from reelgate.net.client import HttpResponse
 from reelgate.providers.api import ApiProvider
 from reelgate.providers.base import has_catalogue
 from reelgate.providers.call import Call, Report
@@ -38,7 +38,7 @@ def with_odd_parts(value: object) -> Iterator[object]:
         yield from ([odd, *value[1:]] for odd in with_odd_parts(value[0]))
 
 
-async def answers_of(adapter: ApiProvider, vendor: Case) -> list[Answer]:
+async def answers_of(adapter: ApiProvider, vendor: Case) -> list[HttpResponse]:
     """Real answers: to submits, polls, a cancel and a refusal."""
     answers = [await adapter._post(adapter.preview(vendor.request("[[400]]")))]
     for faults in JOBS:
@@ -52,25 +52,25 @@ async def answers_of(adapter: ApiProvider, vendor: Case) -> list[Answer]:
     return answers
 
 
-def read_all(adapter: ApiProvider, answer: Answer) -> None:
+def read_all(adapter: ApiProvider, response: HttpResponse) -> None:
     """Read an answer in every way in which the adapter reads any."""
-    payload = payload_of(answer)
+    payload = payload_of(response)
     report = adapter.read_report(payload)
     assert isinstance(report, Report)
     assert isinstance(report.url, str)
     adapter.failed(report)
     adapter.id_of(payload)
     adapter.cost_in(payload)
-    adapter.read_cancel(answer)
-    assert isinstance(adapter.refusal(answer), UpstreamError)
+    adapter.read_cancel(response)
+    assert isinstance(adapter.refusal(response), UpstreamError)
 
 
 async def test_no_part_of_an_answer_breaks_an_adapter(vendor: Case) -> None:
     adapter = adapter_of(vendor)
-    for answer in await answers_of(adapter, vendor):
-        for changed in with_odd_parts(answer.json()):
+    for response in await answers_of(adapter, vendor):
+        for changed in with_odd_parts(response.json()):
             body = json.dumps(changed).encode()
-            read_all(adapter, Answer(answer.status, answer.headers, body))
+            read_all(adapter, HttpResponse(response.status, response.headers, body))
 
 
 async def test_no_part_of_a_catalogue_breaks_an_adapter(vendor: Case) -> None:

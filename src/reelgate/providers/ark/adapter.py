@@ -19,7 +19,7 @@ from reelgate.errors import (
     UpstreamError,
     UpstreamUnauthorized,
 )
-from reelgate.net.client import Answer, HttpClient
+from reelgate.net.client import HttpClient, HttpResponse
 from reelgate.providers.api import ApiAccount, ApiProvider
 from reelgate.providers.ark.models import ROWS, Row, rows_with
 from reelgate.providers.ark.settings import ArkSettings
@@ -116,10 +116,10 @@ class Ark(ApiProvider):
             cost=self._cost_of(payload),
         )
 
-    def error_of(self, answer: Answer) -> VendorError | None:
+    def error_of(self, response: HttpResponse) -> VendorError | None:
         """`{"error": {"code", "message", "type", "param"}}`."""
-        error = first_object(payload_of(answer).get("error"))
-        if answer.ok or not error:
+        error = first_object(payload_of(response).get("error"))
+        if response.ok or not error:
             return None
         code = text_in(error, "code")
         kind = ModerationBlocked if is_moderation(code) else KINDS.get(code)
@@ -135,8 +135,8 @@ class Ark(ApiProvider):
         Raises:
             UpstreamError: the attempt failed.
         """
-        answer = await self.ask(self.poll_call(provider_id))
-        status = text_in(payload_of(answer), "status") if answer is not None else ""
+        response = await self.ask(self.poll_call(provider_id))
+        status = text_in(payload_of(response), "status") if response is not None else ""
         if status.lower() != QUEUED:
             return CancelOutcome.IMPOSSIBLE
         return await super().cancel(provider_id)
@@ -154,8 +154,8 @@ class Ark(ApiProvider):
         found: list[ListedJob] = []
         for page in range(1, MOST_PAGES + 1):
             query = {"page_num": str(page), "page_size": str(PAGE)}
-            answer = await self.ask(Call(path=TASKS, query=query))
-            items = payload_of(answer).get("items") if answer is not None else None
+            response = await self.ask(Call(path=TASKS, query=query))
+            items = payload_of(response).get("items") if response is not None else None
             if not isinstance(items, list):
                 message = "Ark's list of tasks cannot be read."
                 raise UpstreamBadResponse(message)

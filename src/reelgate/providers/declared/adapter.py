@@ -26,7 +26,7 @@ from reelgate.domain.reference import Kind, Role
 from reelgate.domain.sizes import frame_size
 from reelgate.domain.video import VideoRequest
 from reelgate.errors import ModerationBlocked
-from reelgate.net.client import Answer, HttpClient
+from reelgate.net.client import HttpClient, HttpResponse
 from reelgate.providers.api import ApiAccount, ApiProvider
 from reelgate.providers.base import Pictures, Provider
 from reelgate.providers.call import Call, Report, VendorError
@@ -129,11 +129,11 @@ class Declared(ApiProvider):
         url = filled_path(path, {"id": provider_id}).lstrip("/")
         return Report(word=report.word, status=report.status, url=url)
 
-    def error_of(self, answer: Answer) -> VendorError | None:
+    def error_of(self, response: HttpResponse) -> VendorError | None:
         """The sentence and the code where the declaration says."""
-        errors, payload = self._declared.errors, payload_of(answer)
+        errors, payload = self._declared.errors, payload_of(response)
         says, code = at(payload, errors.message), at(payload, errors.code)
-        if answer.ok or not isinstance(says, str):
+        if response.ok or not isinstance(says, str):
             return None
         kind = ModerationBlocked if str(code) in errors.moderated else None
         return VendorError(says, str(code or ""), kind)

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from reelgate.domain.video import VideoRequest
 from reelgate.errors import InsufficientCredits, ModerationBlocked, UpstreamError
-from reelgate.net.client import Answer, HttpClient
+from reelgate.net.client import HttpClient, HttpResponse
 from reelgate.providers.api import ApiAccount, ApiProvider
 from reelgate.providers.api_settings import settings_of
 from reelgate.providers.assets import origin_of
@@ -100,31 +100,31 @@ class Fal(ApiProvider):
         report = await super().report(provider_id)
         if report.word is not Word.DONE:
             return report
-        answer = await self._send(Call(path=in_path(provider_id)))
-        error = self.error_of(answer)
-        if answer.ok and error is None:
-            video = first_object(payload_of(answer).get("video"))
+        response = await self._send(Call(path=in_path(provider_id)))
+        error = self.error_of(response)
+        if response.ok and error is None:
+            video = first_object(payload_of(response).get("video"))
             return Report(word=Word.DONE, status=report.status, url=text_in(video, "url"))
         if error is None:
             # Not in fal's own words: the edge, which knows nothing of the job.
-            raise self.refusal(answer)
+            raise self.refusal(response)
         is_moderation = error.kind is ModerationBlocked
         # A fault of fal's own may pass: it ends the job only if it stays.
-        over = Word.FAILED if answer.status in CLIENT_ERRORS else Word.ENDED
+        over = Word.FAILED if response.status in CLIENT_ERRORS else Word.ENDED
         word = Word.MODERATED if is_moderation else over
         return Report(word=word, status=error.code or report.status, reason=error.says)
 
-    def error_of(self, answer: Answer) -> VendorError | None:
+    def error_of(self, response: HttpResponse) -> VendorError | None:
         """`{"detail": [{"loc", "msg", "type"}]}` of a model, `{"detail", "error_type"}` of fal."""
-        if answer.ok:
+        if response.ok:
             return None
-        payload = payload_of(answer)
+        payload = payload_of(response)
         detail = payload.get("detail")
         if isinstance(detail, list):
             first = first_object(detail)
             code, says = text_in(first, "type"), text_in(first, "msg")
         elif isinstance(detail, str) and (
-            "error_type" in payload or "x-fal-request-id" in answer.headers
+            "error_type" in payload or "x-fal-request-id" in response.headers
         ):
             code, says = text_in(payload, "error_type"), detail
         else:
@@ -135,9 +135,9 @@ class Fal(ApiProvider):
         """Told by a word, whatever the HTTP status."""
         return Call(method="PUT", path=f"{in_path(provider_id)}/cancel")
 
-    def read_cancel(self, answer: Answer) -> CancelOutcome:
+    def read_cancel(self, response: HttpResponse) -> CancelOutcome:
         """`CANCELLATION_REQUESTED` is a signal: the model may run on, and bill."""
-        status = text_in(payload_of(answer), "status").upper()
+        status = text_in(payload_of(response), "status").upper()
         return CANCELLED.get(status, CancelOutcome.IMPOSSIBLE)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from reelgate.domain.reference import Reference, Role
 from reelgate.domain.video import VideoRequest
 from reelgate.errors import InsufficientCredits, RateLimited, UpstreamError, UpstreamUnauthorized
-from reelgate.net.client import Answer, HttpClient
+from reelgate.net.client import HttpClient, HttpResponse
 from reelgate.net.transport import read_url
 from reelgate.providers.api import ApiAccount, ApiProvider
 from reelgate.providers.api_settings import settings_of
@@ -110,16 +110,16 @@ class Gemini(ApiProvider):
         told = [each for each in texts if isinstance(each, str)]
         return Report(word=Word.MODERATED, reason=" ".join(told))
 
-    def error_of(self, answer: Answer) -> VendorError | None:
+    def error_of(self, response: HttpResponse) -> VendorError | None:
         """`{"error": {"code", "message", "status", "details"}}`."""
-        error = first_object(payload_of(answer).get("error"))
-        if answer.ok or not error:
+        error = first_object(payload_of(response).get("error"))
+        if response.ok or not error:
             return None
         status, says = text_in(error, "status"), text_in(error, "message")
         kind = KINDS.get(status)
         if NO_CREDITS in says.lower():
             kind = InsufficientCredits
-        elif BAD_KEY in answer.text:
+        elif BAD_KEY in response.text:
             kind = UpstreamUnauthorized
         return VendorError(says, status, kind, delay_in(error.get("details")))
 

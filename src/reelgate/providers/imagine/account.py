@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from urllib.parse import urlencode
 
-from reelgate.net.client import Answer, HttpClient
+from reelgate.net.client import HttpClient, HttpResponse
 from reelgate.providers.imagine.credentials import Credentials, authorized
 from reelgate.providers.imagine.wire import is_whole, refusal
 from reelgate.providers.payload import first_object
@@ -44,8 +44,8 @@ class AccountLookUps:
         found: dict[str, Named] = {}
         for personal in ("true", "false"):
             asked = urlencode({"org_id": org_id, "is_personal": personal})
-            answer = await self._get(f"{self._team_url}/org/asset/?{asked}")
-            found |= {each.id: each for each in named(answer, is_folder)}
+            response = await self._get(f"{self._team_url}/org/asset/?{asked}")
+            found |= {each.id: each for each in named(response, is_folder)}
         return list(found.values())
 
     async def credits_left(self, org_id: str) -> int | None:
@@ -54,20 +54,20 @@ class AccountLookUps:
         Raises:
             UpstreamError: it is not told.
         """
-        answer = await self._get(f"{self._api_url}/credit?{urlencode({'org_id': org_id})}")
-        told = first_object(answer.json())
+        response = await self._get(f"{self._api_url}/credit?{urlencode({'org_id': org_id})}")
+        told = first_object(response.json())
         return next((left for key in ("total", "tokens") if is_whole(left := told.get(key))), None)
 
-    async def _get(self, url: str) -> Answer:
-        async def send(headers: Mapping[str, str]) -> Answer:
+    async def _get(self, url: str) -> HttpResponse:
+        async def send(headers: Mapping[str, str]) -> HttpResponse:
             return await self._http.request(
                 "GET", url, headers={**headers, "Accept": "application/json"}, timeout_s=TIMEOUT_S
             )
 
-        answer = await authorized(self._credentials, send)
-        if not answer.ok or answer.json() is None:
-            raise refusal(answer, hide=self._credentials.hide)
-        return answer
+        response = await authorized(self._credentials, send)
+        if not response.ok or response.json() is None:
+            raise refusal(response, hide=self._credentials.hide)
+        return response
 
 
 def is_folder(entry: Mapping[str, object]) -> bool:
@@ -75,9 +75,9 @@ def is_folder(entry: Mapping[str, object]) -> bool:
     return entry.get("category") == FOLDER
 
 
-def named(answer: Answer, fits: Callable[[Mapping[str, object]], bool]) -> list[Named]:
+def named(response: HttpResponse, fits: Callable[[Mapping[str, object]], bool]) -> list[Named]:
     """The entries of `{"data": [...]}` that fit and have an id."""
-    data = first_object(answer.json()).get("data")
+    data = first_object(response.json()).get("data")
     entries = [each for each in data if isinstance(each, dict)] if isinstance(data, list) else []
     return [
         Named(str(each["id"]), str(each.get("title") or each.get("name") or each["id"]))

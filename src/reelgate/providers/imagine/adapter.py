@@ -13,7 +13,7 @@ from reelgate.domain.picture import Picture
 from reelgate.domain.reference import Kind
 from reelgate.domain.video import VideoRequest
 from reelgate.errors import UpstreamBadResponse, VideoExpired
-from reelgate.net.client import Answer, FilePart, HttpClient
+from reelgate.net.client import FilePart, HttpClient, HttpResponse
 from reelgate.providers.base import (
     NO_PICTURES,
     Asset,
@@ -171,7 +171,7 @@ class ImagineWeb:
         parts = upload_parts(picture, self._account)
         file = FilePart("file", picture.file_name, picture.media_type, picture.content)
 
-        async def send(headers: Mapping[str, str]) -> Answer:
+        async def send(headers: Mapping[str, str]) -> HttpResponse:
             return await self._http.post_form(
                 f"{self._api_url}/assets/upload",
                 parts,
@@ -180,10 +180,10 @@ class ImagineWeb:
                 file=file,
             )
 
-        answer = await authorized(credentials, send)
-        if not answer.ok:
-            raise refusal(answer, hide=credentials.hide)
-        return read_upload(answer, hide=credentials.hide)
+        response = await authorized(credentials, send)
+        if not response.ok:
+            raise refusal(response, hide=credentials.hide)
+        return read_upload(response, hide=credentials.hide)
 
     async def submit(
         self,
@@ -207,7 +207,7 @@ class ImagineWeb:
         marker = marker or str(uuid4())
         parts = submit_parts(request, self._account, marker, fields, self._reference_parts)
 
-        async def send(headers: Mapping[str, str]) -> Answer:
+        async def send(headers: Mapping[str, str]) -> HttpResponse:
             return await self._http.post_form(
                 f"{self._api_url}/video/upload",
                 parts,
@@ -216,12 +216,12 @@ class ImagineWeb:
             )
 
         # Anybody on the way may say 401: only in imagine.art's own words is it sent again.
-        answer = await authorized(
+        response = await authorized(
             credentials, send, lambda refused: error_sentence(refused) is not None
         )
-        if not answer.ok:
-            raise submit_refusal(answer, hide=credentials.hide)
-        return read_submission(answer, hide=credentials.hide)
+        if not response.ok:
+            raise submit_refusal(response, hide=credentials.hide)
+        return read_submission(response, hide=credentials.hide)
 
     def preview(self, request: VideoRequest) -> Call:
         """The submit as it would be sent, without credentials and what is the account's own."""
@@ -258,7 +258,7 @@ class ImagineWeb:
             ("org_id", self._account.organisation()),
         ]
 
-        async def send(headers: Mapping[str, str]) -> Answer:
+        async def send(headers: Mapping[str, str]) -> HttpResponse:
             return await self._http.request(
                 "GET",
                 f"{self._api_url}/assets/status?{urlencode(asked)}",
@@ -266,10 +266,10 @@ class ImagineWeb:
                 timeout_s=LIST_TIMEOUT_S,
             )
 
-        answer = await authorized(credentials, send)
-        if not answer.ok:
-            raise refusal(answer, hide=credentials.hide)
-        return read_list(answer, self._asset_host.base)
+        response = await authorized(credentials, send)
+        if not response.ok:
+            raise refusal(response, hide=credentials.hide)
+        return read_list(response, self._asset_host.base)
 
     def watch(self, provider_id: str) -> ImaginePoller:
         """A way to poll an accepted job; makes no request by itself."""

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from urllib.parse import quote
 
 from reelgate.errors import AnswerLost, UpstreamBadResponse
-from reelgate.net.client import MAX_REDIRECTS, Answer, HttpClient
+from reelgate.net.client import MAX_REDIRECTS, HttpClient, HttpResponse
 from reelgate.providers.assets import (
     AS_IT_IS,
     begins_as_video,
@@ -60,15 +60,15 @@ class AssetHost:
         """
         if self._knows_no_head:
             return await self._starts_like_video(provider_id)
-        answer = await self._head(provider_id)
-        if answer is not None and answer.ok and is_video_type(answer.content_type):
+        response = await self._head(provider_id)
+        if response is not None and response.ok and is_video_type(response.content_type):
             return True
-        if answer is not None and answer.status in NOT_THERE and not told:
+        if response is not None and response.status in NOT_THERE and not told:
             return False
-        if answer is not None and answer.status == TOO_MANY_REQUESTS:
-            raise refusal(answer)
+        if response is not None and response.status == TOO_MANY_REQUESTS:
+            raise refusal(response)
         served = await self._starts_like_video(provider_id)
-        self._knows_no_head = served and answer is not None and answer.status in NO_SUCH_METHOD
+        self._knows_no_head = served and response is not None and response.status in NO_SUCH_METHOD
         return served
 
     def open(
@@ -115,7 +115,7 @@ class AssetHost:
             is_told=not is_known,
         )
 
-    async def _head(self, provider_id: str) -> Answer | None:
+    async def _head(self, provider_id: str) -> HttpResponse | None:
         """The answer to a `HEAD`; None where it broke, which tells nothing of a `GET`."""
         try:
             return await self._http.request(

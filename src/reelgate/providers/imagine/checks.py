@@ -10,7 +10,7 @@ from reelgate.clock import Clock
 from reelgate.domain.credentials import CredentialKind
 from reelgate.domain.findings import Finding, Grade
 from reelgate.errors import UpstreamError, UpstreamUnauthorized
-from reelgate.net.client import Answer, HttpClient
+from reelgate.net.client import HttpClient, HttpResponse
 from reelgate.providers.errors import http_date_s
 from reelgate.providers.expiry import moment
 from reelgate.providers.imagine.account import AccountLookUps
@@ -70,12 +70,12 @@ async def host_findings(sign_in: ImagineSignIn) -> list[Finding]:
     answers = await asyncio.gather(*(ask(sign_in.http, url) for url in hosts.values()))
     told = zip(hosts.items(), answers, strict=True)
     return [
-        *(host_finding(name, url, answer) for (name, url), answer in told),
-        clock_finding([each for each in answers if isinstance(each, Answer)], sign_in.clock),
+        *(host_finding(name, url, response) for (name, url), response in told),
+        clock_finding([each for each in answers if isinstance(each, HttpResponse)], sign_in.clock),
     ]
 
 
-async def ask(http: HttpClient, url: str) -> Answer | UpstreamError:
+async def ask(http: HttpClient, url: str) -> HttpResponse | UpstreamError:
     """A host's answer, or why there is none."""
     try:
         return await http.request("GET", url, timeout_s=HOST_TIMEOUT_S)
@@ -83,21 +83,21 @@ async def ask(http: HttpClient, url: str) -> Answer | UpstreamError:
         return error
 
 
-def host_finding(name: str, url: str, answer: Answer | UpstreamError) -> Finding:
+def host_finding(name: str, url: str, response: HttpResponse | UpstreamError) -> Finding:
     """Whether a host answers; any answer will do, for a base address is nobody's."""
     check = f"host {url}"
-    if isinstance(answer, Answer):
-        return Finding(check, Grade.OK, f"answers (HTTP {answer.status})")
+    if isinstance(response, HttpResponse):
+        return Finding(check, Grade.OK, f"answers (HTTP {response.status})")
     remedy = f"See the network, DNS and proxies of this machine, and {name}."
-    return Finding(check, Grade.ERROR, answer.message, remedy)
+    return Finding(check, Grade.ERROR, response.message, remedy)
 
 
-def clock_finding(answers: list[Answer], clock: Clock) -> Finding:
+def clock_finding(answers: list[HttpResponse], clock: Clock) -> Finding:
     """How far our clock is from the hosts'; the least difference counts, for answers take time."""
     told = [
         clock.now() - at_s
-        for answer in answers
-        if (at_s := http_date_s(answer.headers.get("Date", ""))) is not None
+        for response in answers
+        if (at_s := http_date_s(response.headers.get("Date", ""))) is not None
     ]
     if not told:
         return Finding("clock", Grade.WARNING, "no host tells the time", "Compare it yourself.")

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from reelgate.clock import Clock
 from reelgate.errors import UpstreamError, UpstreamUnauthorized
-from reelgate.net.client import Answer
+from reelgate.net.client import HttpResponse
 from reelgate.net.redact import MASK
 from reelgate.providers.expiry import CredentialEnd, Expiry, moment
 
@@ -84,9 +84,9 @@ REFUSED = frozenset({401, 406})
 
 async def authorized(
     credentials: Credentials,
-    send: Callable[[dict[str, str]], Awaitable[Answer]],
-    is_refusal: Callable[[Answer], bool] = lambda _answer: True,
-) -> Answer:
+    send: Callable[[dict[str, str]], Awaitable[HttpResponse]],
+    is_refusal: Callable[[HttpResponse], bool] = lambda _answer: True,
+) -> HttpResponse:
     """Send with the bearer; once more with a new one where the first has ended.
 
     `is_refusal` tells whether an answer of that status is surely one to a request that was not
@@ -96,24 +96,24 @@ async def authorized(
         UpstreamError: there is no bearer, or no answer came.
     """
     bearer = await credentials.bearer()
-    answer = await send({"Authorization": f"Bearer {bearer}"})
-    if answer.status not in REFUSED:
+    response = await send({"Authorization": f"Bearer {bearer}"})
+    if response.status not in REFUSED:
         credentials.accepted(bearer)
-        return answer
-    is_refused = is_refusal(answer)
+        return response
+    is_refused = is_refusal(response)
     try:
         is_renewed = await credentials.renew(bearer)
     except UpstreamError:
         if not is_refused:
-            return answer
+            return response
         raise
     if not is_renewed or not is_refused:
-        return answer
+        return response
     bearer = await credentials.bearer()
-    answer = await send({"Authorization": f"Bearer {bearer}"})
-    if answer.status not in REFUSED:
+    response = await send({"Authorization": f"Bearer {bearer}"})
+    if response.status not in REFUSED:
         credentials.accepted(bearer)
-    return answer
+    return response
 
 
 @dataclass(frozen=True, slots=True)

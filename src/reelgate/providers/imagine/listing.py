@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from reelgate.domain.price import Money
 from reelgate.domain.video import VideoRequest
 from reelgate.errors import UpstreamBadResponse
-from reelgate.net.client import Answer
+from reelgate.net.client import HttpResponse
 from reelgate.providers.base import Candidate, Match, Submission
 from reelgate.providers.imagine.wire import SAFE_ID, addresses_of, credits_of, is_whole
 from reelgate.providers.listed import is_in_time, unix_s
@@ -97,13 +97,13 @@ def candidates(
     return [job.as_candidate(match) for job, match in matches if match is not None]
 
 
-def read_list(answer: Answer, asset_url: str) -> tuple[list[ListedJob], int]:
+def read_list(response: HttpResponse, asset_url: str) -> tuple[list[ListedJob], int]:
     """The jobs of one page whose ids can be told, and how many items the page has.
 
     Raises:
         UpstreamBadResponse: it is no list.
     """
-    body = answer.json()
+    body = response.json()
     assets = body.get("assets") if isinstance(body, dict) else body
     if not isinstance(assets, list):
         message = "imagine.art's list of finished jobs cannot be read."

@@ -22,7 +22,7 @@ from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from reelgate.clock import Clock
 from reelgate.domain.credentials import Tokens
 from reelgate.errors import UpstreamBadResponse, UpstreamError
-from reelgate.net.client import Answer, HttpClient
+from reelgate.net.client import HttpClient, HttpResponse
 from reelgate.net.hosts import is_loopback
 from reelgate.net.redact import fit_to_tell
 from reelgate.providers.imagine.token_requests import Renewed, pair_of, post_token_request
@@ -122,8 +122,8 @@ async def discover(http: HttpClient, mcp_url: str) -> AuthServer:
         UpstreamError: the host does not tell; says what came instead.
     """
     base = mcp_url.rstrip("/")
-    answer = await http.request("GET", f"{base}{METADATA_PATH}", timeout_s=TIMEOUT_S)
-    document = object_of(answer, "its sign-in addresses")
+    response = await http.request("GET", f"{base}{METADATA_PATH}", timeout_s=TIMEOUT_S)
+    document = object_of(response, "its sign-in addresses")
     methods = document.get("code_challenge_methods_supported")
     if isinstance(methods, list) and "S256" not in methods:
         raise UpstreamBadResponse("imagine.art's sign-in does not offer PKCE with S256 any more.")
@@ -161,10 +161,10 @@ async def begin(http: HttpClient, server: AuthServer, redirect_uri: str, resourc
         "scope": SCOPE,
     }
     headers = {"Content-Type": "application/json", "Accept": "application/json"}
-    answer = await http.post(
+    response = await http.post(
         server.registration_url, json.dumps(wish).encode(), headers=headers, timeout_s=TIMEOUT_S
     )
-    client_id = object_of(answer, "a client id").get("client_id")
+    client_id = object_of(response, "a client id").get("client_id")
     if not isinstance(client_id, str) or not client_id:
         raise UpstreamBadResponse("imagine.art's registration gives no client id.")
     return Attempt(
@@ -191,24 +191,24 @@ async def redeem(http: HttpClient, attempt: Attempt, code: str, clock: Clock) ->
         code_verifier=attempt.verifier,
         resource=attempt.resource,
     )
-    answer = await post_token_request(http, attempt.server.token_url, body)
+    response = await post_token_request(http, attempt.server.token_url, body)
     before = Tokens(
         client_id=attempt.client_id, token_url=attempt.server.token_url, resource=attempt.resource
     )
-    return pair_of(answer, before, clock)
+    return pair_of(response, before, clock)
 
 
-def object_of(answer: Answer, what: str) -> dict[str, object]:
+def object_of(response: HttpResponse, what: str) -> dict[str, object]:
     """The JSON object in a successful answer.
 
     Raises:
         UpstreamError: it is another answer.
     """
-    body = answer.json()
-    if answer.ok and isinstance(body, dict) and "error" not in body:
+    body = response.json()
+    if response.ok and isinstance(body, dict) and "error" not in body:
         return body
     error = body.get("error") if isinstance(body, dict) else None
     told = fit_to_tell(error) if isinstance(error, str) else None
-    came = f'the error "{told}"' if told else answer.content_type or "nothing"
-    message = f"imagine.art answers HTTP {answer.status} with {came} instead of {what}."
-    raise UpstreamBadResponse(message) if answer.ok else UpstreamError(message)
+    came = f'the error "{told}"' if told else response.content_type or "nothing"
+    message = f"imagine.art answers HTTP {response.status} with {came} instead of {what}."
+    raise UpstreamBadResponse(message) if response.ok else UpstreamError(message)

@@ -16,7 +16,7 @@ from reelgate.errors import (
     UpstreamUnauthorized,
     VideoExpired,
 )
-from reelgate.net.client import Answer, HttpClient
+from reelgate.net.client import HttpClient, HttpResponse
 from reelgate.net.redact import fit_to_tell, redacted
 from reelgate.providers.assets import FIRST_BYTES, FTYP_END, is_video_start
 from reelgate.providers.base import Asset, Ended, Failed, PollResult, Ready, Running
@@ -137,7 +137,7 @@ class ImaginePoller:
         return report
 
     async def _ask(self) -> Report:
-        async def send(headers: Mapping[str, str]) -> Answer:
+        async def send(headers: Mapping[str, str]) -> HttpResponse:
             return await self._http.request(
                 "GET",
                 self._status_url,
@@ -146,12 +146,12 @@ class ImaginePoller:
             )
 
         try:
-            answer = await authorized(self._credentials, send)
+            response = await authorized(self._credentials, send)
         except UpstreamUnauthorized:
             return Report()
-        if not answer.ok:
-            raise refusal(answer, hide=self._credentials.hide)
-        return read_report(answer)
+        if not response.ok:
+            raise refusal(response, hide=self._credentials.hide)
+        return read_report(response)
 
 
 def failed(report: Report, credentials: Credentials) -> Failed:

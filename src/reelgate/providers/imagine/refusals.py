@@ -12,7 +12,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reelgate.net.client import Answer
+from reelgate.net.client import HttpResponse
 
 
 class Certainty(StrEnum):
@@ -72,22 +72,23 @@ SURE_REFUSALS = (
 )
 
 
-def is_sure(answer: Answer) -> bool:
+def is_sure(response: HttpResponse) -> bool:
     """Whether this answer to a submit can only mean that nothing was accepted."""
-    vendors = error_sentence(answer) is not None
+    vendors = error_sentence(response) is not None
     return any(
-        answer.status in row.statuses and (vendors or row.body is Body.ANY) for row in SURE_REFUSALS
+        response.status in row.statuses and (vendors or row.body is Body.ANY)
+        for row in SURE_REFUSALS
     )
 
 
-def error_sentence(answer: Answer) -> str | None:
+def error_sentence(response: HttpResponse) -> str | None:
     """What imagine.art itself says in its error object; None in anybody else's words.
 
     The object is `{"status": "error", "code": int, "error": str, "message": str}` [official, of the
     key-based API]. Bodies with a `message` or an `error` alone are seen, but they are also what API
     gateways send (AWS's `{"message": "Service Unavailable"}`, Kong's, Spring's): they do not count.
     """
-    body = answer.json()
+    body = response.json()
     if not isinstance(body, dict) or body.get("status") != "error":
         return None
     sentences = (body.get("message"), body.get("error"))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from reelgate.clock import Clock
 from reelgate.domain.credentials import Credential, CredentialKind, Tokens
 from reelgate.errors import UpstreamBadResponse, UpstreamUnauthorized, UpstreamUnavailable
-from reelgate.net.client import Answer, HttpClient
+from reelgate.net.client import HttpClient, HttpResponse
 from reelgate.net.redact import MASK, fit_to_tell
 from reelgate.providers.imagine.credentials import read_claims
 
@@ -42,18 +42,18 @@ async def renew(http: HttpClient, credential: Credential, auth_url: str, clock: 
     """
     if credential.kind is CredentialKind.OAUTH:
         return await renew_oauth(http, credential, clock)
-    answer = await http.post(
+    response = await http.post(
         f"{auth_url.rstrip('/')}/auth/other/refresh/web",
         b"",
         headers={"Authorization": f"Bearer {credential.tokens.refresh}"},
         timeout_s=REFRESH_TIMEOUT_S,
     )
-    body = checked(answer)
+    body = checked(response)
     result = body.get("result")
     pair = result if isinstance(result, dict) else {}
     access, refresh = pair.get("sessionToken"), pair.get("refreshToken")
     if not isinstance(access, str) or not access.strip():
-        raise no_pair(answer)
+        raise no_pair(response)
     kept = refresh if isinstance(refresh, str) and refresh else credential.tokens.refresh
     return Renewed(Tokens(access, kept), read_claims(access).expires_at_s)
 
@@ -70,28 +70,28 @@ async def renew_oauth(http: HttpClient, credential: Credential, clock: Clock) ->
         client_id=tokens.client_id,
         resource=tokens.resource,
     )
-    answer = await post_token_request(http, tokens.token_url, body)
-    return pair_of(answer, tokens, clock)
+    response = await post_token_request(http, tokens.token_url, body)
+    return pair_of(response, tokens, clock)
 
 
-async def post_token_request(http: HttpClient, url: str, body: str) -> Answer:
+async def post_token_request(http: HttpClient, url: str, body: str) -> HttpResponse:
     """Send a form to a token endpoint."""
     headers = {"Content-Type": FORM, "Accept": "application/json"}
     return await http.post(url, body.encode(), headers=headers, timeout_s=REFRESH_TIMEOUT_S)
 
 
-def pair_of(answer: Answer, before: Tokens, clock: Clock) -> Renewed:
+def pair_of(response: HttpResponse, before: Tokens, clock: Clock) -> Renewed:
     """The pair in a token endpoint's answer (RFC 6749, 5.1); what it leaves out stays as it was.
 
     Raises:
         DeadCredential: the code or the refresh token is not accepted.
         UpstreamError: no pair came.
     """
-    body = checked(answer)
+    body = checked(response)
     access, refresh = body.get("access_token"), body.get("refresh_token")
     kind = body.get("token_type", "Bearer")
     if not isinstance(access, str) or not access.strip() or str(kind).lower() != "bearer":
-        raise no_pair(answer)
+        raise no_pair(response)
     kept = refresh if isinstance(refresh, str) and refresh else before.refresh
     tokens = Tokens(access, kept, before.client_id, before.token_url, before.resource)
     lives_s = body.get("expires_in")
@@ -102,41 +102,41 @@ def pair_of(answer: Answer, before: Tokens, clock: Clock) -> Renewed:
     return Renewed(tokens, ends)
 
 
-def checked(answer: Answer) -> dict[str, object]:
+def checked(response: HttpResponse) -> dict[str, object]:
     """The object in a successful answer.
 
     Raises:
         DeadCredential: the token is refused.
         UpstreamError: the answer is of no use; it says what came instead.
     """
-    body = answer.json()
+    body = response.json()
     told = body if isinstance(body, dict) else {}
     error = told.get("error")
     code = error if isinstance(error, str) else ""
-    is_page = answer.content_type == "text/html"
-    refused = answer.status in DEAD_STATUSES and not is_page
-    if code in DEAD_ERRORS or (refused and (answer.status != 400 or code != "invalid_request")):  # noqa: PLR2004
+    is_page = response.content_type == "text/html"
+    refused = response.status in DEAD_STATUSES and not is_page
+    if code in DEAD_ERRORS or (refused and (response.status != 400 or code != "invalid_request")):  # noqa: PLR2004
         reason = fit_to_tell(code or str(told.get("message") or ""))
-        why = f"HTTP {answer.status}" + (f', "{reason}"' if reason else "")
+        why = f"HTTP {response.status}" + (f', "{reason}"' if reason else "")
         raise DeadCredential(f"imagine.art does not accept the refresh token any more ({why}).")
-    if answer.status in {429, 503}:
-        message = f"imagine.art's sign-in is not available for now (HTTP {answer.status})."
+    if response.status in {429, 503}:
+        message = f"imagine.art's sign-in is not available for now (HTTP {response.status})."
         raise UpstreamUnavailable(message)
-    if not answer.ok or not told or code:
-        raise no_pair(answer, code)
+    if not response.ok or not told or code:
+        raise no_pair(response, code)
     return told
 
 
-def no_pair(answer: Answer, code: str = "") -> UpstreamBadResponse:
+def no_pair(response: HttpResponse, code: str = "") -> UpstreamBadResponse:
     """What came instead of a pair; never the body itself, for it may hold tokens."""
     if code:
         what = f'the error "{fit_to_tell(code) or MASK}"'
-    elif not answer.body.strip():
+    elif not response.body.strip():
         what = "nothing"
-    elif answer.content_type == "text/html" or answer.body.lstrip()[:1] == b"<":
+    elif response.content_type == "text/html" or response.body.lstrip()[:1] == b"<":
         what = "a web page"
     else:
         what = "something without a token in it"
     return UpstreamBadResponse(
-        f"imagine.art's sign-in answered HTTP {answer.status} with {what} instead of a token."
+        f"imagine.art's sign-in answered HTTP {response.status} with {what} instead of a token."
     )

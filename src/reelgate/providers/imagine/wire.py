@@ -15,7 +15,7 @@ from reelgate.domain.price import Money, Unit
 from reelgate.domain.reference import Kind
 from reelgate.domain.video import VideoRequest
 from reelgate.errors import ProxyAnswered, UpstreamBadResponse, UpstreamError
-from reelgate.net.client import Answer
+from reelgate.net.client import HttpResponse
 from reelgate.net.redact import fit_to_tell, redacted
 from reelgate.providers import errors as generic
 from reelgate.providers.base import Submission
@@ -206,44 +206,44 @@ class Report:
     address: str = ""
 
 
-def refusal(answer: Answer, *, hide: Callable[[str], str] = str) -> UpstreamError:
+def refusal(response: HttpResponse, *, hide: Callable[[str], str] = str) -> UpstreamError:
     """The error that an answer without success stands for; `hide` takes our secrets out."""
-    if answer.status in PARENT_STATUSES and PARENT_REJECTED in answer.text.lower():
+    if response.status in PARENT_STATUSES and PARENT_REJECTED in response.text.lower():
         message = (
             "imagine.art says that this account may not use the folder it was given"
-            f" (HTTP {answer.status}): choose another with `reelgate login imagine"
+            f" (HTTP {response.status}): choose another with `reelgate login imagine"
             " --choose-folder`, or set IMAGINE_PARENT_ID."
         )
-        return UpstreamError(message, upstream=redacted(hide(answer.text)))
-    says = error_sentence(answer)
-    return generic.refusal(answer, upstream=UPSTREAM, renew=RENEW, hide=hide, says=says)
+        return UpstreamError(message, upstream=redacted(hide(response.text)))
+    says = error_sentence(response)
+    return generic.refusal(response, upstream=UPSTREAM, renew=RENEW, hide=hide, says=says)
 
 
-def submit_refusal(answer: Answer, *, hide: Callable[[str], str] = str) -> UpstreamError:
+def submit_refusal(response: HttpResponse, *, hide: Callable[[str], str] = str) -> UpstreamError:
     """The same of a submit: only what `SURE_REFUSALS` names is surely refused."""
-    error = refusal(answer, hide=hide)
-    if not error.surely_refused or is_sure(answer):
+    error = refusal(response, hide=hide)
+    if not error.surely_refused or is_sure(response):
         return error
-    message = f"HTTP {answer.status} came back for {UPSTREAM}, but not in its own words."
-    retry_after_s = generic.retry_after_s(answer)
+    message = f"HTTP {response.status} came back for {UPSTREAM}, but not in its own words."
+    retry_after_s = generic.retry_after_s(response)
     return ProxyAnswered(message, retry_after_s=retry_after_s, upstream=error.upstream)
 
 
-def read_submission(answer: Answer, *, hide: Callable[[str], str] = str) -> Submission:
+def read_submission(response: HttpResponse, *, hide: Callable[[str], str] = str) -> Submission:
     """The accepted job in a successful answer: an object, or an array that starts with one.
 
     Raises:
         UpstreamBadResponse: it names no job, so there is nothing to look at.
     """
-    job = first_object(answer.json())
+    job = first_object(response.json())
     provider_id = job.get("id")
     if is_whole(provider_id):
         provider_id = str(provider_id)
     if not isinstance(provider_id, str) or not SAFE_ID.fullmatch(provider_id):
-        told = fit_to_tell(hide(error_sentence(answer) or ""))
+        told = fit_to_tell(hide(error_sentence(response) or ""))
         says = f' It says: "{told}".' if told else ""
         message = f"Could not extract video ID from imagine.art's answer to the submit.{says}"
-        raise UpstreamBadResponse(message, upstream=redacted(hide(answer.text)))
+        raise UpstreamBadResponse(message, upstream=redacted(hide(response.text)))
     batch_id, cost = job.get("batchId"), job.get("cost")
     return Submission(
         provider_id,
@@ -262,26 +262,26 @@ def is_whole(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def read_upload(answer: Answer, *, hide: Callable[[str], str] = str) -> str:
+def read_upload(response: HttpResponse, *, hide: Callable[[str], str] = str) -> str:
     """The address of an uploaded picture: `{"url": {"processed": ["https://..."]}}`.
 
     Raises:
         UpstreamBadResponse: it tells no address.
     """
-    address = _first_address(first_object(answer.json()).get("url"), "processed")
+    address = _first_address(first_object(response.json()).get("url"), "processed")
     if address is None or not address.startswith(("http://", "https://")):
         message = "imagine.art took the reference picture but tells no address of it."
-        raise UpstreamBadResponse(message, upstream=redacted(hide(answer.text)))
+        raise UpstreamBadResponse(message, upstream=redacted(hide(response.text)))
     return address
 
 
-def read_report(answer: Answer) -> Report:
+def read_report(response: HttpResponse) -> Report:
     """What a successful answer of the status endpoint says.
 
     A generation's address means that the job is done whatever the status says: `finished` and
     `success` are both seen.
     """
-    job = first_object(answer.json())
+    job = first_object(response.json())
     assets = list(_objects(job.get("assets")))
     holders = (job, *assets)
     names = [_name(holder.get("status")) for holder in holders]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reelgate.domain.video import VideoRequest
-from reelgate.net.client import Answer, FilePart, HttpClient
+from reelgate.net.client import FilePart, HttpClient, HttpResponse
 from reelgate.providers.api import ApiAccount, ApiProvider
 from reelgate.providers.base import Pictures
 from reelgate.providers.call import Call, Report, VendorError
@@ -76,16 +76,16 @@ class ImagineKey(ApiProvider):
             UpstreamError: it cannot be asked.
         """
         for _ in STATUS_PATHS:
-            answer = await self.ask(self.poll_call(provider_id))
-            if answer is not None:
-                return self.read_report(payload_of(answer))
+            response = await self.ask(self.poll_call(provider_id))
+            if response is not None:
+                return self.read_report(payload_of(response))
             # The other path is asked first from now on.
             self._status_path = 1 - self._status_path
         return Report(word=Word.SILENT)
 
-    def error_of(self, answer: Answer) -> VendorError | None:
+    def error_of(self, response: HttpResponse) -> VendorError | None:
         """By its table of codes; the answer to a poll has a job in it, not an error."""
-        return error_of(answer)
+        return error_of(response)
 
     def cancel_call(self, provider_id: str) -> Call:
         """Delete the job; whether credits come back is not documented."""

@@ -13,7 +13,7 @@ from reelgate.errors import (
     UpstreamUnauthorized,
     UpstreamUnavailable,
 )
-from reelgate.net.client import Answer
+from reelgate.net.client import HttpResponse
 from reelgate.providers.call import Report, VendorError
 from reelgate.providers.imagine.refusals import error_sentence
 from reelgate.providers.payload import first_object
@@ -50,25 +50,25 @@ def submit_parts(request: VideoRequest, style: str) -> list[tuple[str, str]]:
     return parts
 
 
-def code_of(answer: Answer) -> int | None:
+def code_of(response: HttpResponse) -> int | None:
     """The code in the vendor's own error object, whatever the status; None where there is none."""
-    body = answer.json()
+    body = response.json()
     code = body.get("code") if isinstance(body, dict) and body.get("status") == "error" else None
     return code if type(code) is int else None
 
 
-def error_of(answer: Answer) -> VendorError | None:
+def error_of(response: HttpResponse) -> VendorError | None:
     """The vendor's own error object: its code first, then the answer's status.
 
     A job that failed comes with `status: error`, too, and is none.
     """
-    if isinstance(first_object(answer.json()).get("video"), dict):
+    if isinstance(first_object(response.json()).get("video"), dict):
         return None
-    code = code_of(answer)
+    code = code_of(response)
     kind = KINDS.get(code or 0)
-    if kind is None and answer.status == EXPIRED_STATUS:
+    if kind is None and response.status == EXPIRED_STATUS:
         kind = UpstreamUnauthorized
-    says = error_sentence(answer)
+    says = error_sentence(response)
     if code is None and kind is None and says is None:
         return None
     return VendorError(says or "", str(code or ""), kind)

@@ -21,7 +21,7 @@ from reelgate.errors import (
     UpstreamFault,
     UpstreamUnauthorized,
 )
-from reelgate.net.client import Answer, HttpClient
+from reelgate.net.client import HttpClient, HttpResponse
 from reelgate.net.redact import MASK
 from reelgate.providers.api import ApiAccount, ApiProvider
 from reelgate.providers.api_settings import settings_of
@@ -139,9 +139,9 @@ class Kling(ApiProvider):
             cost=units_in(task.get("final_unit_deduction")),
         )
 
-    def error_of(self, answer: Answer) -> VendorError | None:
+    def error_of(self, response: HttpResponse) -> VendorError | None:
         """`{"code", "message", "request_id"}`, where 0 says that all is well."""
-        payload = payload_of(answer)
+        payload = payload_of(response)
         code = payload.get("code")
         if not isinstance(code, int) or isinstance(code, bool) or code == 0:
             return None

@@ -12,7 +12,7 @@ from typing import Any
 from reelgate.domain.reference import Reference, Role
 from reelgate.domain.video import VideoRequest
 from reelgate.errors import InsufficientCredits, UpstreamBadResponse
-from reelgate.net.client import Answer, HttpClient
+from reelgate.net.client import HttpClient, HttpResponse
 from reelgate.providers.api import ApiAccount, ApiProvider
 from reelgate.providers.base import CancelOutcome, Candidate, Pictures, Submission
 from reelgate.providers.call import Call, Report, VendorError
@@ -94,11 +94,11 @@ class Luma(ApiProvider):
             reason=STATUS_FIRST.sub("", text_in(payload, "failure_reason")),
         )
 
-    def error_of(self, answer: Answer) -> VendorError | None:
+    def error_of(self, response: HttpResponse) -> VendorError | None:
         """`{"detail": "..."}`, or a list of what is wrong with each field."""
-        if answer.ok:
+        if response.ok:
             return None
-        detail = payload_of(answer).get("detail")
+        detail = payload_of(response).get("detail")
         if isinstance(detail, list):
             first = first_object(detail)
             return VendorError(text_in(first, "msg"), text_in(first, "type"))
@@ -111,9 +111,9 @@ class Luma(ApiProvider):
         """Deletes the generation."""
         return Call(method="DELETE", path=f"generations/{in_path(provider_id)}")
 
-    def read_cancel(self, answer: Answer) -> CancelOutcome:
+    def read_cancel(self, response: HttpResponse) -> CancelOutcome:
         """That the work ends, or costs nothing, nobody says."""
-        return CancelOutcome.REQUESTED if answer.ok else CancelOutcome.IMPOSSIBLE
+        return CancelOutcome.REQUESTED if response.ok else CancelOutcome.IMPOSSIBLE
 
     async def reconcile(
         self, request: VideoRequest, since: float, *, marker: str = ""
@@ -126,8 +126,8 @@ class Luma(ApiProvider):
         listed: list[ListedJob] = []
         for page in range(MAX_PAGES):
             query = {"limit": str(PAGE_SIZE), "offset": str(page * PAGE_SIZE)}
-            answer = await self.ask(Call(path="generations", query=query))
-            told = payload_of(answer).get("generations") if answer else None
+            response = await self.ask(Call(path="generations", query=query))
+            told = payload_of(response).get("generations") if response else None
             if not isinstance(told, list):
                 message = "Luma's list of generations cannot be read."
                 raise UpstreamBadResponse(message)

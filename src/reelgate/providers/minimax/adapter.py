@@ -26,7 +26,7 @@ from reelgate.errors import (
     UpstreamFault,
     UpstreamUnauthorized,
 )
-from reelgate.net.client import Answer, HttpClient
+from reelgate.net.client import HttpClient, HttpResponse
 from reelgate.providers.api import ApiAccount, ApiProvider
 from reelgate.providers.api_settings import settings_of
 from reelgate.providers.base import Candidate, Pictures, Submission
@@ -137,13 +137,13 @@ class MiniMax(ApiProvider):
         Raises:
             UpstreamError: it cannot be asked.
         """
-        answer = await self._send(self.poll_call(provider_id))
-        error = self.error_of(answer)
+        response = await self._send(self.poll_call(provider_id))
+        error = self.error_of(response)
         if error is not None and UNKNOWN_TASK in error.says.lower():
             return Report(word=Word.SILENT)
-        if not answer.ok or error is not None:
-            raise self.refusal(answer)
-        payload = payload_of(answer)
+        if not response.ok or error is not None:
+            raise self.refusal(response)
+        payload = payload_of(response)
         report = self.read_report(payload)
         if report.word is not Word.DONE or not provider_id.startswith(f"{Version.FIRST}/"):
             return report
@@ -153,14 +153,14 @@ class MiniMax(ApiProvider):
         file = first_object(payload_of(told).get("file")) if told is not None else {}
         return replace(report, url=text_in(file, "download_url"))
 
-    def error_of(self, answer: Answer) -> VendorError | None:
+    def error_of(self, response: HttpResponse) -> VendorError | None:
         """`{"type": "error", "error": {...}}`, or with HTTP 200 `{"base_resp": {"status_code"}}`.
 
         The end of a job has a `base_resp` as well, and is no error of the poll.
         """
-        payload = payload_of(answer)
+        payload = payload_of(response)
         error = first_object(payload.get("error"))
-        if error and not answer.ok:
+        if error and not response.ok:
             says = text_in(error, "message")
             found = CODE.search(says)
             code = found[1] if found else ""
@@ -185,8 +185,8 @@ class MiniMax(ApiProvider):
         found: list[ListedJob] = []
         for page in range(1, MOST_PAGES + 1):
             query = {"page_num": str(page), "page_size": str(PAGE)}
-            answer = await self.ask(Call(path=f"{Version.SECOND}/{QUERY}", query=query))
-            told = payload_of(answer) if answer is not None else {}
+            response = await self.ask(Call(path=f"{Version.SECOND}/{QUERY}", query=query))
+            told = payload_of(response) if response is not None else {}
             tasks = told.get("tasks", told.get("items"))
             if not isinstance(tasks, list):
                 message = "MiniMax's list of tasks cannot be read."

@@ -12,7 +12,7 @@ from reelgate.domain.price import Money, Unit
 from reelgate.domain.reference import Role
 from reelgate.domain.video import VideoRequest
 from reelgate.errors import ModerationBlocked
-from reelgate.net.client import Answer, HttpClient
+from reelgate.net.client import HttpClient, HttpResponse
 from reelgate.providers.api import ApiAccount, ApiProvider
 from reelgate.providers.api_settings import settings_of
 from reelgate.providers.base import Pictures
@@ -59,8 +59,8 @@ class OpenRouter(ApiProvider):
         Raises:
             UpstreamError: it cannot be had.
         """
-        answer = await self.ask(Call(path="videos/models"))
-        return None if answer is None else answer.json()
+        response = await self.ask(Call(path="videos/models"))
+        return None if response is None else response.json()
 
     def use_catalogue(self, told: object) -> None:
         """Have the models of the catalogue, or our own where it has none."""
@@ -108,11 +108,11 @@ class OpenRouter(ApiProvider):
             cost=cost_of(payload),
         )
 
-    def error_of(self, answer: Answer) -> VendorError | None:
+    def error_of(self, response: HttpResponse) -> VendorError | None:
         """`{"error": {"code": 402, "message", "metadata"?}}`."""
-        if answer.ok:
+        if response.ok:
             return None
-        error = first_object(payload_of(answer).get("error"))
+        error = first_object(payload_of(response).get("error"))
         if not error:
             return None
         is_moderation = bool(MODERATION_KEYS & first_object(error.get("metadata")).keys())

@@ -15,7 +15,7 @@ from reelgate.domain.picture import Picture
 from reelgate.domain.reference import Role
 from reelgate.domain.video import VideoRequest
 from reelgate.errors import ModerationBlocked, UpstreamBadResponse
-from reelgate.net.client import Answer, FilePart, HttpClient
+from reelgate.net.client import FilePart, HttpClient, HttpResponse
 from reelgate.net.transport import read_url
 from reelgate.providers.api import ApiAccount, ApiProvider
 from reelgate.providers.base import CancelOutcome, Candidate, Pictures
@@ -83,10 +83,10 @@ class Replicate(ApiProvider):
             UpstreamError: it was not taken.
         """
         file = FilePart("content", picture.file_name, picture.media_type, picture.content)
-        answer = await self._post(Call(method="POST", path="files", form=(), file=file))
-        if not answer.ok:
-            raise self.refusal(answer)
-        url = text_in(first_object(payload_of(answer).get("urls")), "get")
+        response = await self._post(Call(method="POST", path="files", form=(), file=file))
+        if not response.ok:
+            raise self.refusal(response)
+        url = text_in(first_object(payload_of(response).get("urls")), "get")
         if not super().key_opens(url):
             message = "Replicate does not tell where the picture is that it took."
             raise UpstreamBadResponse(message)
@@ -133,11 +133,11 @@ class Replicate(ApiProvider):
             word = Word.MODERATED
         return Report(word=word, status=status, url=url, reason=reason)
 
-    def error_of(self, answer: Answer) -> VendorError | None:
+    def error_of(self, response: HttpResponse) -> VendorError | None:
         """`{"title", "detail", "status", "type"}` (RFC 7807)."""
-        payload = payload_of(answer)
+        payload = payload_of(response)
         says = text_in(payload, "detail", "title")
-        if answer.ok or not says:
+        if response.ok or not says:
             return None
         resets = RESETS.search(says)
         return VendorError(
@@ -150,12 +150,12 @@ class Replicate(ApiProvider):
         """What has begun by then is charged."""
         return Call(method="POST", path=f"predictions/{in_path(provider_id)}/cancel")
 
-    def read_cancel(self, answer: Answer) -> CancelOutcome:
+    def read_cancel(self, response: HttpResponse) -> CancelOutcome:
         """The prediction as it is then."""
-        word = text_in(payload_of(answer), "status").lower()
+        word = text_in(payload_of(response), "status").lower()
         if word in STOPPED:
             return CancelOutcome.STOPPED
-        is_at_work = answer.ok and STATUSES.get(word, Word.RUNNING) is Word.RUNNING
+        is_at_work = response.ok and STATUSES.get(word, Word.RUNNING) is Word.RUNNING
         return CancelOutcome.REQUESTED if is_at_work else CancelOutcome.IMPOSSIBLE
 
     async def reconcile(
@@ -175,8 +175,8 @@ class Replicate(ApiProvider):
         for _ in range(MOST_PAGES):
             if call is None:
                 break
-            answer = await self.ask(call)
-            page = payload_of(answer) if answer is not None else {}
+            response = await self.ask(call)
+            page = payload_of(response) if response is not None else {}
             results = page.get("results")
             if not isinstance(results, list):
                 message = "Replicate's list of predictions cannot be read."

@@ -13,7 +13,7 @@ from reelgate.domain.price import Money, Unit
 from reelgate.domain.reference import Role
 from reelgate.domain.video import VideoRequest
 from reelgate.errors import InsufficientCredits, UpstreamError
-from reelgate.net.client import Answer, HttpClient
+from reelgate.net.client import HttpClient, HttpResponse
 from reelgate.providers.api import ApiAccount, ApiProvider
 from reelgate.providers.api_settings import settings_of
 from reelgate.providers.base import Failed, Pictures
@@ -139,11 +139,11 @@ class Runway(ApiProvider):
             return replace(failed, message=failed.message + TRY_AGAIN)
         return failed
 
-    def error_of(self, answer: Answer) -> VendorError | None:
+    def error_of(self, response: HttpResponse) -> VendorError | None:
         """`{"error", "docUrl"?, "issues"?: [{"message", "path"}]}`."""
-        payload = payload_of(answer)
+        payload = payload_of(response)
         says = text_in(payload, "error")
-        if answer.ok or not says:
+        if response.ok or not says:
             return None
         issue = text_in(first_object(payload.get("issues")), "message")
         kind = InsufficientCredits if NO_CREDITS in says.lower() else None
@@ -159,8 +159,8 @@ class Runway(ApiProvider):
         Raises:
             UpstreamError: it is not told.
         """
-        answer = await self.ask(Call(path="organization"))
-        left = None if answer is None else payload_of(answer).get("creditBalance")
+        response = await self.ask(Call(path="organization"))
+        left = None if response is None else payload_of(response).get("creditBalance")
         return left if type(left) is int else None
 
 

@@ -24,7 +24,7 @@ from reelgate.errors import (
     UpstreamError,
     UpstreamUnavailable,
 )
-from reelgate.net.client import Answer, FilePart, HttpClient
+from reelgate.net.client import FilePart, HttpClient, HttpResponse
 from reelgate.providers.api import ApiAccount, ApiProvider
 from reelgate.providers.base import NO_PICTURES, CancelOutcome, Candidate, Pictures, Submission
 from reelgate.providers.call import Call, Report, VendorError
@@ -104,8 +104,8 @@ class Videos(ApiProvider):
         Raises:
             UpstreamError: it cannot be had.
         """
-        answer = await self.ask(Call(path="models"))
-        return None if answer is None else answer.json()
+        response = await self.ask(Call(path="models"))
+        return None if response is None else response.json()
 
     def use_catalogue(self, told: object) -> None:
         """The operator's own models stand, with what the list tells of them."""
@@ -151,22 +151,22 @@ class Videos(ApiProvider):
             form.append(("model", row.wire))
         file = FilePart(SOURCE, video.file_name, video.media_type, video.content)
         call = Call(method="POST", path="videos/characters", form=form, file=file)
-        answer = await self._post(call)
-        if not answer.ok or self.error_of(answer) is not None:
-            raise self.submit_refusal(answer)
-        character_id = text_in(unwrapped(payload_of(answer)), "id")
+        response = await self._post(call)
+        if not response.ok or self.error_of(response) is not None:
+            raise self.submit_refusal(response)
+        character_id = text_in(unwrapped(payload_of(response)), "id")
         if is_provider_id(character_id):
             return character_id
         message = f"{self.upstream} named no character in its answer."
         raise UpstreamBadResponse(message)
 
-    async def _post(self, call: Call) -> Answer:
+    async def _post(self, call: Call) -> HttpResponse:
         """As a form where JSON is not taken: who refused to read it has accepted nothing."""
-        answer = await super()._post(call)
-        if self._body is Body.AUTO and call.form is None and wants_form(answer):
+        response = await super()._post(call)
+        if self._body is Body.AUTO and call.form is None and wants_form(response):
             self._body = Body.MULTIPART
             return await super()._post(as_form(call))
-        return answer
+        return response
 
     def id_of(self, payload: Mapping[str, Any]) -> object:
         """The id, also where a gateway wraps the video object."""
@@ -205,11 +205,11 @@ class Videos(ApiProvider):
         except (KeyError, ValueError, ArithmeticError):
             return None
 
-    def error_of(self, answer: Answer) -> VendorError | None:
+    def error_of(self, response: HttpResponse) -> VendorError | None:
         """`{"error": {"message", "code"}}`, FastAPI's `{"detail"}`, a gateway's `{"message"}`."""
-        if answer.ok:
+        if response.ok:
             return None
-        payload = payload_of(answer)
+        payload = payload_of(response)
         error = first_object(payload.get("error"))
         if error or isinstance(payload.get("detail"), str | list):
             detail = payload.get("detail")
@@ -221,7 +221,7 @@ class Videos(ApiProvider):
         else:
             return None
         kind = KINDS.get(code)
-        if answer.content_type == "application/problem+json" and code in REFUSED_BY_REELGATE:
+        if response.content_type == "application/problem+json" and code in REFUSED_BY_REELGATE:
             kind = UpstreamUnavailable
         return VendorError(says, code, kind)
 
@@ -232,9 +232,9 @@ class Videos(ApiProvider):
             return Call(method="POST", path=f"{path}/cancel")
         return Call(method="DELETE", path=path)
 
-    def read_cancel(self, answer: Answer) -> CancelOutcome:
+    def read_cancel(self, response: HttpResponse) -> CancelOutcome:
         """No server promises that the work ends: vLLM-Omni may finish its batch."""
-        return CancelOutcome.REQUESTED if answer.ok else CancelOutcome.IMPOSSIBLE
+        return CancelOutcome.REQUESTED if response.ok else CancelOutcome.IMPOSSIBLE
 
     async def reconcile(
         self, request: VideoRequest, since: float, *, marker: str = ""
@@ -248,8 +248,8 @@ class Videos(ApiProvider):
         after = ""
         for _ in range(MAX_PAGES):
             query = {"limit": str(PAGE_SIZE), "order": "desc", "after": after}
-            answer = await self.ask(Call(path="videos", query=without_empty(query)))
-            data = payload_of(answer).get("data") if answer else None
+            response = await self.ask(Call(path="videos", query=without_empty(query)))
+            data = payload_of(response).get("data") if response else None
             if not isinstance(data, list):
                 message = f"{self.upstream}'s list of videos cannot be read."
                 raise UpstreamBadResponse(message)
@@ -338,16 +338,16 @@ def without_empty(query: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in query.items() if value}
 
 
-def wants_form(answer: Answer) -> bool:
+def wants_form(response: HttpResponse) -> bool:
     """Whether a refusal says that the server could not read JSON.
 
     vLLM-Omni reads the fields of a form only, and says that there is no `prompt`.
     """
-    if answer.status == UNSUPPORTED_MEDIA:
+    if response.status == UNSUPPORTED_MEDIA:
         return True
-    text = answer.text.lower()
+    text = response.text.lower()
     is_missed = "prompt" in text and ("missing" in text or "field required" in text)
-    return answer.status in {400, 422} and (is_missed or "multipart" in text)
+    return response.status in {400, 422} and (is_missed or "multipart" in text)
 
 
 def unwrapped(payload: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 from reelgate.domain.price import MICROS, Money, Unit
 from reelgate.domain.reference import Role
 from reelgate.domain.video import VideoRequest
-from reelgate.net.client import Answer, HttpClient
+from reelgate.net.client import HttpClient, HttpResponse
 from reelgate.providers.api import ApiAccount, ApiProvider
 from reelgate.providers.api_settings import settings_of
 from reelgate.providers.base import Pictures
@@ -88,11 +88,11 @@ class Xai(ApiProvider):
             cost=cost_of(payload),
         )
 
-    def error_of(self, answer: Answer) -> VendorError | None:
+    def error_of(self, response: HttpResponse) -> VendorError | None:
         """`{"error": {"message", "code"}}`, or `{"code", "error": "..."}`."""
-        if answer.ok:
+        if response.ok:
             return None
-        payload = payload_of(answer)
+        payload = payload_of(response)
         error = first_object(payload.get("error"))
         if error:
             return VendorError(text_in(error, "message"), text_in(error, "code", "type"))
