@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Generator
+from itertools import chain, groupby
 
 import pytest
 from hypothesis import settings
@@ -32,6 +33,23 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if name.startswith(("REELGATE_", "IMAGINE_")) or name == "PORT":
             monkeypatch.delenv(name)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Deal the files out to the processes, after the tests that take longest.
+
+    Each process begins with its share of the list, one piece. As it is collected, one had all that
+    wait for the network and another all that need the processor, and a long test came last.
+    """
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    shares: list[list[pytest.Item]] = [[] for _ in range(processes)]
+    long = [[item] for item in items if item.get_closest_marker("long")]
+    others = (item for item in items if not item.get_closest_marker("long"))
+    files = (list(of_one) for _, of_one in groupby(others, key=lambda item: item.path))
+    for together in chain(long, files):
+        min(shares, key=len).extend(together)
+    items[:] = chain.from_iterable(shares)
 
 
 @pytest.hookimpl(wrapper=True)

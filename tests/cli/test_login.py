@@ -238,6 +238,7 @@ def test_a_folder_is_chosen_for_a_web_token_and_signing_out_forgets_it(terminal:
     assert terminal.checks()["folder"]["grade"] == "error"
 
 
+@pytest.mark.long
 def test_a_gateway_makes_a_video_with_a_sign_in_and_no_setting(terminal: Terminal) -> None:
     assert terminal.sign_in(paste=[press]).code == ExitCode.OK
     made = terminal.home.run(

@@ -7,6 +7,7 @@ from asyncio.subprocess import PIPE, STDOUT
 from pathlib import Path
 from typing import Any
 
+import pytest
 import schemathesis
 
 from tests.e2e.gateway.processes import start_gateway
@@ -75,6 +76,7 @@ async def test_an_address_names_all_its_methods(gateway: JobsGateway) -> None:
     assert {"GET", "DELETE"} <= set(reply.headers["Allow"].split(", "))
 
 
+@pytest.mark.long
 async def test_a_running_gateway_keeps_to_its_document(tmp_path: Path, sandbox_url: str) -> None:
     """Good and bad requests to every route: no 5xx, and every answer as it is documented.
 

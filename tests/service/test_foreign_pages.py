@@ -73,6 +73,7 @@ async def fetched(tab: Tab, url: str, **options: Json) -> tuple[int, Json]:
         return seen["status"], seen["text"]
 
 
+@pytest.mark.long
 async def test_a_foreign_page_neither_spends_nor_deletes_and_a_named_one_may(
     tmp_path: Path, sandbox_url: str
 ) -> None:

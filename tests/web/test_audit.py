@@ -98,6 +98,7 @@ async def test_no_page_violates_a_rule_of_accessibility(
         assert await violations(page) == []
 
 
+@pytest.mark.long
 async def test_ten_thousand_videos_scroll_as_ten_do(page: Page, gateway: Gateway) -> None:
     made = await gateway.generate(a_prompt())
     multiply(gateway.data_dir, made.video)

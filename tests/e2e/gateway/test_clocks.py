@@ -32,6 +32,7 @@ async def test_a_job_outlives_a_clock_that_was_set_while_the_gateway_was_down(
         assert len(await gateway.submits(prompt)) == 1
 
 
+@pytest.mark.long
 async def test_a_poll_that_failed_ends_no_job_by_time(tmp_path: Path, sandbox_url: str) -> None:
     """Only an upstream that said "not ready" may be given up."""
     prompt = a_prompt("[[status-500]] [[asset-503 times=6]] [[ready after=1.5]]")

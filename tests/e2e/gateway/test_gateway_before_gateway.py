@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
+import pytest
 
 from reelgate.providers.videos_api.settings import VideosSettings
 from reelgate.sandbox import Sandbox
@@ -98,6 +99,7 @@ async def test_pictures_pass_through_both(tmp_path: Path) -> None:
             assert digest in row["request"]
 
 
+@pytest.mark.long
 async def test_edits_extensions_and_characters_pass_through_both(tmp_path: Path) -> None:
     """By the id that the one behind knows, and by a file; a limit of the price goes along."""
     own = VideosSettings.model_validate({"_env_file": None})

@@ -47,6 +47,7 @@ Caller = Callable[
 ]
 
 
+@pytest.mark.long
 async def test_killed_again_and_again_it_loses_nothing_and_pays_once(tmp_path: Path) -> None:
     rng = random.Random(SEED)
     told = Told()
@@ -237,6 +238,7 @@ async def test_a_video_that_got_ready_while_nobody_ran_is_delivered_however_late
     assert (row["id"], row["state"]) == (sent.video, "completed")
 
 
+@pytest.mark.long
 async def test_a_kill_before_the_submit_reached_the_upstream_is_unknown_too(
     tmp_path: Path,
 ) -> None:

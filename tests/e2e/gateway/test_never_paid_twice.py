@@ -11,6 +11,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from reelgate.sandbox.faults import ODD_VALUES
 from reelgate.sandbox.faults import TABLE as FAULTS
 from tests.gateway import Gateway, Reply, a_gateway, a_prompt
@@ -175,6 +177,7 @@ async def all_outcomes(folder: Path, sandbox_url: str) -> dict[Case, Outcome]:
         return dict(zip(TABLE, await asyncio.gather(*outcomes), strict=True))
 
 
+@pytest.mark.long
 async def test_a_fault_has_its_answer_and_its_price(tmp_path: Path, sandbox_url: str) -> None:
     outcomes = await all_outcomes(tmp_path, sandbox_url)
     found = {case: what_became_of(outcome) for case, outcome in outcomes.items()}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.gateway.process import a_gateway_process, client_of
 from tests.gateway import Gateway, a_prompt, soon, until
 from tests.postgres import PostgresServer
@@ -16,6 +18,7 @@ HEALTH_S = 5.0
 GONE_S = 30.0
 
 
+@pytest.mark.long
 async def test_an_outage_is_told_once_with_its_end_and_a_stop_in_the_next_one_is_quick(
     tmp_path: Path, sandbox_url: str, postgres_server: PostgresServer
 ) -> None:
@@ -58,6 +61,7 @@ async def test_an_outage_is_told_once_with_its_end_and_a_stop_in_the_next_one_is
     assert "Traceback" not in (tmp_path / "log").read_text()
 
 
+@pytest.mark.long
 async def test_an_accepted_submit_that_could_not_be_written_down_outlives_its_process(
     tmp_path: Path, sandbox_url: str, postgres_server: PostgresServer
 ) -> None:

@@ -6,6 +6,8 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from reelgate.sandbox import Sandbox
 from tests.databases import databases
 from tests.gateway import TINY, a_prompt, a_token, an_account, callers
@@ -19,6 +21,7 @@ TOKEN = a_token(userId="u", exp=4_000_000_000)
 REFRESH = "a-refresh-token-of-nobody"
 
 
+@pytest.mark.long
 async def test_each_end_of_a_shared_credential_costs_one_refresh_and_no_job(
     tmp_path: Path, postgres_server: PostgresServer
 ) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 
+import pytest
+
 from tests.gateway import GIVE_UP_S, Gateway, a_prompt, until
 from tests.postgres import execute
 
@@ -45,6 +47,7 @@ async def test_a_killed_process_s_jobs_are_taken_over_and_its_callers_find_their
     assert await paid_once(second, [*prompts, held])
 
 
+@pytest.mark.long
 async def test_a_process_paused_longer_than_its_heartbeat_loses_nothing_and_sends_nothing_twice(
     fleet: Fleet,
 ) -> None:
@@ -67,6 +70,7 @@ async def test_a_process_paused_longer_than_its_heartbeat_loses_nothing_and_send
     assert await paid_once(second, [*submitting, *rendering])
 
 
+@pytest.mark.long
 async def test_a_rolling_restart_under_load_loses_no_job_and_repeats_no_submit(
     fleet: Fleet,
 ) -> None:

@@ -183,6 +183,7 @@ async def on_postgres(
         yield Deployment(tmp_path, sandbox_url, empty_postgres_url, receiver, stack)
 
 
+@pytest.mark.long
 async def test_one_file_is_carried_on_by_the_next_version(
     last_release: Release, on_a_file: Deployment
 ) -> None:
