@@ -40,3 +40,10 @@ def made(served: Served) -> tuple[Result, Path]:
         *("generate", "A cat, eating hotdogs!", "--duration", "5", "--resolution", "720p")
     )
     return made, served.home.folder / "a-cat-eating-hotdogs.mp4"
+
+
+def video_of(served: Served, made: tuple[Result, Path]) -> str:
+    """The id of the video that was made for all tests."""
+    page = served.home.run("videos", "list", "--status", "completed", "--json").json
+    assert page["object"] == "list"
+    return next(str(each["id"]) for each in page["data"] if each["id"] in made[0].err)

@@ -4,16 +4,9 @@ from pathlib import Path
 
 from reelgate.cli.exits import ExitCode
 
-from .conftest import Served
+from .conftest import Served, video_of
 from .movie import read_movie
 from .program import Result
-
-
-def video_of(served: Served, made: tuple[Result, Path]) -> str:
-    """The id of the video that was made for all tests."""
-    page = served.home.run("videos", "list", "--status", "completed", "--json").json
-    assert page["object"] == "list"
-    return next(str(each["id"]) for each in page["data"] if each["id"] in made[0].err)
 
 
 def test_a_finished_video_is_listed_shown_and_fetched_again(

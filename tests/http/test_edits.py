@@ -186,9 +186,9 @@ async def test_what_makes_no_sense_is_refused_by_name(gateway: JobsGateway) -> N
         (EDITS, {"video": ours | {"video_url": "https://x"}}, 422, "invalid_request", "video"),
         (EDITS, {"video": ours, "seconds": "4"}, 422, "invalid_request", "duration"),
         (EDITS, {"video": ours, "seed": 4}, 422, "invalid_request", "seed"),
-        (EXTENSIONS, {"video": ours}, 422, "invalid_request", "extend_video"),
+        (EXTENSIONS, {"video": ours}, 422, "invalid_request", "video"),
         # Without the video another one would be made, and paid for.
-        (EXTENSIONS, {"video": ours, "strict": False}, 422, "invalid_request", "extend_video"),
+        (EXTENSIONS, {"video": ours, "strict": False}, 422, "invalid_request", "video"),
         (EDITS, {"video": {"id": f"video_{0:032x}"}}, 404, "video_not_found", "video_id"),
         (EDITS, {"video": {"id": at_work["id"]}}, 409, "video_not_ready", None),
         (EDITS, {"video": {"id": failed["id"]}}, 404, "video_not_found", None),

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -116,6 +117,36 @@ class Client:
         return await retry(
             lambda: self._video("POST", "/v1/videos", json=request, headers=headers), create_pause_s
         )
+
+    async def change(
+        self,
+        operation: str,
+        request: Mapping[str, Any],
+        file: Path | None,
+        idempotency_key: str,
+    ) -> RemoteVideo:
+        """Ask for a video that is made of another one.
+
+        Args:
+            operation: `edits` or `extensions`.
+            request: its fields; values that are text where a file goes along.
+            file: the other video, unless the request names it.
+            idempotency_key: see `create`.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        path, headers = f"/v1/videos/{operation}", {"Idempotency-Key": idempotency_key}
+
+        async def send() -> RemoteVideo:
+            if file is None:
+                return await self._video("POST", path, json=request, headers=headers)
+            with file.open("rb") as content:
+                form = aiohttp.FormData(request)
+                form.add_field("video", content, filename=file.name)
+                return await self._video("POST", path, data=form, headers=headers)
+
+        return await retry(send, create_pause_s)
 
     async def find(self, video_id: str) -> RemoteVideo:
         return await self._video("GET", path_of(video_id))

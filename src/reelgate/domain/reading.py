@@ -79,6 +79,7 @@ class Reading:
         self._strict = strict
         self._spelled = spelled
         self._said: set[str] = set()
+        self._names: dict[str, str] = {}
         self.values = dict(defaults)
         self.references: tuple[Reference, ...] = ()
         self.problems: list[Problem] = []
@@ -110,7 +111,9 @@ class Reading:
         for role, common in MEDIA.items():
             of_role = [each for each in listed if each.role is role]
             if of_role:
-                kept += self._of_field(self._rows.get(common.name), common.name, of_role)
+                name = self._spelled.get(of_role[0].url, common.name)
+                self._names[common.name] = name
+                kept += self._of_field(self._rows.get(common.name), name, of_role)
         self.references = tuple(kept)
         self._said |= {MEDIA[each.role].name for each in kept}
 
@@ -127,9 +130,10 @@ class Reading:
                 self._keep_rule(rule)
         for row in self._rows.values():
             if row.needs and row.name in self._said and row.needs not in self._said:
-                message = f"{row.name} needs {row.needs} beside it: send that, too"
+                name = self._names.get(row.name, row.name)
+                message = f"{name} needs {row.needs} beside it: send that, too"
                 may_leave_out = row.type is not FieldType.VIDEO
-                self._cannot(Problem(row.name, message), may_leave_out=may_leave_out)
+                self._cannot(Problem(name, message), may_leave_out=may_leave_out)
                 self._drop(row.name)
         for rule in rules:
             if rule.only:
@@ -167,14 +171,13 @@ class Reading:
         return Problem(rule.other, message, value, rule.only)
 
     def _of_field(self, row: Field | None, name: str, told: list[Reference]) -> Iterable[Reference]:
-        """Those of one field that the model takes."""
-        first = self._spelled.get(told[0].url, name)
+        """Those of one field that the model takes; `name`: what the request calls the field."""
         if row is None:
-            self._cannot(not_taken(first, None, self._model))
+            self._cannot(not_taken(name, None, self._model))
             return ()
         if row.type is FieldType.VIDEO:
             # Without it another video would be made than was asked for.
-            self.problems += misplaced(row, first, told, self._model)
+            self.problems += misplaced(row, name, told, self._model)
         kept = list(self._of_its_kinds(row, told))
         if row.maximum is not None and len(kept) > row.maximum:
             most = int(row.maximum)

@@ -1,7 +1,10 @@
 """`reelgate videos`: the videos a gateway knows."""
 
 import time
-from typing import Annotated
+import uuid
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -24,13 +27,15 @@ from reelgate.cli.reach import (
     VideoId,
     gateway_of,
 )
+from reelgate.cli.request_options import read_seconds
+from reelgate.domain.video import is_video_id
 
 app = command_app()
 
 
 @app.callback()
 def videos() -> None:
-    """The videos a gateway knows: list, follow, fetch, cancel, delete."""
+    """The videos a gateway knows: list, follow, fetch, change, cancel, delete."""
 
 
 @app.command("list")
@@ -81,6 +86,72 @@ def wait(
     target = None if output is None else choose_target(output, video_id, force=force)
     options = FollowOptions(gateway_of(server, api_key), target, force, timeout_s)
     run(wait_for(options, video_id, as_json=as_json), as_json=as_json)
+
+
+SourceVideo = Annotated[
+    str,
+    typer.Argument(
+        metavar="VIDEO", help="A finished video's id, an https:// address, or a file of yours."
+    ),
+]
+ChangePrompt = Annotated[str, typer.Argument(help="What is to become of it.")]
+ChangeModel = Annotated[
+    str | None,
+    typer.Option(help="Who is to do it; if left out, who made it, or for others the default."),
+]
+ChangeDuration = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SECONDS", parser=read_seconds, help="How long the new part or video is, if told."
+    ),
+]
+
+
+def change_command(operation: str) -> Callable[..., None]:
+    """The command of one of the two routes that make a video of another one."""
+
+    def command(
+        video: Annotated[
+            str,
+            typer.Argument(help="A finished video's id, an https:// address, or a file of yours."),
+        ],
+        prompt: Annotated[str, typer.Argument(help="What is to become of it.")],
+        *,
+        output: Output = None,
+        force: Force = False,
+        model: Annotated[
+            str | None,
+            typer.Option(help="Who does it; if left out who made it, and for a file the default."),
+        ] = None,
+        duration: Annotated[
+            str | None,
+            typer.Option(
+                metavar="SECONDS",
+                parser=read_seconds,
+                help="How many seconds are made; what the model makes if left out.",
+            ),
+        ] = None,
+        timeout_s: Timeout = None,
+        as_json: AsJson = False,
+        server: Server = None,
+        api_key: ApiKey = None,
+    ) -> None:
+        source, file = source_of(video)
+        asked = {"prompt": prompt, "model": model, "seconds": duration, "video": source}
+        body = {name: value for name, value in asked.items() if value is not None}
+        target = choose_target(output, prompt, force=force)
+        options = FollowOptions(gateway_of(server, api_key), target, force, timeout_s)
+        run(change(options, operation, body, file, as_json=as_json), as_json=as_json)
+
+    return command
+
+
+app.command("edit", help="Change a video as a prompt says, and save what comes of it.")(
+    change_command("edits")
+)
+app.command("extend", help="Let a video go on as a prompt says, and save what comes of it.")(
+    change_command("extensions")
+)
 
 
 @app.command()
@@ -163,6 +234,43 @@ async def wait_for(options: FollowOptions, video_id: str, *, as_json: bool) -> N
 
     outcome = await follow(options, begin)
     report(outcome, as_json=as_json)
+
+
+def source_of(named: str) -> tuple[dict[str, str] | None, Path | None]:
+    """The video that is meant: as a request names it, or a file to send.
+
+    Raises:
+        CliError: it is neither, and no file that can be read.
+    """
+    if is_video_id(named):
+        return {"id": named}, None
+    if "://" in named:
+        return {"video_url": named}, None
+    file = Path(named)
+    try:
+        file.open("rb").close()
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        message = f"VIDEO {named!r} is no video's id and no address, and as a file: {reason}"
+        raise CliError(message, ExitCode.USAGE) from error
+    return None, file
+
+
+async def change(
+    options: FollowOptions,
+    operation: str,
+    body: Mapping[str, Any],
+    file: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Ask for a video that is made of another one, see it through, and tell where it is."""
+    key = f"cli-{uuid.uuid4()}"
+
+    async def begin(client: Client) -> RemoteVideo:
+        return await client.change(operation, body, file, key)
+
+    report(await follow(options, begin), as_json=as_json)
 
 
 async def save(options: FollowOptions, video_id: str, *, as_json: bool) -> None:
