@@ -1,9 +1,17 @@
 from __future__ import annotations
 
-import pytest
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 
-from reelgate.cli.client import base_of
+import pytest
+from aiohttp import web
+
+from reelgate.cli.client import Client, RemoteVideo, base_of, connect
 from reelgate.cli.exits import CliError, ExitCode, Refused
+from tests.http_servers import serving
+
+REQUEST = {"prompt": "a lamp"}
+KEY = "a-key-of-one-command"
 
 
 @pytest.mark.parametrize(
@@ -47,3 +55,32 @@ def test_an_error_of_any_shape_is_told_by_its_status(body: object) -> None:
     refused = Refused(502, body)
     assert refused.exit_code is ExitCode.GATEWAY
     assert "502" in refused.message
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda client, _: client.create(REQUEST, KEY),
+        lambda client, _: client.change("edits", REQUEST, None, KEY),
+        lambda client, file: client.change("edits", REQUEST, file, KEY),
+    ],
+    ids=["create", "change", "change a file"],
+)
+async def test_a_video_whose_answer_is_lost_is_asked_for_again_with_the_same_key(
+    ask: Callable[[Client, Path], Awaitable[RemoteVideo]], tmp_path: Path
+) -> None:
+    file = tmp_path / "lamp.mp4"
+    file.write_bytes(b"a film")
+    asked: list[tuple[str, bool]] = []
+
+    async def lose_the_first(request: web.BaseRequest) -> web.StreamResponse:
+        body = await request.read()
+        is_whole = b"a lamp" in body and (b"a film" in body) == (b"form-data" in body)
+        asked.append((request.headers["Idempotency-Key"], is_whole))
+        if len(asked) == 1 and request.transport is not None:
+            request.transport.abort()
+        return web.json_response({"id": "video_1", "status": "queued"})
+
+    async with serving(lose_the_first) as url, connect(url, None) as client:
+        assert (await ask(client, file)).id == "video_1"
+    assert asked == [(KEY, True), (KEY, True)]

@@ -7,7 +7,6 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from reelgate.sandbox.fault_rule import UnknownFaultError, find_directives, parse_rule
 from reelgate.sandbox.faults import FAULTS, TABLE
 
 from .sandbox_caller import Caller, calling, until
@@ -426,27 +425,6 @@ async def test_the_control_endpoint_refuses_what_is_not_in_the_table() -> None:
         assert await caller.arm("no-id", operation="status") == 400
         async with caller.session.post(f"{caller.url}/_sandbox/faults", data=b"[") as response:
             assert response.status == 400
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "429 retry-after=2 times=3",
-        "status-503 accepted=0",
-        "asset-cut-off",
-        "fail after=0.5",
-        "ends as='' reason='so it is'",
-    ],
-)
-def test_a_directive_reads_back_as_written(text: str) -> None:
-    rule = parse_rule(text)
-    assert parse_rule(str(rule)) == rule
-
-
-def test_a_prompt_without_directives_has_none() -> None:
-    assert find_directives("a [cat] in [ [ brackets") == ()
-    with pytest.raises(UnknownFaultError, match="unknown fault"):
-        find_directives("a [[cat]]")
 
 
 def test_the_documentation_has_every_fault_with_its_parameters() -> None:

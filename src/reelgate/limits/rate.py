@@ -118,15 +118,15 @@ class CountedClient(HttpClient):
         self._inner = inner
         self._take = take
 
-    async def post_form(self, url: str, *args: Any, **options: Any) -> HttpResponse:  # noqa: ANN401
+    async def post_form(self, url: str, *args: Any, **options: Any) -> HttpResponse:  # noqa: ANN401 - the client's own
         await self._count(url)
         return await self._inner.post_form(url, *args, **options)
 
-    async def post(self, url: str, body: bytes, **options: Any) -> HttpResponse:  # noqa: ANN401
+    async def post(self, url: str, body: bytes, **options: Any) -> HttpResponse:  # noqa: ANN401 - the client's own
         await self._count(url)
         return await self._inner.post(url, body, **options)
 
-    async def request(self, method: str, url: str, **options: Any) -> HttpResponse:  # noqa: ANN401
+    async def request(self, method: str, url: str, **options: Any) -> HttpResponse:  # noqa: ANN401 - the client's own
         await self._count(url)
         return await self._inner.request(method, url, **options)
 

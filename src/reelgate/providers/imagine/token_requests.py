@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from reelgate.clock import Clock
 from reelgate.domain.credentials import Credential, CredentialKind, Tokens
@@ -115,7 +116,8 @@ def checked(response: HttpResponse) -> dict[str, object]:
     code = error if isinstance(error, str) else ""
     is_page = response.content_type == "text/html"
     refused = response.status in DEAD_STATUSES and not is_page
-    if code in DEAD_ERRORS or (refused and (response.status != 400 or code != "invalid_request")):  # noqa: PLR2004
+    is_misread = response.status == HTTPStatus.BAD_REQUEST and code == "invalid_request"
+    if code in DEAD_ERRORS or (refused and not is_misread):
         reason = fit_to_tell(code or str(told.get("message") or ""))
         why = f"HTTP {response.status}" + (f', "{reason}"' if reason else "")
         raise DeadCredential(f"imagine.art does not accept the refresh token any more ({why}).")
