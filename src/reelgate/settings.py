@@ -14,8 +14,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from reelgate.domain.api_keys import check_bootstrap_secret
 from reelgate.domain.routing import VirtualModel
 from reelgate.errors import InvalidRequest
-from reelgate.net.hosts import check_host, check_origin, http_url, normal_origin
-from reelgate.net.networks import network_of
+from reelgate.net.hosts import check_host, check_origin, http_url, network_of, normal_origin
 from reelgate.net.secret_keys import decode_keys, decode_secrets
 from reelgate.net.ssrf import check_url
 from reelgate.provider_settings import ProviderSettings

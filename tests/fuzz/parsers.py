@@ -34,8 +34,7 @@ from reelgate.http.request_shapes import RequestShapes
 from reelgate.media.mp4 import is_mp4, probe
 from reelgate.media.ranges import entity_tag, not_modified, wanted
 from reelgate.net.client import HttpClient, HttpResponse
-from reelgate.net.hosts import is_origin, normal_origin, split_host
-from reelgate.net.networks import networks_of
+from reelgate.net.hosts import is_origin, networks_of, normal_origin, split_host
 from reelgate.net.redact import redacted
 from reelgate.net.secret_keys import decode_secrets
 from reelgate.net.ssrf import check_url

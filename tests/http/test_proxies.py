@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reelgate.http.proxies import TrustedProxies
-from reelgate.net.networks import networks_of
+from reelgate.net.hosts import networks_of
 
 PROXIES = TrustedProxies(networks_of(["10.0.0.0/8", "2001:db8::/32", "127.0.0.1"]))
 

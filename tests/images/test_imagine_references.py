@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reelgate.providers.imagine.settings import ImagineSettings
-from reelgate.providers.imagine_key.settings import ImagineKeySettings
+from reelgate.providers.imagine_key.adapter import ImagineKeySettings
 from reelgate.sandbox import Sandbox
 from tests.gateway import Gateway, Reply, a_gateway, a_prompt, soon
 

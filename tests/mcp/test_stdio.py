@@ -11,7 +11,7 @@ import pytest
 from mcp import Client, MCPError, StdioServerParameters
 
 from reelgate.cli.client import connect
-from reelgate.cli.mcp_stdio import Bridge
+from reelgate.cli.commands.mcp import Bridge
 from tests.cli.program import PROGRAM
 from tests.gateway import Gateway, a_prompt, read_rows
 

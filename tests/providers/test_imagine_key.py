@@ -26,9 +26,8 @@ from reelgate.limits.rate import CountedClient, LocalRates, RequestLimit
 from reelgate.net.client import HttpClient
 from reelgate.providers.api import ApiAccount
 from reelgate.providers.base import Failed, PollResult, Ready
-from reelgate.providers.imagine_key.adapter import ImagineKey
+from reelgate.providers.imagine_key.adapter import ImagineKey, generation_of
 from reelgate.providers.imagine_key.models import ROWS, Row, key_models, rows_with
-from reelgate.providers.imagine_key.wire import generation_of
 from reelgate.sandbox import Sandbox, SandboxOptions
 from tests.http_servers import replying, serving
 

@@ -12,9 +12,8 @@ from reelgate.errors import ModerationBlocked, RateLimited, UpstreamBadResponse
 from reelgate.net.client import HttpClient
 from reelgate.providers.api import ApiAccount
 from reelgate.providers.base import CancelOutcome, Candidate, Ended, Failed, Match, Running
-from reelgate.providers.replicate.adapter import Replicate
+from reelgate.providers.replicate.adapter import Replicate, ReplicateSettings
 from reelgate.providers.replicate.models import ROWS, rows_with
-from reelgate.providers.replicate.settings import ReplicateSettings
 from reelgate.sandbox import Sandbox
 from reelgate.sandbox.faults import Operation
 from tests.http_servers import replying, serving

@@ -16,8 +16,7 @@ from reelgate.net.client import HttpClient
 from reelgate.providers.api import ApiAccount
 from reelgate.providers.base import Failed, Match, Ready, Running
 from reelgate.providers.registry import registered_models
-from reelgate.providers.videos_api.adapter import Videos
-from reelgate.providers.videos_api.settings import Body, VideosSettings
+from reelgate.providers.videos_api.adapter import Body, Videos, VideosSettings
 from reelgate.sandbox import Sandbox, SandboxOptions
 from reelgate.sandbox.jobs import Job
 from reelgate.sandbox.recorder import Outcome

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 
 from starlette.types import Scope
 
-from reelgate.net.networks import Network
+from reelgate.net.hosts import Network
 
 MAX_HOPS = 20
 FORWARDED_FOR = re.compile(

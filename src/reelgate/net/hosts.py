@@ -1,10 +1,11 @@
-"""Host names and origins, as requests and settings write them."""
+"""Host names, origins and networks, as requests and settings write them."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit
 
 HOST = re.compile(
@@ -122,3 +123,28 @@ def http_url(value: str) -> str:
         message = f"{value!r} is not an http:// or https:// address"
         raise ValueError(message)
     return value.rstrip("/")
+
+
+Network = IPv4Network | IPv6Network
+
+
+def networks_of(listed: Iterable[str]) -> tuple[Network, ...]:
+    """Addresses and networks as people write them.
+
+    Raises:
+        ValueError: one is neither.
+    """
+    return tuple(map(network_of, listed))
+
+
+def network_of(written: str) -> Network:
+    """An address or a network as people write it.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    try:
+        return ip_network(written, strict=False)
+    except ValueError:
+        message = f"{written!r} is neither an address nor a network such as 10.0.0.0/8"
+        raise ValueError(message) from None

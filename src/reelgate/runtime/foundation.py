@@ -37,8 +37,10 @@ from reelgate.runtime.upstreams import UpstreamAccount, start_providers
 from reelgate.runtime.webhooks import open_webhooks
 from reelgate.service.callers import Gatekeeper, open_standings
 from reelgate.settings import Settings
-from reelgate.telemetry.loop_lag import watch_loop
+from reelgate.telemetry.instruments import Histogram
 from reelgate.telemetry.telemetry import Telemetry
+
+LOOP_WATCHED_EVERY_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,3 +180,12 @@ async def stopped(task: asyncio.Task[None]) -> None:
     """Stop a task that would run for ever."""
     task.cancel()
     await asyncio.wait([task])
+
+
+async def watch_loop(lag: Histogram) -> None:
+    """Measure, for ever, how late the event loop comes to what is due: all else waits as long."""
+    clock = asyncio.get_running_loop().time
+    while True:
+        due_s = clock() + LOOP_WATCHED_EVERY_S
+        await asyncio.sleep(LOOP_WATCHED_EVERY_S)
+        lag.observe(max(0.0, clock() - due_s))

@@ -33,7 +33,7 @@ from reelgate.limits.account import AccountLimits
 from reelgate.limits.polls import PollLimiter
 from reelgate.limits.submits import SubmitLimiter
 from reelgate.mcp.endpoint import McpBackend, McpEndpoint
-from reelgate.net.networks import networks_of
+from reelgate.net.hosts import networks_of
 from reelgate.runtime.foundation import Foundation, open_foundation, stopped
 from reelgate.runtime.upstreams import UpstreamAccount
 from reelgate.service.callers import NOBODY, Gatekeeper

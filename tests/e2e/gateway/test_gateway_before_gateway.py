@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from reelgate.providers.videos_api.settings import VideosSettings
+from reelgate.providers.videos_api.adapter import VideosSettings
 from reelgate.sandbox import Sandbox
 from tests.gateway import TINY, Gateway, Json, a_gateway, a_prompt, soon, until
 from tests.http.relay import losing_answers

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from reelgate.providers.imagine.settings import ImagineSettings
-from reelgate.providers.imagine_key.settings import ImagineKeySettings
+from reelgate.providers.imagine_key.adapter import ImagineKeySettings
 from reelgate.sandbox import Sandbox
 from reelgate.sandbox.fault_rule import make_rule
 from reelgate.sandbox.recorder import Outcome

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
-from typing import Any
+from typing import Any, ClassVar
+
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import SettingsConfigDict
 
 from reelgate.domain.fields import AUTO
 from reelgate.domain.price import Money
@@ -21,16 +24,29 @@ from reelgate.errors import (
 )
 from reelgate.net.client import HttpClient, HttpResponse
 from reelgate.providers.api import ApiAccount, ApiProvider
+from reelgate.providers.api_settings import (
+    ApiSettings,
+    key_field,
+    models_field,
+    prefix_of,
+    url_field,
+)
 from reelgate.providers.ark.models import ROWS, Row, rows_with
-from reelgate.providers.ark.settings import ArkSettings
 from reelgate.providers.base import CancelOutcome, Candidate, Pictures, Submission
 from reelgate.providers.call import Call, Report, VendorError
-from reelgate.providers.content import content_of
 from reelgate.providers.listed import EARLIER_S, ListedJob, candidates, unix_s
-from reelgate.providers.payload import first_object, in_path, is_provider_id, payload_of, text_in
+from reelgate.providers.payload import (
+    content_of,
+    first_object,
+    in_path,
+    is_provider_id,
+    payload_of,
+    text_in,
+)
 from reelgate.providers.registered import at_api, more
 from reelgate.providers.words import Word
 
+PREFIX = prefix_of("ark")
 TASKS = "contents/generations/tasks"
 QUEUED = "queued"
 STATUSES = {
@@ -54,6 +70,33 @@ PAGE = 100
 MOST_PAGES = 5
 TOLD_ALIKE = ("duration", "ratio", "resolution", "seed")
 """What a list tells of a task that was also sent, where it was."""
+
+
+class ArkSettings(ApiSettings):
+    """One key of BytePlus ModelArk."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX)
+
+    title: ClassVar[str] = "Ark"
+    credential: ClassVar[str] = "ARK_API_KEY"
+    example_model: ClassVar[str] = "dreamina-seedance-2-0-260128"
+
+    key: SecretStr = key_field("ark", "ARK_API_KEY")
+    api_url: str = url_field(
+        "ark",
+        "https://ark.ap-southeast.bytepluses.com/api/v3",
+        "The API of the key's region; Volcengine's is https://ark.cn-beijing.volces.com/api/v3.",
+    )
+    more_models: str = models_field("ark")
+    mark_submits: bool = Field(
+        default=False,
+        validation_alias=AliasChoices(f"{PREFIX}MARK_SUBMITS"),
+        description=(
+            "Send a random `safety_identifier` with each submit, by which one whose answer was lost"
+            " is found for sure. BytePlus means it to tell your own users apart: leave it off where"
+            " it asks you to."
+        ),
+    )
 
 
 class Ark(ApiProvider):

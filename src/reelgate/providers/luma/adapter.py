@@ -7,18 +7,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
+
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import SettingsConfigDict
 
 from reelgate.domain.reference import Reference, Role
 from reelgate.domain.video import VideoRequest
 from reelgate.errors import InsufficientCredits, UpstreamBadResponse
 from reelgate.net.client import HttpClient, HttpResponse
 from reelgate.providers.api import ApiAccount, ApiProvider
+from reelgate.providers.api_settings import (
+    ApiSettings,
+    key_field,
+    models_field,
+    prefix_of,
+    url_field,
+)
 from reelgate.providers.base import CancelOutcome, Candidate, Pictures, Submission
 from reelgate.providers.call import Call, Report, VendorError
 from reelgate.providers.listed import EARLIER_S, ListedJob, candidates, unix_s
 from reelgate.providers.luma.models import ROWS, Row, rows_with
-from reelgate.providers.luma.settings import LumaSettings
 from reelgate.providers.payload import (
     first_object,
     in_path,
@@ -39,6 +48,28 @@ STATUS_FIRST = re.compile(r"\d{3}: ")
 """Seen: how a reason begins."""
 NO_CREDITS = "insufficient credits"
 """Seen: told with HTTP 400."""
+
+
+class LumaSettings(ApiSettings):
+    """One key of Luma's Dream Machine API."""
+
+    model_config = SettingsConfigDict(env_prefix=prefix_of("luma"))
+
+    title: ClassVar[str] = "Luma"
+    credential: ClassVar[str] = "LUMAAI_API_KEY"
+    example_model: ClassVar[str] = "ray-2"
+
+    key: SecretStr = key_field("luma", "LUMAAI_API_KEY")
+    api_url: str = url_field(
+        "luma", "https://api.lumalabs.ai/dream-machine/v1", "Luma's Dream Machine API."
+    )
+    more_models: str = models_field("luma")
+    data_urls: bool = Field(
+        default=False,
+        validation_alias=AliasChoices(f"{prefix_of('luma')}DATA_URLS"),
+        description="Take pictures, and send them as `data:` URLs, which Luma does not document."
+        " Without it the models take none: Luma reads pictures at public addresses only.",
+    )
 
 
 class Luma(ApiProvider):

@@ -31,10 +31,10 @@ from reelgate.providers.api import ApiAccount, ApiProvider
 from reelgate.providers.api_settings import settings_of
 from reelgate.providers.base import Candidate, Pictures, Submission
 from reelgate.providers.call import Call, Report, VendorError
-from reelgate.providers.content import content_of
 from reelgate.providers.listed import EARLIER_S, ListedJob, candidates, unix_s
 from reelgate.providers.minimax.models import ROWS, Row, Version, rows_with
 from reelgate.providers.payload import (
+    content_of,
     first_object,
     in_path,
     is_provider_id,

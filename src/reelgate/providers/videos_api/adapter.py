@@ -9,7 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from enum import StrEnum
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import SettingsConfigDict
 
 from reelgate.domain.fields import FIRST_FRAME, MEDIA, REFERENCES
 from reelgate.domain.picture import Picture
@@ -26,6 +31,13 @@ from reelgate.errors import (
 )
 from reelgate.net.client import FilePart, HttpClient, HttpResponse
 from reelgate.providers.api import ApiAccount, ApiProvider
+from reelgate.providers.api_settings import (
+    ApiSettings,
+    key_field,
+    models_field,
+    prefix_of,
+    url_field,
+)
 from reelgate.providers.base import NO_PICTURES, CancelOutcome, Candidate, Pictures, Submission
 from reelgate.providers.call import Call, Report, VendorError
 from reelgate.providers.listed import EARLIER_S, ListedJob, candidates, unix_s
@@ -40,7 +52,6 @@ from reelgate.providers.payload import (
 )
 from reelgate.providers.registered import at_api, more
 from reelgate.providers.videos_api.models import is_reelgate, rows_in, rows_of
-from reelgate.providers.videos_api.settings import Body, VideosSettings
 from reelgate.providers.words import Word, word_of
 
 PAGE_SIZE = 100
@@ -59,6 +70,49 @@ KINDS: Mapping[str, type[UpstreamError]] = {
 }
 REFUSED_BY_REELGATE = frozenset({"overloaded", "shutting_down"})
 """Another Reelgate's codes of 503, by which it surely took nothing."""
+
+
+class Body(StrEnum):
+    """How a submit is sent."""
+
+    AUTO = "auto"  # as JSON, and as a form where JSON is surely refused
+    JSON = "json"
+    MULTIPART = "multipart"
+
+
+class VideosSettings(ApiSettings):
+    """One server with `/v1/videos`, which may be in a private network."""
+
+    model_config = SettingsConfigDict(env_prefix=prefix_of("videos"))
+
+    title: ClassVar[str] = "/v1/videos server"
+    credential: ClassVar[str] = "REELGATE_PROVIDERS__VIDEOS__API_URL"
+    example_model: ClassVar[str] = "videos"
+
+    api_url: str = url_field(
+        "videos",
+        "",
+        "Your server with OpenAI's `/v1/videos`, such as `http://gpu:8091/v1`: vLLM-Omni, SGLang,"
+        " LiteLLM, another Reelgate. It may be in a private network.",
+    )
+    key: SecretStr = key_field("videos")
+    more_models: str = models_field("videos")
+    body: Body = Field(
+        Body.AUTO,
+        validation_alias=AliasChoices(f"{prefix_of('videos')}BODY"),
+        description="How a submit is sent: `json`, `multipart`, or `auto`: as JSON, and as a form"
+        " where JSON is refused or a picture goes along.",
+    )
+
+    @property
+    def is_configured(self) -> bool:
+        """Whether there is an address: a server of one's own often wants no key."""
+        return bool(self.api_url)
+
+    @property
+    def address(self) -> str:
+        """The API's base, with `/v1` where the address is a host alone."""
+        return self.api_url if urlsplit(self.api_url).path else f"{self.api_url}/v1"
 
 
 class Videos(ApiProvider):
