@@ -17,8 +17,8 @@ from reelgate.errors import UpstreamBadResponse
 from reelgate.media import frames
 from reelgate.media import mp4 as probes
 from reelgate.media.mp4 import Probe, largest_picture_px, probe
-from reelgate.sandbox.clip import make_clip
-from reelgate.sandbox.render import render
+from reelgate.rendering.clip import make_clip
+from reelgate.rendering.render import render
 
 from .movies import RED, Colours, described_as, movie, with_latin1_title
 

@@ -10,11 +10,12 @@ import av
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
-from reelgate.sandbox.clip import Clip, frame_size_px, make_clip, shrink
+from reelgate.rendering.clip import Clip, frame_size_px, make_clip, shrink
+from reelgate.rendering.render import render
+from reelgate.rendering.renderer import WORKER
+from reelgate.rendering.text import fit, runs
 from reelgate.sandbox.jobs import draw_ready_after_s, published_times_s
 from reelgate.sandbox.options import SandboxOptions
-from reelgate.sandbox.render import render
-from reelgate.sandbox.text import fit, runs
 
 from .sandbox_caller import TINY, calling
 
@@ -129,8 +130,8 @@ def test_the_same_request_gives_the_same_bytes_in_another_process(tmp_path: Path
     here = written(CLIP, tmp_path)
     there = tmp_path / "there.mp4"
     program = (
-        "import sys; from pathlib import Path; from reelgate.sandbox.clip import Clip;"
-        "from reelgate.sandbox.render import render;"
+        "import sys; from pathlib import Path; from reelgate.rendering.clip import Clip;"
+        "from reelgate.rendering.render import render;"
         f"render(Clip({CLIP.prompt!r}, 640, 360, 2), Path(sys.argv[1]))"
     )
     subprocess.run([sys.executable, "-c", program, str(there)], check=True)
@@ -215,4 +216,4 @@ async def test_an_idle_sandbox_starts_no_process() -> None:
 
 def rendering_children() -> int:
     pids = [pid for path in TASKS.glob("*/children") for pid in path.read_text().split()]
-    return sum(b"render_worker" in Path(f"/proc/{pid}/cmdline").read_bytes() for pid in pids)
+    return sum(WORKER.encode() in Path(f"/proc/{pid}/cmdline").read_bytes() for pid in pids)

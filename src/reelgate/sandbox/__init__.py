@@ -1,6 +1,6 @@
 """A stand-in for imagine.art: a real HTTP server that speaks its wire and misbehaves on demand.
 
-It imports nothing else of Reelgate.
+Of Reelgate it imports nothing but what renders its clips.
 """
 
 from reelgate.sandbox.options import Listing, SandboxOptions

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TextIO
 from uuid import UUID
 
-from reelgate.sandbox.clip import Clip, SeededRandom
+from reelgate.rendering.clip import Clip, SeededRandom
 from reelgate.sandbox.fault_rule import FaultRule, UnknownFaultError, parse_rule
 from reelgate.sandbox.faults import Effect
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from reelgate.sandbox.clip import make_clip
+from reelgate.rendering.clip import make_clip
 from reelgate.sandbox.fault_rule import UnknownFaultError, find_directives
 from reelgate.sandbox.faults import Operation
 from reelgate.sandbox.jobs import JobState

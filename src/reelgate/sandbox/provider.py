@@ -7,14 +7,14 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
-from reelgate.sandbox.clip import shrink
+from reelgate.rendering.clip import shrink
+from reelgate.rendering.renderer import Renderer, RenderError
 from reelgate.sandbox.fault_injector import FaultInjector
 from reelgate.sandbox.fault_rule import FaultRule
 from reelgate.sandbox.faults import Effect
 from reelgate.sandbox.grants import ORG_ID, Grants
 from reelgate.sandbox.jobs import Job, JobState, JobStore, WallClock, plan
 from reelgate.sandbox.recorder import Outcome, Recorder
-from reelgate.sandbox.renderer import Renderer, RenderError
 from reelgate.sandbox.signin import SignIn
 from reelgate.sandbox.wire import Answer, Result, error_answer, json_answer
 

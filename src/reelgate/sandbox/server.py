@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from aiohttp import web
 
+from reelgate.rendering.renderer import Renderer
 from reelgate.sandbox.fault_injector import FaultInjector
 from reelgate.sandbox.fault_rule import FaultRule, UnknownFaultError, make_rule
 from reelgate.sandbox.faults import TABLE
@@ -23,7 +24,6 @@ from reelgate.sandbox.key_api import KeyRoutes
 from reelgate.sandbox.options import SandboxOptions
 from reelgate.sandbox.provider import Account, Provider
 from reelgate.sandbox.recorder import Recorder
-from reelgate.sandbox.renderer import Renderer
 from reelgate.sandbox.routes import Routes
 from reelgate.sandbox.vendors import VENDORS
 

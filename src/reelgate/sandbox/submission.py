@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reelgate.sandbox.clip import Clip, make_clip
+from reelgate.rendering.clip import Clip, make_clip
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

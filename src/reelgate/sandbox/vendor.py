@@ -19,7 +19,7 @@ from uuid import uuid4
 
 from aiohttp import ClientError, ClientSession, web
 
-from reelgate.sandbox.clip import make_clip
+from reelgate.rendering.clip import make_clip
 from reelgate.sandbox.fault_rule import FaultRule, UnknownFaultError, find_directives
 from reelgate.sandbox.faults import Effect, Operation
 from reelgate.sandbox.jobs import JobState

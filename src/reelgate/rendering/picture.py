@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw, ImageFilter
 
-from reelgate.sandbox.clip import SeededRandom
-from reelgate.sandbox.text import LINE_HEIGHT, Paragraph, draw_line, fit, measure
+from reelgate.rendering.clip import SeededRandom
+from reelgate.rendering.text import LINE_HEIGHT, Paragraph, draw_line, fit, measure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reelgate.sandbox.clip import Clip
+    from reelgate.rendering.clip import Clip
 
 Colour = tuple[int, int, int]
 

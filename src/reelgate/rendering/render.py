@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import av
 from av.filter import Graph
 
-from reelgate.sandbox.picture import Layer, make_field, text_layer, time_bar
+from reelgate.rendering.picture import Layer, make_field, text_layer, time_bar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from av.filter.context import FilterContext
     from PIL import Image
 
-    from reelgate.sandbox.clip import Clip
+    from reelgate.rendering.clip import Clip
 
 FPS_BY_SHORT_SIDE_PX = ((200, 5), (720, 24))
 LARGE_FPS = 12

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from reelgate.sandbox.clip import Clip
+    from reelgate.rendering.clip import Clip
 
 logger = logging.getLogger(__name__)
 
-WORKER = "reelgate.sandbox.render_worker"
+WORKER = "reelgate.rendering.worker"
 
 
 class RenderError(RuntimeError):

@@ -14,8 +14,8 @@ import sys
 import threading
 from pathlib import Path
 
-from reelgate.sandbox.clip import Clip
-from reelgate.sandbox.render import render
+from reelgate.rendering.clip import Clip
+from reelgate.rendering.render import render
 
 NICENESS = 5
 """Rendering gives way to the server, which often shares its cores."""

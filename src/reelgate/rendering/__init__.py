@@ -1,0 +1,1 @@
+"""Real MP4s made from text: what the sandbox shows instead of a generated video."""
