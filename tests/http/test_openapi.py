@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from asyncio.subprocess import PIPE, STDOUT
 from pathlib import Path
 from typing import Any
 
 import pytest
-import schemathesis
 
 from tests.e2e.gateway.processes import start_gateway
 from tests.gateway import settings_values
@@ -16,7 +16,7 @@ from tests.gateway import settings_values
 from .jobs import PROBLEM, JobsGateway
 from .test_sessions import KEY
 
-SCHEMATHESIS = Path(schemathesis.__file__).parents[4] / "bin" / "schemathesis"
+SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
 PATHS = {
     "/health": {"get"},
     "/ready": {"get"},

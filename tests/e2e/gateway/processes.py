@@ -25,7 +25,7 @@ from reelgate.sandbox import Sandbox, SandboxOptions
 from reelgate.settings import Settings
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["reelgate.runtime.server", "uvloop"])
+CONTEXT.set_forkserver_preload([__name__])
 
 START_TIMEOUT_S = 60.0
 END_TIMEOUT_S = 30.0
