@@ -76,7 +76,7 @@ async def test_an_address_names_all_its_methods(gateway: JobsGateway) -> None:
     assert {"GET", "DELETE"} <= set(reply.headers["Allow"].split(", "))
 
 
-@pytest.mark.long
+@pytest.mark.slow
 async def test_a_running_gateway_keeps_to_its_document(tmp_path: Path, sandbox_url: str) -> None:
     """Good and bad requests to every route: no 5xx, and every answer as it is documented.
 
