@@ -10,7 +10,8 @@ CHECKED := src tests bench chaos scripts
 
 # Tests that need Node, Chromium, Prometheus or curl skip where there is none;
 # REELGATE_TEST_REQUIRE=1 turns every skip into a failure. PYTEST_ARGS is for more arguments.
-# Work is stolen: the longest tests are many times the mean, and a process may get several of them.
+# Five on two processors, for most tests wait for something; more are no faster. Work is stolen: the
+# longest tests are many times the mean, and a process may get several of them.
 PYTEST_ARGS ?= -n 5 --dist worksteal
 
 # The examples in tests and pages have passwords in addresses and beside words such as "secret".

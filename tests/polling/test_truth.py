@@ -56,7 +56,7 @@ async def cold_and_warm(
 ) -> tuple[Outcome, Outcome]:
     """A wave on an empty database, and one when it and forty others have taught."""
     cold, warm = [], []
-    for seed in range(10 if wave == "alone" else 1):
+    for seed in range(24 if wave == "alone" else 1):
         simulation, rng = Simulation(published_s, seed=seed), Random(seed)
         duration_s = partial(rng.uniform, *truth_s)
         cold.append(await simulation.wave(WAVES[wave], duration_s))

@@ -3,13 +3,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from reelgate.cli.config import fields_of, load_settings, variables
 from reelgate.clock import SystemClock
 from reelgate.net.client import HttpClient
+from reelgate.provider_settings import ProviderSettings
 from reelgate.providers.base import CancelOutcome, Provider
 from reelgate.providers.imagine.build import SANDBOX_NAME, build_sandboxed
 from reelgate.providers.registry import PROVIDERS, build_providers, may_mean
@@ -58,6 +62,32 @@ def test_the_variables_of_a_provider_tell_by_their_names_whose_they_are(name: st
     told = [variable for field in fields_of(kind) for variable in variables(kind, field)]
     assert told
     assert [variable for variable in told if not may_mean(variable, name)] == []
+
+
+VALUES = ("7", "true", "json", "https://api.example", "a-word", "video=part", "models.toml")
+"""Of every kind that a provider's setting may have; each setting takes one of them at least."""
+EACH_VARIABLE = [
+    (name, field, variable)
+    for name, known in PROVIDERS.items()
+    for field in known.settings.model_fields
+    for variable in variables(known.settings, field)
+]
+
+
+@pytest.mark.parametrize(("name", "field", "variable"), EACH_VARIABLE)
+def test_each_variable_of_a_provider_is_read(
+    name: str, field: str, variable: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("models.toml").touch()
+    kind: Callable[[], ProviderSettings] = PROVIDERS[name].settings
+    before = getattr(kind(), field)
+    after = set()
+    for value in VALUES:
+        monkeypatch.setenv(variable, value)
+        with suppress(ValidationError):
+            after.add(getattr(kind(), field))
+    assert after - {before}
 
 
 def test_a_gateway_with_one_account_loads_no_other_provider(tmp_path: Path) -> None:

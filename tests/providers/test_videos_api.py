@@ -16,7 +16,7 @@ from reelgate.net.client import HttpClient
 from reelgate.providers.api import ApiAccount
 from reelgate.providers.base import Failed, Match, Ready, Running
 from reelgate.providers.registry import registered_models
-from reelgate.providers.videos_api.adapter import Body, Videos, VideosSettings
+from reelgate.providers.videos_api.adapter import PROVIDER, Body, Videos
 from reelgate.sandbox import Sandbox, SandboxOptions
 from reelgate.sandbox.jobs import Job
 from reelgate.sandbox.recorder import Outcome
@@ -225,7 +225,7 @@ async def test_a_lost_submit_is_told_from_others_of_its_model(
     ],
 )
 def test_an_address_alone_is_an_account(address: str, base: str) -> None:
-    settings = VideosSettings.model_validate({"_env_file": None, "api_url": address})
+    settings = PROVIDER.settings.model_validate({"_env_file": None, "api_url": address})
     assert settings.is_configured
     assert settings.address == base
 
@@ -233,8 +233,8 @@ def test_an_address_alone_is_an_account(address: str, base: str) -> None:
 def test_a_setting_that_makes_no_sense_is_refused_by_name() -> None:
     for wrong in ({"api_url": "gpu:8091"}, {"body": "xml"}, {"more_models": "a b"}):
         with pytest.raises(ValidationError, match=next(iter(wrong))):
-            VideosSettings.model_validate({"_env_file": None, **wrong})
-    assert not VideosSettings.model_validate({"_env_file": None}).is_configured
+            PROVIDER.settings.model_validate({"_env_file": None, **wrong})
+    assert not PROVIDER.settings.model_validate({"_env_file": None}).is_configured
 
 
 @pytest.mark.parametrize("role", [Role.EDIT, Role.EXTEND])

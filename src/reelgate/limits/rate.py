@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from reelgate.clock import Clock
 from reelgate.errors import RateLimited, StorageFailed, UpstreamUnavailable
-from reelgate.net.client import HttpClient, HttpResponse, Stream
+from reelgate.net.client import FilePart, HttpClient, HttpResponse, Stream
 from reelgate.net.transport import host_of
 from reelgate.polling.budget import ROUNDING_S, TokenBucket
 
@@ -118,17 +118,39 @@ class CountedClient(HttpClient):
         self._inner = inner
         self._take = take
 
-    async def post_form(self, url: str, *args: Any, **options: Any) -> HttpResponse:  # noqa: ANN401 - the client's own
+    async def post_form(
+        self,
+        url: str,
+        parts: Sequence[tuple[str, str]],
+        *,
+        headers: Mapping[str, str],
+        timeout_s: float,
+        file: FilePart | None = None,
+    ) -> HttpResponse:
         await self._count(url)
-        return await self._inner.post_form(url, *args, **options)
+        return await self._inner.post_form(
+            url, parts, headers=headers, timeout_s=timeout_s, file=file
+        )
 
-    async def post(self, url: str, body: bytes, **options: Any) -> HttpResponse:  # noqa: ANN401 - the client's own
+    async def post(
+        self, url: str, body: bytes, *, headers: Mapping[str, str], timeout_s: float
+    ) -> HttpResponse:
         await self._count(url)
-        return await self._inner.post(url, body, **options)
+        return await self._inner.post(url, body, headers=headers, timeout_s=timeout_s)
 
-    async def request(self, method: str, url: str, **options: Any) -> HttpResponse:  # noqa: ANN401 - the client's own
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float,
+        redirects: int = 0,
+    ) -> HttpResponse:
         await self._count(url)
-        return await self._inner.request(method, url, **options)
+        return await self._inner.request(
+            method, url, headers=headers, timeout_s=timeout_s, redirects=redirects
+        )
 
     @asynccontextmanager
     async def stream(

@@ -8,6 +8,8 @@ from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit
 
+Network = IPv4Network | IPv6Network
+
 HOST = re.compile(
     r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_.])?))"
     r"(?::(?P<port>[0-9]{1,5}))?"
@@ -123,9 +125,6 @@ def http_url(value: str) -> str:
         message = f"{value!r} is not an http:// or https:// address"
         raise ValueError(message)
     return value.rstrip("/")
-
-
-Network = IPv4Network | IPv6Network
 
 
 def networks_of(listed: Iterable[str]) -> tuple[Network, ...]:

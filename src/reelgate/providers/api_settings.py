@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, ClassVar
+from typing import ClassVar, TypeVar
 
 from pydantic import AliasChoices, Field, SecretStr, create_model, field_validator
 
@@ -19,38 +19,10 @@ def prefix_of(provider: str) -> str:
     return f"{PROVIDERS_PREFIX}{provider.upper()}__"
 
 
-def key_field(provider: str, *variables: str) -> Any:  # noqa: ANN401 - as Pydantic's own
-    """The `key` of a provider's settings, read from the vendor's usual variables, too."""
-    return Field(
-        SecretStr(""),
-        validation_alias=AliasChoices(*variables, f"{prefix_of(provider)}KEY"),
-        description="The API key.",
-    )
-
-
-def url_field(provider: str, default: str, description: str) -> Any:  # noqa: ANN401 - likewise
-    """The `api_url` of a provider's settings."""
-    return Field(
-        default,
-        validation_alias=AliasChoices(f"{prefix_of(provider)}API_URL"),
-        description=description,
-    )
-
-
-def models_field(provider: str) -> Any:  # noqa: ANN401 - likewise
-    """The `more_models` of a provider's settings."""
-    return Field(
-        "",
-        validation_alias=AliasChoices(f"{prefix_of(provider)}MODELS"),
-        description="More models by their names there, separated by commas.",
-    )
-
-
 class ApiSettings(ProviderSettings):
     """One API key and where it is good.
 
-    `settings_of` makes the class of a provider that needs no more. A subclass with more declares
-    its fields with the functions above and sets `env_prefix` to `prefix_of`.
+    `settings_of` makes a provider's own class of it, or of a subclass with more fields.
     """
 
     key: SecretStr = SecretStr("")
@@ -82,33 +54,52 @@ class ApiSettings(ProviderSettings):
         return self.api_url
 
 
+S = TypeVar("S", bound=ApiSettings)
+
+
 def settings_of(
+    base: type[S],
     provider: str,
-    variable: str,
-    *,
+    *variables: str,
     title: str,
     example_model: str,
     api_url: str,
     about: str = "",
-) -> type[ApiSettings]:
-    """The settings' class of a provider that needs a key and an address.
+) -> type[S]:
+    """The settings' class of a provider at an API with a key.
 
     Args:
+        base: what it has: a key and an address, and perhaps more.
         provider: its name in the registry.
-        variable: the vendor's usual one for a key.
+        variables: the vendor's usual ones for a key; without any the address makes an account.
         title: the vendor's name, as people write it.
         example_model: one of its models, the same for every account.
         api_url: the API's address, unless a user names another.
         about: what is to be said of that address; else whose API it is.
     """
+    prefix = prefix_of(provider)
     return create_model(
         f"{title}Settings",
-        __base__=ApiSettings,
-        __cls_kwargs__={"env_prefix": prefix_of(provider)},
+        __base__=base,
+        __cls_kwargs__={"env_prefix": prefix},
         title=(ClassVar[str], title),
-        credential=(ClassVar[str], variable),
+        credential=(ClassVar[str], variables[0] if variables else f"{prefix}API_URL"),
         example_model=(ClassVar[str], example_model),
-        key=(SecretStr, key_field(provider, variable)),
-        api_url=(str, url_field(provider, api_url, about or f"{title}'s API.")),
-        more_models=(str, models_field(provider)),
+        key=(
+            SecretStr,
+            Field(
+                SecretStr(""),
+                validation_alias=AliasChoices(*variables, f"{prefix}KEY"),
+                description="The API key.",
+            ),
+        ),
+        api_url=(str, Field(api_url, description=about or f"{title}'s API.")),
+        more_models=(
+            str,
+            Field(
+                "",
+                validation_alias=AliasChoices(f"{prefix}MODELS"),
+                description="More models by their names there, separated by commas.",
+            ),
+        ),
     )

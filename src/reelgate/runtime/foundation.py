@@ -37,10 +37,7 @@ from reelgate.runtime.upstreams import UpstreamAccount, start_providers
 from reelgate.runtime.webhooks import open_webhooks
 from reelgate.service.callers import Gatekeeper, open_standings
 from reelgate.settings import Settings
-from reelgate.telemetry.instruments import Histogram
 from reelgate.telemetry.telemetry import Telemetry
-
-LOOP_WATCHED_EVERY_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +110,7 @@ async def open_foundation(settings: Settings, own_url: str, stack: AsyncExitStac
 async def start_telemetry(settings: Settings, stack: AsyncExitStack) -> Telemetry:
     """What counts, traces, and watches the event loop from now on."""
     telemetry = Telemetry(traces=await stack.enter_async_context(open_traces(settings)))
-    watching = asyncio.create_task(watch_loop(telemetry.metrics.loop_lag))
+    watching = asyncio.create_task(telemetry.watch_loop())
     stack.push_async_callback(stopped, watching)
     return telemetry
 
@@ -180,12 +177,3 @@ async def stopped(task: asyncio.Task[None]) -> None:
     """Stop a task that would run for ever."""
     task.cancel()
     await asyncio.wait([task])
-
-
-async def watch_loop(lag: Histogram) -> None:
-    """Measure, for ever, how late the event loop comes to what is due: all else waits as long."""
-    clock = asyncio.get_running_loop().time
-    while True:
-        due_s = clock() + LOOP_WATCHED_EVERY_S
-        await asyncio.sleep(LOOP_WATCHED_EVERY_S)
-        lag.observe(max(0.0, clock() - due_s))

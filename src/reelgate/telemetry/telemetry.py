@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ from reelgate.telemetry.traceparent import root_of
 
 if TYPE_CHECKING:
     from reelgate.telemetry.traces import Traces
+
+LOOP_WATCHED_EVERY_S = 1.0
 
 
 @dataclass(slots=True)
@@ -32,6 +35,14 @@ class Telemetry:
 
     metrics: Metrics = field(default_factory=Metrics)
     traces: Traces | None = None
+
+    async def watch_loop(self) -> None:
+        """Measure, for ever, how late the event loop is: whatever is due waits as long."""
+        clock = asyncio.get_running_loop().time
+        while True:
+            due_s = clock() + LOOP_WATCHED_EVERY_S
+            await asyncio.sleep(LOOP_WATCHED_EVERY_S)
+            self.metrics.loop_lag.observe(max(0.0, clock() - due_s))
 
     def created(self, video: Video) -> None:
         """A request has made a job."""

@@ -37,13 +37,13 @@ def test_no_field_is_left_out_of_either() -> None:
     """Asked of the class itself, not of what wrote the files."""
     kinds: list[type[BaseSettings]] = [Settings]
     kinds += [known.settings for known in PROVIDERS.values()]
-    fields = [each for kind in kinds for each in kind.model_fields.items()]
-    for name, field in fields:
+    fields = [(kind, *each) for kind in kinds for each in kind.model_fields.items()]
+    for kind, name, field in fields:
         alias = field.validation_alias
         if name in READ_FROM_ELSEWHERE or name in ProviderSettings.model_fields:
             continue
         variable = alias.choices[0] if isinstance(alias, AliasChoices) else alias
-        variable = variable or f"REELGATE_{name.upper()}"
+        variable = variable or f"{kind.model_config['env_prefix']}{name.upper()}"
         assert f"| `{variable}`" in read("docs", "configuration.md")
         assert re.search(rf"^#?{variable}=", read(".env.example"), re.MULTILINE), variable
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from reelgate.providers.videos_api.adapter import VideosSettings
+from reelgate.providers.videos_api.adapter import PROVIDER
 from reelgate.sandbox import Sandbox
 from tests.gateway import TINY, Gateway, Json, a_gateway, a_prompt, soon, until
 from tests.http.relay import losing_answers
@@ -27,7 +27,7 @@ VIDEO = {"model": MODEL, "seconds": "5", "size": "1280x720", "style_id": 60503}
 @asynccontextmanager
 async def before(tmp_path: Path, url: str, sandbox_url: str) -> AsyncIterator[Gateway]:
     """A gateway whose only account is the server at this address."""
-    own = VideosSettings.model_validate({"_env_file": None, "api_url": url, "looks_per_s": 50.0})
+    own = PROVIDER.settings.model_validate({"_env_file": None, "api_url": url, "looks_per_s": 50.0})
     async with a_gateway(tmp_path / "front", sandbox_url, providers={"videos": own}) as gateway:
         yield gateway
 
@@ -102,7 +102,7 @@ async def test_pictures_pass_through_both(tmp_path: Path) -> None:
 @pytest.mark.long
 async def test_edits_extensions_and_characters_pass_through_both(tmp_path: Path) -> None:
     """By the id that the one behind knows, and by a file; a limit of the price goes along."""
-    own = VideosSettings.model_validate({"_env_file": None})
+    own = PROVIDER.settings.model_validate({"_env_file": None})
     async with (
         Sandbox(TINY) as sandbox,
         a_gateway(tmp_path / "back", sandbox.url, providers={"videos": own}) as back,

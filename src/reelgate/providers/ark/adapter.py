@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
-from typing import Any, ClassVar
+from typing import Any
 
-from pydantic import AliasChoices, Field, SecretStr
-from pydantic_settings import SettingsConfigDict
+from pydantic import Field
 
 from reelgate.domain.fields import AUTO
 from reelgate.domain.price import Money
@@ -24,13 +23,7 @@ from reelgate.errors import (
 )
 from reelgate.net.client import HttpClient, HttpResponse
 from reelgate.providers.api import ApiAccount, ApiProvider
-from reelgate.providers.api_settings import (
-    ApiSettings,
-    key_field,
-    models_field,
-    prefix_of,
-    url_field,
-)
+from reelgate.providers.api_settings import ApiSettings, settings_of
 from reelgate.providers.ark.models import ROWS, Row, rows_with
 from reelgate.providers.base import CancelOutcome, Candidate, Pictures, Submission
 from reelgate.providers.call import Call, Report, VendorError
@@ -46,7 +39,6 @@ from reelgate.providers.payload import (
 from reelgate.providers.registered import at_api, more
 from reelgate.providers.words import Word
 
-PREFIX = prefix_of("ark")
 TASKS = "contents/generations/tasks"
 QUEUED = "queued"
 STATUSES = {
@@ -73,24 +65,10 @@ TOLD_ALIKE = ("duration", "ratio", "resolution", "seed")
 
 
 class ArkSettings(ApiSettings):
-    """One key of BytePlus ModelArk."""
+    """What Ark's settings have beside a key and an address."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX)
-
-    title: ClassVar[str] = "Ark"
-    credential: ClassVar[str] = "ARK_API_KEY"
-    example_model: ClassVar[str] = "dreamina-seedance-2-0-260128"
-
-    key: SecretStr = key_field("ark", "ARK_API_KEY")
-    api_url: str = url_field(
-        "ark",
-        "https://ark.ap-southeast.bytepluses.com/api/v3",
-        "The API of the key's region; Volcengine's is https://ark.cn-beijing.volces.com/api/v3.",
-    )
-    more_models: str = models_field("ark")
     mark_submits: bool = Field(
         default=False,
-        validation_alias=AliasChoices(f"{PREFIX}MARK_SUBMITS"),
         description=(
             "Send a random `safety_identifier` with each submit, by which one whose answer was lost"
             " is found for sure. BytePlus means it to tell your own users apart: leave it off where"
@@ -276,7 +254,15 @@ def whole(value: object) -> int | None:
 
 
 PROVIDER = at_api(
-    ArkSettings,
+    settings_of(
+        ArkSettings,
+        "ark",
+        "ARK_API_KEY",
+        title="Ark",
+        example_model="dreamina-seedance-2-0-260128",
+        api_url="https://ark.ap-southeast.bytepluses.com/api/v3",
+        about="The API of the key's region; Volcengine's is https://ark.cn-beijing.volces.com/api/v3.",
+    ),
     lambda http, account, settings: Ark(
         http,
         account,

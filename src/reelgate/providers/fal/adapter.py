@@ -13,7 +13,7 @@ from reelgate.domain.video import VideoRequest
 from reelgate.errors import InsufficientCredits, ModerationBlocked, UpstreamError
 from reelgate.net.client import HttpClient, HttpResponse
 from reelgate.providers.api import ApiAccount, ApiProvider
-from reelgate.providers.api_settings import settings_of
+from reelgate.providers.api_settings import ApiSettings, settings_of
 from reelgate.providers.assets import origin_of
 from reelgate.providers.base import CancelOutcome, Pictures
 from reelgate.providers.call import Call, Report, VendorError
@@ -152,6 +152,7 @@ def kind_of(code: str, says: str) -> type[UpstreamError] | None:
 
 PROVIDER = at_api(
     settings_of(
+        ApiSettings,
         "fal",
         "FAL_KEY",
         title="fal",

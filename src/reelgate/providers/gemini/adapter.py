@@ -17,7 +17,7 @@ from reelgate.errors import InsufficientCredits, RateLimited, UpstreamError, Ups
 from reelgate.net.client import HttpClient, HttpResponse
 from reelgate.net.transport import read_url
 from reelgate.providers.api import ApiAccount, ApiProvider
-from reelgate.providers.api_settings import settings_of
+from reelgate.providers.api_settings import ApiSettings, settings_of
 from reelgate.providers.base import Failed, Pictures
 from reelgate.providers.call import Call, Report, VendorError
 from reelgate.providers.gemini.models import ROWS, Row, rows_with
@@ -162,6 +162,7 @@ def download_address(uri: str) -> str:
 
 PROVIDER = at_api(
     settings_of(
+        ApiSettings,
         "gemini",
         "GEMINI_API_KEY",
         title="Gemini",

@@ -51,7 +51,7 @@ EXPIRED_STATUS = 406
 
 
 class ImagineKeySettings(ApiSettings):
-    """One API key and where it is good."""
+    """One API key and where it is good; its variables were named before those of `settings_of`."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX)
 

@@ -24,7 +24,7 @@ from reelgate.errors import (
 from reelgate.net.client import HttpClient, HttpResponse
 from reelgate.net.redact import MASK
 from reelgate.providers.api import ApiAccount, ApiProvider
-from reelgate.providers.api_settings import settings_of
+from reelgate.providers.api_settings import ApiSettings, settings_of
 from reelgate.providers.base import Pictures
 from reelgate.providers.call import Call, Report, VendorError
 from reelgate.providers.kling.models import ROWS, Row, rows_with
@@ -181,6 +181,7 @@ def units_in(value: object) -> Money | None:
 
 PROVIDER = at_api(
     settings_of(
+        ApiSettings,
         "kling",
         "KLING_API_KEY",
         title="Kling",

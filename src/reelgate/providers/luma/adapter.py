@@ -7,23 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
-from pydantic import AliasChoices, Field, SecretStr
-from pydantic_settings import SettingsConfigDict
+from pydantic import Field
 
 from reelgate.domain.reference import Reference, Role
 from reelgate.domain.video import VideoRequest
 from reelgate.errors import InsufficientCredits, UpstreamBadResponse
 from reelgate.net.client import HttpClient, HttpResponse
 from reelgate.providers.api import ApiAccount, ApiProvider
-from reelgate.providers.api_settings import (
-    ApiSettings,
-    key_field,
-    models_field,
-    prefix_of,
-    url_field,
-)
+from reelgate.providers.api_settings import ApiSettings, settings_of
 from reelgate.providers.base import CancelOutcome, Candidate, Pictures, Submission
 from reelgate.providers.call import Call, Report, VendorError
 from reelgate.providers.listed import EARLIER_S, ListedJob, candidates, unix_s
@@ -51,22 +44,10 @@ NO_CREDITS = "insufficient credits"
 
 
 class LumaSettings(ApiSettings):
-    """One key of Luma's Dream Machine API."""
+    """What Luma's settings have beside a key and an address."""
 
-    model_config = SettingsConfigDict(env_prefix=prefix_of("luma"))
-
-    title: ClassVar[str] = "Luma"
-    credential: ClassVar[str] = "LUMAAI_API_KEY"
-    example_model: ClassVar[str] = "ray-2"
-
-    key: SecretStr = key_field("luma", "LUMAAI_API_KEY")
-    api_url: str = url_field(
-        "luma", "https://api.lumalabs.ai/dream-machine/v1", "Luma's Dream Machine API."
-    )
-    more_models: str = models_field("luma")
     data_urls: bool = Field(
         default=False,
-        validation_alias=AliasChoices(f"{prefix_of('luma')}DATA_URLS"),
         description="Take pictures, and send them as `data:` URLs, which Luma does not document."
         " Without it the models take none: Luma reads pictures at public addresses only.",
     )
@@ -192,7 +173,15 @@ def keyframe(reference: Reference, pictures: Pictures) -> dict[str, str]:
 
 
 PROVIDER = at_api(
-    LumaSettings,
+    settings_of(
+        LumaSettings,
+        "luma",
+        "LUMAAI_API_KEY",
+        title="Luma",
+        example_model="ray-2",
+        api_url="https://api.lumalabs.ai/dream-machine/v1",
+        about="Luma's Dream Machine API.",
+    ),
     lambda http, account, settings: Luma(
         http,
         account,

@@ -28,7 +28,7 @@ from reelgate.errors import (
 )
 from reelgate.net.client import HttpClient, HttpResponse
 from reelgate.providers.api import ApiAccount, ApiProvider
-from reelgate.providers.api_settings import settings_of
+from reelgate.providers.api_settings import ApiSettings, settings_of
 from reelgate.providers.base import Candidate, Pictures, Submission
 from reelgate.providers.call import Call, Report, VendorError
 from reelgate.providers.listed import EARLIER_S, ListedJob, candidates, unix_s
@@ -264,6 +264,7 @@ def is_count(value: object) -> TypeGuard[int]:
 
 PROVIDER = at_api(
     settings_of(
+        ApiSettings,
         "minimax",
         "MINIMAX_API_KEY",
         title="MiniMax",

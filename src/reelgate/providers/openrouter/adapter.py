@@ -14,7 +14,7 @@ from reelgate.domain.video import VideoRequest
 from reelgate.errors import ModerationBlocked
 from reelgate.net.client import HttpClient, HttpResponse
 from reelgate.providers.api import ApiAccount, ApiProvider
-from reelgate.providers.api_settings import settings_of
+from reelgate.providers.api_settings import ApiSettings, settings_of
 from reelgate.providers.base import Pictures
 from reelgate.providers.call import Call, Report, VendorError
 from reelgate.providers.openrouter.models import rows_with
@@ -133,6 +133,7 @@ def cost_of(job: Mapping[str, Any]) -> Money | None:
 
 PROVIDER = at_api(
     settings_of(
+        ApiSettings,
         "openrouter",
         "OPENROUTER_API_KEY",
         title="OpenRouter",

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator
-from pydantic_settings import SettingsConfigDict
+from pydantic import Field, field_validator
 from yarl import URL
 
 from reelgate.domain.picture import Picture
@@ -21,13 +20,7 @@ from reelgate.net.client import FilePart, HttpClient, HttpResponse
 from reelgate.net.hosts import http_url
 from reelgate.net.transport import read_url
 from reelgate.providers.api import ApiAccount, ApiProvider
-from reelgate.providers.api_settings import (
-    ApiSettings,
-    key_field,
-    models_field,
-    prefix_of,
-    url_field,
-)
+from reelgate.providers.api_settings import ApiSettings, settings_of
 from reelgate.providers.base import CancelOutcome, Candidate, Pictures
 from reelgate.providers.call import Call, Report, VendorError
 from reelgate.providers.payload import first_object, in_path, payload_of, source_of, text_in
@@ -37,7 +30,6 @@ from reelgate.providers.replicate.models import ROWS, Row, rows_with
 from reelgate.providers.words import Word
 from reelgate.settings import split
 
-PREFIX = prefix_of("replicate")
 FILE_ORIGINS = "https://replicate.delivery"
 LEAST_CANCEL_AFTER_S = 5
 STATUSES = {
@@ -62,20 +54,10 @@ MOST_PAGES = 5
 
 
 class ReplicateSettings(ApiSettings):
-    """One token of replicate.com."""
+    """What Replicate's settings have beside a token and an address."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX)
-
-    title: ClassVar[str] = "Replicate"
-    credential: ClassVar[str] = "REPLICATE_API_TOKEN"
-    example_model: ClassVar[str] = "google/veo-3.1"
-
-    key: SecretStr = key_field("replicate", "REPLICATE_API_TOKEN")
-    api_url: str = url_field("replicate", "https://api.replicate.com/v1", "Replicate's API.")
-    more_models: str = models_field("replicate")
     file_origins: str = Field(
         FILE_ORIGINS,
-        validation_alias=AliasChoices(f"{PREFIX}FILE_ORIGINS"),
         description=(
             "Where finished videos are that want the key, separated by commas; each with its"
             " subdomains. Replicate documents the default. Empty: the key goes to the API alone."
@@ -83,7 +65,6 @@ class ReplicateSettings(ApiSettings):
     )
     cancel_after_s: int = Field(
         0,
-        validation_alias=AliasChoices(f"{PREFIX}CANCEL_AFTER_S"),
         description=(
             "Seconds after which Replicate itself cancels a job, at least 5; 0: never. One that has"
             " not begun by then costs nothing."
@@ -284,7 +265,14 @@ def url_in(output: object) -> str:
 
 
 PROVIDER = at_api(
-    ReplicateSettings,
+    settings_of(
+        ReplicateSettings,
+        "replicate",
+        "REPLICATE_API_TOKEN",
+        title="Replicate",
+        example_model="google/veo-3.1",
+        api_url="https://api.replicate.com/v1",
+    ),
     lambda http, account, settings: Replicate(http, account, rows_with(more(settings)), settings),
     stand_in_path="replicate/v1",
 )

@@ -15,7 +15,7 @@ from reelgate.domain.video import VideoRequest
 from reelgate.errors import InsufficientCredits, UpstreamError
 from reelgate.net.client import HttpClient, HttpResponse
 from reelgate.providers.api import ApiAccount, ApiProvider
-from reelgate.providers.api_settings import settings_of
+from reelgate.providers.api_settings import ApiSettings, settings_of
 from reelgate.providers.base import Failed, Pictures
 from reelgate.providers.call import Call, Report, VendorError
 from reelgate.providers.payload import (
@@ -191,6 +191,7 @@ def credits_in(payload: Mapping[str, Any], name: str) -> Money | None:
 
 PROVIDER = at_api(
     settings_of(
+        ApiSettings,
         "runway",
         "RUNWAYML_API_SECRET",
         title="Runway",

@@ -10,11 +10,10 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr
-from pydantic_settings import SettingsConfigDict
+from pydantic import Field
 
 from reelgate.domain.fields import FIRST_FRAME, MEDIA, REFERENCES
 from reelgate.domain.picture import Picture
@@ -31,13 +30,7 @@ from reelgate.errors import (
 )
 from reelgate.net.client import FilePart, HttpClient, HttpResponse
 from reelgate.providers.api import ApiAccount, ApiProvider
-from reelgate.providers.api_settings import (
-    ApiSettings,
-    key_field,
-    models_field,
-    prefix_of,
-    url_field,
-)
+from reelgate.providers.api_settings import ApiSettings, settings_of
 from reelgate.providers.base import NO_PICTURES, CancelOutcome, Candidate, Pictures, Submission
 from reelgate.providers.call import Call, Report, VendorError
 from reelgate.providers.listed import EARLIER_S, ListedJob, candidates, unix_s
@@ -83,23 +76,8 @@ class Body(StrEnum):
 class VideosSettings(ApiSettings):
     """One server with `/v1/videos`, which may be in a private network."""
 
-    model_config = SettingsConfigDict(env_prefix=prefix_of("videos"))
-
-    title: ClassVar[str] = "/v1/videos server"
-    credential: ClassVar[str] = "REELGATE_PROVIDERS__VIDEOS__API_URL"
-    example_model: ClassVar[str] = "videos"
-
-    api_url: str = url_field(
-        "videos",
-        "",
-        "Your server with OpenAI's `/v1/videos`, such as `http://gpu:8091/v1`: vLLM-Omni, SGLang,"
-        " LiteLLM, another Reelgate. It may be in a private network.",
-    )
-    key: SecretStr = key_field("videos")
-    more_models: str = models_field("videos")
     body: Body = Field(
         Body.AUTO,
-        validation_alias=AliasChoices(f"{prefix_of('videos')}BODY"),
         description="How a submit is sent: `json`, `multipart`, or `auto`: as JSON, and as a form"
         " where JSON is refused or a picture goes along.",
     )
@@ -411,7 +389,15 @@ def unwrapped(payload: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 PROVIDER = at_api(
-    VideosSettings,
+    settings_of(
+        VideosSettings,
+        "videos",
+        title="/v1/videos server",
+        example_model="videos",
+        api_url="",
+        about="Your server with OpenAI's `/v1/videos`, such as `http://gpu:8091/v1`: vLLM-Omni,"
+        " SGLang, LiteLLM, another Reelgate. It may be in a private network.",
+    ),
     lambda http, account, settings: Videos(
         http, account, more(settings), settings.body if settings else Body.AUTO
     ),

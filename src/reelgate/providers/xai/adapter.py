@@ -13,7 +13,7 @@ from reelgate.domain.reference import Role
 from reelgate.domain.video import VideoRequest
 from reelgate.net.client import HttpClient, HttpResponse
 from reelgate.providers.api import ApiAccount, ApiProvider
-from reelgate.providers.api_settings import settings_of
+from reelgate.providers.api_settings import ApiSettings, settings_of
 from reelgate.providers.base import Pictures
 from reelgate.providers.call import Call, Report, VendorError
 from reelgate.providers.payload import (
@@ -111,6 +111,7 @@ def cost_of(job: Mapping[str, Any]) -> Money | None:
 
 PROVIDER = at_api(
     settings_of(
+        ApiSettings,
         "xai",
         "XAI_API_KEY",
         title="xAI",

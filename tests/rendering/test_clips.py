@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,14 +11,8 @@ from PIL import Image, ImageChops, ImageStat
 
 from reelgate.rendering.clip import Clip, frame_size_px, make_clip, shrink
 from reelgate.rendering.render import render
-from reelgate.rendering.renderer import WORKER
 from reelgate.rendering.text import fit, runs
-from reelgate.sandbox.jobs import draw_ready_after_s, published_times_s
-from reelgate.sandbox.options import SandboxOptions
 
-from .sandbox_caller import TINY, calling
-
-TASKS = Path("/proc/self/task")
 CLIP = Clip("a cat eating hotdogs", 640, 360, 2)
 
 
@@ -162,58 +155,3 @@ def test_load_tests_can_have_tiny_clips_of_the_right_length(tmp_path: Path) -> N
     with av.open(str(written(clip, tmp_path))) as container:
         assert container.duration == 12 * av.time_base
         assert (container.streams.video[0].width, container.streams.video[0].height) == (90, 160)
-
-
-def test_published_times_come_out_exactly() -> None:
-    assert published_times_s(5, 720) == (60, 90)
-    assert published_times_s(6, 720) == (70, 100)
-    assert published_times_s(12, 1080) == pytest.approx((120, 180))
-
-
-def test_longer_and_larger_clips_never_take_less() -> None:
-    sides = (360, 480, 540, 720, 1080, 1440, 2160)
-    for side in sides:
-        times = [published_times_s(seconds, side) for seconds in range(1, 16)]
-        assert times == sorted(times)
-    for seconds in range(1, 16):
-        assert [published_times_s(seconds, s) for s in sides] == sorted(
-            published_times_s(seconds, s) for s in sides
-        )
-
-
-def test_the_drawn_time_lies_in_the_published_range_over_the_speed() -> None:
-    drawn = [draw_ready_after_s(12, 1080, speed=20, seed=0, key=f"{n}:a cat") for n in range(500)]
-    assert 6 <= min(drawn) < 6.2
-    assert 8.8 < max(drawn) <= 9
-    assert drawn[0] == draw_ready_after_s(12, 1080, speed=20, seed=0, key="0:a cat")
-    assert drawn[0] != draw_ready_after_s(12, 1080, speed=20, seed=1, key="0:a cat")
-
-
-async def test_equal_requests_share_one_render_and_differing_ones_do_not(tmp_path: Path) -> None:
-    async with calling(replace(TINY, data_dir=tmp_path, render_workers=2)) as caller:
-        prompts = ["a", "a", "b", "a"]
-        ids = [await caller.submit(prompt) for prompt in prompts]
-        await asyncio.gather(*(caller.ready(job_id) for job_id in ids))
-        assert len(list((tmp_path / "clips").glob("*.mp4"))) == 2
-
-
-async def test_the_cache_is_bounded_and_an_evicted_clip_is_rendered_again(tmp_path: Path) -> None:
-    options = replace(TINY, data_dir=tmp_path, max_cache_bytes=1)
-    async with calling(options) as caller:
-        first = await caller.ready(await caller.submit("a"))
-        before = await caller.fetch(first)
-        await caller.ready(await caller.submit("b"))
-        assert len(list((tmp_path / "clips").glob("*.mp4"))) == 1
-        assert await caller.fetch(first) == before
-
-
-@pytest.mark.skipif(not TASKS.exists(), reason="lists child processes by /proc")
-async def test_an_idle_sandbox_starts_no_process() -> None:
-    async with calling(SandboxOptions()) as caller:
-        await caller.status("none")
-        assert rendering_children() == 0
-
-
-def rendering_children() -> int:
-    pids = [pid for path in TASKS.glob("*/children") for pid in path.read_text().split()]
-    return sum(WORKER.encode() in Path(f"/proc/{pid}/cmdline").read_bytes() for pid in pids)
